@@ -1,0 +1,190 @@
+//! The routes, as the OpenAPI document tells them. The server's own table is held against this one by a test.
+
+use utoipa::openapi::{
+    self, HttpMethod, PathItem, Paths, PathsBuilder, Ref, Required, ResponseBuilder,
+    content::ContentBuilder,
+    path::{OperationBuilder, ParameterBuilder, ParameterIn},
+    request_body::RequestBodyBuilder,
+    schema::{ObjectBuilder, Type},
+    security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+};
+
+/// What a reader of the document needs to know first.
+pub(crate) const DESCRIPTION: &str = "Real sockets, driven and recorded. JSON in and out; unknown request fields are \
+    refused, unknown response fields are to be ignored. Errors are RFC 9457 problems. `default` names the workspace of \
+    the token. A seq is only meaningful with its epoch.";
+
+/// How a request is let in.
+pub(crate) fn bearer() -> SecurityScheme {
+    SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build())
+}
+
+/// One route: what it takes, what it answers.
+struct Route {
+    method: HttpMethod,
+    path: &'static str,
+    summary: &'static str,
+    body: Body,
+    query: &'static [(&'static str, &'static str)],
+    answer: Answer,
+    /// Let in without a token.
+    open: bool,
+}
+
+enum Body {
+    None,
+    Json(&'static str),
+    /// JSON of that type, or the bytes themselves.
+    JsonOrBytes(&'static str),
+}
+
+enum Answer {
+    Json(u16, &'static str),
+    /// JSON of that type, or `text/event-stream`.
+    Feed(&'static str),
+    Bytes,
+    Text,
+    Upgrade,
+    Empty(u16),
+}
+
+use Answer::{Bytes, Empty, Feed, Json, Text, Upgrade};
+use HttpMethod::{Delete, Get, Patch, Post};
+
+const EPOCH: (&str, &str) = ("epoch", "The log the seq belongs to; another one is told, not ignored.");
+const EVENTS: &[(&str, &str)] = &[
+    ("after", "Only events after this seq; absent = 0, `head` = only new ones."),
+    EPOCH,
+    ("limit", "At most so many events (1 to 10,000; default 1,000)."),
+    ("wait", "Seconds to wait for the first event (0 to 60): a long poll."),
+    ("socket", "Only this socket."),
+    ("type", "Only these types, separated by commas."),
+    ("hidden", "false leaves practice peers out."),
+    ("payload", "`full`, `none` or `preview:N`."),
+];
+const VIEW: &[(&str, &str)] = &[
+    ("after", "Only events after this seq; absent = 0, `head` = only new ones."),
+    EPOCH,
+    ("payload", "`full`, `none` or `preview:N`."),
+    ("binary", "1 for binary batches with raw payload bytes (docs/PROTOCOL.md)."),
+    ("socket", "Only this socket."),
+    ("type", "Only these types, separated by commas."),
+    ("hidden", "false leaves practice peers out."),
+];
+
+macro_rules! route {
+    ($method:ident $path:literal $summary:literal, $body:expr, $query:expr, $answer:expr) => {
+        Route { method: $method, path: $path, summary: $summary, body: $body, query: $query, answer: $answer, open: false }
+    };
+    (open $method:ident $path:literal $summary:literal, $body:expr, $query:expr, $answer:expr) => {
+        Route { method: $method, path: $path, summary: $summary, body: $body, query: $query, answer: $answer, open: true }
+    };
+}
+
+const ROUTES: &[Route] = &[
+    route!(open Get "/healthz" "Alive", Body::None, &[], Text),
+    route!(open Get "/readyz" "Ready for connections", Body::None, &[], Text),
+    route!(Get "/metrics" "Counters as Prometheus text", Body::None, &[], Text),
+    route!(open Post "/api/v1/session" "Exchange a launch code for the token", Body::Json("SessionRequest"), &[], Json(200, "SessionToken")),
+    route!(Post "/api/v1/tickets" "A ticket for one WebSocket", Body::None, &[], Json(200, "Ticket")),
+    route!(Get "/api/v1/about" "Version, policy and what is recorded", Body::None, &[], Json(200, "About")),
+    route!(Get "/api/v1/openapi.json" "This document", Body::None, &[], Json(200, "object")),
+    route!(Get "/api/v1/practice" "The practice peers there are", Body::None, &[], Json(200, "PracticeCatalog")),
+    route!(Post "/api/v1/workspaces/{ws}/practice" "Start a practice peer", Body::Json("PracticeRequest"), &[], Json(201, "PracticeStarted")),
+    route!(Delete "/api/v1/workspaces/{ws}/practice/{id}" "Stop a practice peer and its connections", Body::None, &[], Empty(204)),
+    route!(Get "/api/v1/workspaces/{ws}/sockets" "List sockets", Body::None, &[("hidden", "true lists practice peers too.")], Json(200, "SocketList")),
+    route!(Post "/api/v1/workspaces/{ws}/sockets" "Open a socket", Body::Json("OpenRequest"), &[], Json(201, "Socket")),
+    route!(Get "/api/v1/workspaces/{ws}/sockets/{id}" "One socket", Body::None, &[], Json(200, "Socket")),
+    route!(Patch "/api/v1/workspaces/{ws}/sockets/{id}" "Rename it or set options", Body::Json("PatchSocket"), &[], Json(200, "Socket")),
+    route!(Delete "/api/v1/workspaces/{ws}/sockets/{id}" "Close it; remove it when it is closed already", Body::None,
+        &[("reset", "true sends RST instead of FIN."), ("children", "true closes what a listener accepted, too.")], Empty(204)),
+    route!(Post "/api/v1/workspaces/{ws}/sockets/{id}/send" "Send bytes", Body::JsonOrBytes("SendRequest"),
+        &[("to", "Where a datagram of an unconnected socket goes (raw body)."), ("timeout", "Seconds to wait for the kernel to take all of it (0 to 60; default 10).")], Json(200, "SendAnswer")),
+    route!(Post "/api/v1/workspaces/{ws}/sockets/{id}/shutdown" "Half-close", Body::Json("ShutdownRequest"), &[], Json(200, "Socket")),
+    route!(Get "/api/v1/workspaces/{ws}/events" "Events: a page now, a long poll, or a stream", Body::None, EVENTS, Feed("Page")),
+    route!(Get "/api/v1/workspaces/{ws}/events/{seq}/payload" "The bytes of one event; takes Range", Body::None, &[EPOCH], Bytes),
+    route!(Get "/api/v1/workspaces/{ws}/export" "The log to take away", Body::None,
+        &[("format", "`jsonl` or `text`."), ("socket", "Only this socket."), ("hidden", "false leaves practice peers out.")], Text),
+    route!(Post "/api/v1/workspaces/{ws}/log/trim" "Clear the log up to a seq", Body::Json("TrimRequest"), &[], Json(200, "TrimAnswer")),
+    route!(Get "/api/v1/workspaces/{ws}/ws" "Events down, commands up", Body::None, VIEW, Upgrade),
+];
+
+fn named(name: &str) -> openapi::RefOr<openapi::schema::Schema> {
+    match name {
+        "object" => ObjectBuilder::new().schema_type(Type::Object).into(),
+        _ => Ref::from_schema_name(name).into(),
+    }
+}
+
+fn content(name: &str) -> openapi::Content {
+    ContentBuilder::new().schema(Some(named(name))).build()
+}
+
+fn string() -> openapi::Content {
+    ContentBuilder::new().schema(Some(ObjectBuilder::new().schema_type(Type::String).build())).build()
+}
+
+fn operation(route: &Route) -> OperationBuilder {
+    let mut operation = OperationBuilder::new().summary(Some(route.summary));
+    for segment in route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
+        operation = operation.parameter(
+            ParameterBuilder::new()
+                .name(segment)
+                .parameter_in(ParameterIn::Path)
+                .required(Required::True)
+                .schema(Some(ObjectBuilder::new().schema_type(Type::String).build())),
+        );
+    }
+    for (name, description) in route.query {
+        operation = operation.parameter(
+            ParameterBuilder::new()
+                .name(*name)
+                .parameter_in(ParameterIn::Query)
+                .description(Some(*description))
+                .schema(Some(ObjectBuilder::new().schema_type(Type::String).build())),
+        );
+    }
+    let body = RequestBodyBuilder::new().required(Some(Required::True));
+    operation = match route.body {
+        Body::None => operation,
+        Body::Json(name) => operation.request_body(Some(body.content("application/json", content(name)).build())),
+        Body::JsonOrBytes(name) => operation.request_body(Some(
+            body.content("application/json", content(name)).content("application/octet-stream", string()).build(),
+        )),
+    };
+    let ok = ResponseBuilder::new();
+    operation = match route.answer {
+        Json(status, name) => {
+            operation.response(status.to_string(), ok.description("Done").content("application/json", content(name)))
+        }
+        Feed(name) => operation.response(
+            "200",
+            ok.description("A page, or with `Accept: text/event-stream` a stream of events")
+                .content("application/json", content(name))
+                .content("text/event-stream", string()),
+        ),
+        Bytes => operation
+            .response("200", ok.description("The bytes").content("application/octet-stream", string()))
+            .response("206", ResponseBuilder::new().description("The range asked for")),
+        Text => operation.response("200", ok.description("Text").content("text/plain", string())),
+        Upgrade => operation.response("101", ok.description("WebSocket; see docs/PROTOCOL.md")),
+        Empty(status) => operation.response(status.to_string(), ok.description("Done")),
+    };
+    if route.open {
+        operation = operation.securities(Some([SecurityRequirement::default()]));
+    }
+    operation.response(
+        "default",
+        ResponseBuilder::new().description("A problem").content("application/problem+json", content("Problem")),
+    )
+}
+
+/// Every path with its operations.
+pub(crate) fn paths() -> Paths {
+    let mut paths = PathsBuilder::new();
+    for route in ROUTES {
+        // utoipa merges path items of one path; each item carries one method.
+        paths = paths.path(route.path, PathItem::new(route.method.clone(), operation(route).build()));
+    }
+    paths.build()
+}

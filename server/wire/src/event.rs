@@ -1,0 +1,335 @@
+//! Facts: what happened, in the order it was recorded.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ByteRange, Code, Counters, Payload, PeerKind, Phase, Role, Seq, SocketId, SocketOptions};
+
+/// One fact in the log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, utoipa::ToSchema))]
+pub struct Event {
+    /// Its place in the log.
+    pub seq: Seq,
+    /// When it happened, in µs since the epoch began (monotonic): for a call, when it returned.
+    pub t_us: u64,
+    /// The same moment as wall-clock time: RFC 3339, UTC, six digits.
+    pub at: String,
+    /// How long the call took in µs, waiting for readiness included; absent where the fact is no call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub took_us: Option<u64>,
+    /// The socket it happened to; absent for facts of the workspace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub socket: Option<SocketId>,
+    /// The command that caused it, as `connection.id`; absent where nobody asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub cause: Option<String>,
+    /// Who gave that command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub by: Option<String>,
+    /// What happened.
+    #[serde(flatten)]
+    pub fact: Fact,
+}
+
+/// What happened. New kinds are added over time, none is renamed; clients pass over kinds they do not know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, utoipa::ToSchema))]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Fact {
+    /// A socket came to be in the workspace and is about to resolve, connect, bind or listen.
+    Opening {
+        /// What was asked for, as a URL.
+        target: String,
+        /// What the socket will be.
+        role: Role,
+        /// What it is called, if somebody named it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        name: Option<String>,
+        /// The listener that accepted it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        parent: Option<SocketId>,
+        /// The practice peer it belongs to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        practice: Option<PeerKind>,
+        /// Options asked for.
+        #[serde(default)]
+        options: SocketOptions,
+    },
+    /// A name was resolved; `took_us` says how long it took.
+    Resolved {
+        /// The name as it was asked for.
+        name: String,
+        /// Every address found, in the order they will be tried.
+        addresses: Vec<String>,
+    },
+    /// A connection attempt to one address began.
+    Connecting {
+        /// The address being tried.
+        remote: String,
+        /// 1 for the first address tried.
+        attempt: u32,
+        /// How many addresses there are to try.
+        of: u32,
+    },
+    /// The socket is connected.
+    Connected {
+        /// Our address.
+        local: String,
+        /// The peer's address.
+        remote: String,
+        /// The listener that accepted it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        parent: Option<SocketId>,
+        /// The practice peer it belongs to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        practice: Option<PeerKind>,
+    },
+    /// The socket has a local address.
+    Bound {
+        /// The address the kernel gave.
+        local: String,
+        /// Other machines can reach this address.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        #[cfg_attr(feature = "codegen", ts(optional, as = "Option<bool>"))]
+        reachable_from_outside: bool,
+    },
+    /// The socket accepts connections.
+    Listening {
+        /// The address it listens on.
+        local: String,
+        /// The backlog passed to listen(2).
+        backlog: u32,
+        /// Other machines can reach this address.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        #[cfg_attr(feature = "codegen", ts(optional, as = "Option<bool>"))]
+        reachable_from_outside: bool,
+    },
+    /// accept(2) returned a connection; recorded on the listener.
+    Accepted {
+        /// The new socket.
+        child: SocketId,
+        /// The peer's address.
+        remote: String,
+    },
+    /// A write took bytes: one event a successful call.
+    Sent {
+        /// How many bytes.
+        len: u32,
+        /// Stream offset of the first of them in this direction; absent for datagrams.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        offset: Option<u64>,
+        /// Where a datagram went.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        to: Option<String>,
+        /// The bytes.
+        #[serde(flatten)]
+        bytes: Counted,
+    },
+    /// A read returned bytes: one event a call.
+    Received {
+        /// How many bytes were handed over.
+        len: u32,
+        /// Stream offset of the first of them in this direction; absent for datagrams.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        offset: Option<u64>,
+        /// Where a datagram came from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        from: Option<String>,
+        /// The datagram was longer than the read; the rest is gone.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        #[cfg_attr(feature = "codegen", ts(optional, as = "Option<bool>"))]
+        truncated: bool,
+        /// The bytes.
+        #[serde(flatten)]
+        bytes: Counted,
+    },
+    /// The peer's FIN was read: it will send no more.
+    Eof {
+        /// How many bytes came before it.
+        offset: u64,
+    },
+    /// We shut a direction down: our FIN goes after what was sent.
+    Shutdown {
+        /// Which direction.
+        how: How,
+    },
+    /// The connection was reset.
+    Reset {
+        /// Who reset it: `peer` (its RST arrived) or `local` (ours went).
+        by: Direction,
+        /// The call that found out, where the peer did it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        phase: Option<Phase>,
+        /// The errno that call got.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        errno: Option<String>,
+    },
+    /// The descriptor is closed; nothing follows for this socket but facts of its removal.
+    Closed {
+        /// Why.
+        reason: Code,
+        /// Its final counters.
+        counters: Counters,
+        /// Bytes that had been accepted for sending and were not written.
+        #[serde(default)]
+        unsent_bytes: u64,
+    },
+    /// The policy refused an address; nothing was dialled, bound or sent.
+    RefusedByPolicy {
+        /// What was asked for.
+        target: String,
+        /// The address that was refused, where there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        address: Option<String>,
+        /// The class of that address.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        class: Option<String>,
+        /// The rule that decided.
+        rule: String,
+        /// The socket is over; false where only one address or one datagram was refused.
+        fatal: bool,
+    },
+    /// A call failed.
+    Failed {
+        /// What failed, for people and programs.
+        code: Code,
+        /// Which step it was.
+        phase: Phase,
+        /// The errno, by its POSIX name; for resolving, the getaddrinfo name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        errno: Option<String>,
+        /// The address it failed for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        remote: Option<String>,
+        /// The socket is over; false where another address is tried or the socket lives on.
+        fatal: bool,
+    },
+    /// A socket option was set.
+    OptionSet {
+        /// Its name, as in the socket's `options`.
+        option: String,
+        /// The value asked for.
+        asked: u64,
+        /// The value the kernel reports afterwards.
+        granted: u64,
+    },
+    /// Datagrams were lost on their way into the log.
+    Dropped {
+        /// How many since the last such event of this reason.
+        count: u64,
+        /// How many in all for this socket, every reason.
+        total: u64,
+        /// `kernel_buffer_full` or `log_full`.
+        reason: Code,
+    },
+    /// The socket stands still in one respect.
+    Paused {
+        /// What stands still.
+        what: PauseWhat,
+        /// Why.
+        reason: Code,
+        /// Bytes waiting, for a send.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        queued_bytes: Option<u64>,
+    },
+    /// It moves again.
+    Resumed {
+        /// What stood still.
+        what: PauseWhat,
+        /// For how long, in µs.
+        after_us: u64,
+    },
+    /// Something worth knowing that is none of the above.
+    Note(Note),
+}
+
+/// A remark with a stable code and its parameters; the sentence for people lives in the page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, utoipa::ToSchema))]
+pub struct Note {
+    /// What is said.
+    pub code: Code,
+    /// What it is said of: names and values for the sentence.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    #[cfg_attr(feature = "codegen", ts(optional, as = "Option<std::collections::BTreeMap<String, String>>"))]
+    pub params: std::collections::BTreeMap<String, String>,
+}
+
+/// The bytes of a `sent` or `received` event, or why they are not here.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, utoipa::ToSchema))]
+pub struct Counted {
+    /// The bytes, in JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub payload: Option<Payload>,
+    /// Where the bytes lie in the raw part of a binary batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub payload_range: Option<ByteRange>,
+    /// Only the first bytes are here, as the viewer asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(feature = "codegen", ts(optional, as = "Option<bool>"))]
+    pub payload_preview: bool,
+    /// The log was full: the bytes were given up, the event stays.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(feature = "codegen", ts(optional, as = "Option<bool>"))]
+    pub payload_evicted: bool,
+    /// The bytes of a practice peer's calls are not recorded: the other end has them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(feature = "codegen", ts(optional, as = "Option<bool>"))]
+    pub payload_unrecorded: bool,
+}
+
+/// Which end did it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// This socket.
+    Local,
+    /// Its peer.
+    Peer,
+}
+
+/// Which direction of a stream shutdown(2) ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    /// SHUT_WR: no more is sent, the peer reads to our FIN.
+    Write,
+}
+
+/// What stands still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum PauseWhat {
+    /// Reading from the peer.
+    Read,
+    /// Writing to the peer.
+    Send,
+    /// Accepting connections.
+    Accept,
+}

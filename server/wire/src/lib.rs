@@ -1,0 +1,32 @@
+//! Every word said between the sockscope page, its server and any other program.
+//!
+//! The types here are the contract: JSON in and out of `/api/v1`. They are deliberately not the types the server
+//! works with; the server converts at its edge. With the feature `codegen` the same definitions also yield the
+//! page's TypeScript types and the OpenAPI document ([`codegen`]), so neither can say anything else.
+
+mod event;
+mod id;
+mod link;
+mod page;
+mod payload;
+mod practice;
+mod problem;
+mod request;
+mod session;
+mod socket;
+
+#[cfg(feature = "codegen")]
+mod api;
+#[cfg(feature = "codegen")]
+pub mod codegen;
+
+pub use event::{Counted, Direction, Event, Fact, How, Note, PauseWhat};
+pub use id::{ParseIdError, Seq, SocketId};
+pub use link::{ClientFrame, CloseCommand, Hello, Reply, SendCommand, ServerFrame, SetCommand, ShutdownCommand, Subscribe, close_code};
+pub use page::{Gap, GapReason, Page, ShelfName, ShelfView};
+pub use payload::{ByteRange, Payload, PayloadMode};
+pub use practice::{PeerKind, PracticeCatalog, PracticePeer, PracticeRequest, PracticeStarted};
+pub use problem::{Code, Phase, Problem};
+pub use request::{OpenRequest, PatchSocket, SendAnswer, SendRequest, ShutdownRequest, TrimAnswer, TrimRequest};
+pub use session::{About, LogFull, Policy, SessionRequest, SessionToken, Ticket};
+pub use socket::{Counters, PeerSeen, Role, SendQueue, Socket, SocketList, SocketOptions, SocketState};

@@ -1,0 +1,1538 @@
+// Generated from server/wire by `cargo xtask codegen`. Do not edit.
+/* eslint-disable */
+
+/**
+ * What this server is, how it is set up and what it keeps.
+ */
+export type About = { 
+/**
+ * The program's version.
+ */
+version: string, 
+/**
+ * The log's epoch.
+ */
+epoch: string, 
+/**
+ * Bytes the log may hold.
+ */
+log_bytes: number, 
+/**
+ * Bytes it holds now, overhead included.
+ */
+log_bytes_used: number, 
+/**
+ * What happens when it is full.
+ */
+log_full: LogFull, 
+/**
+ * Sockets open now.
+ */
+sockets: number, 
+/**
+ * The most sockets that may be open at once.
+ */
+max_sockets: number, 
+/**
+ * The most bytes one socket's send queue takes.
+ */
+send_queue_bytes: number, 
+/**
+ * The rules in force.
+ */
+policy: Policy, };
+
+/**
+ * Where an event's bytes lie in the raw part of a binary batch: `[start, length]`.
+ */
+export type ByteRange = [number, number];
+
+/**
+ * A command: an `id` of the viewer's choice and exactly one wish.
+ */
+export type ClientFrame = { 
+/**
+ * 1 to 64 characters, letters, digits, `-`, `_`; not repeated on one connection.
+ */
+id: string, 
+/**
+ * Open a socket.
+ */
+open?: OpenRequest, 
+/**
+ * Send bytes.
+ */
+send?: SendCommand, 
+/**
+ * End a direction.
+ */
+shutdown?: ShutdownCommand, 
+/**
+ * Close or reset.
+ */
+close?: CloseCommand, 
+/**
+ * Rename or set options.
+ */
+set?: SetCommand, 
+/**
+ * Say what this connection wants to see.
+ */
+subscribe?: Subscribe, };
+
+/**
+ * Closes a socket, cancels its connect, or removes a closed one from the list.
+ */
+export type CloseCommand = { 
+/**
+ * Which socket.
+ */
+socket: SocketId, 
+/**
+ * Send RST instead of FIN.
+ */
+reset?: boolean, 
+/**
+ * Close what a listener accepted, too.
+ */
+children?: boolean, };
+
+/**
+ * A stable name for something that is said to people: a problem, a failure, a pause, a note, an end.
+ */
+export type Code = "malformed_json" | "malformed_frame" | "invalid_target" | "unsupported_scheme" | "invalid_host" | "invalid_port" | "invalid_hex" | "invalid_escape" | "invalid_base64" | "invalid_data" | "invalid_option" | "invalid_name" | "invalid_query" | "missing_to" | "unexpected_to" | "too_large" | "unsupported_media_type" | "not_a_web_socket" | "unauthorized" | "bad_origin" | "bad_host" | "cross_site" | "rate_limited" | "unknown_route" | "method_not_allowed" | "unknown_workspace" | "unknown_socket" | "unknown_event" | "no_payload" | "evicted" | "wrong_state" | "wrong_epoch" | "beyond_head" | "queue_full" | "too_many_sockets" | "too_many_connections" | "log_full" | "shutting_down" | "send_timed_out" | "internal" | "denied" | "name_not_found" | "no_address" | "resolve_timed_out" | "resolve_failed" | "refused" | "reset" | "timed_out" | "unreachable" | "address_in_use" | "address_not_available" | "permission_denied" | "no_descriptors" | "message_too_long" | "broken_pipe" | "os" | "closed" | "cancelled" | "both_ended" | "was_reset" | "was_failed" | "listener_closed" | "peer_not_reading" | "kernel_buffer_full" | "renamed" | "reachable_from_outside" | "log_trimmed" | "removed";
+
+/**
+ * The bytes of a `sent` or `received` event, or why they are not here.
+ */
+export type Counted = { 
+/**
+ * The bytes, in JSON.
+ */
+payload?: Payload, 
+/**
+ * Where the bytes lie in the raw part of a binary batch.
+ */
+payload_range?: ByteRange, 
+/**
+ * Only the first bytes are here, as the viewer asked.
+ */
+payload_preview?: boolean, 
+/**
+ * The log was full: the bytes were given up, the event stays.
+ */
+payload_evicted?: boolean, 
+/**
+ * The bytes of a practice peer's calls are not recorded: the other end has them.
+ */
+payload_unrecorded?: boolean, };
+
+/**
+ * What passed through a socket, exactly as of the list's `head`.
+ */
+export type Counters = { 
+/**
+ * Bytes the kernel took.
+ */
+sent_bytes: number, 
+/**
+ * Bytes the kernel handed over.
+ */
+received_bytes: number, 
+/**
+ * Successful writes or datagrams sent.
+ */
+sent_events: number, 
+/**
+ * Reads or datagrams received.
+ */
+received_events: number, 
+/**
+ * Datagrams lost on the way into the log.
+ */
+dropped: number, };
+
+/**
+ * Which end did it.
+ */
+export type Direction = "local" | "peer";
+
+/**
+ * One fact in the log.
+ */
+export type Event = { 
+/**
+ * Its place in the log.
+ */
+seq: Seq, 
+/**
+ * When it happened, in µs since the epoch began (monotonic): for a call, when it returned.
+ */
+t_us: number, 
+/**
+ * The same moment as wall-clock time: RFC 3339, UTC, six digits.
+ */
+at: string, 
+/**
+ * How long the call took in µs, waiting for readiness included; absent where the fact is no call.
+ */
+took_us?: number, 
+/**
+ * The socket it happened to; absent for facts of the workspace.
+ */
+socket?: SocketId, 
+/**
+ * The command that caused it, as `connection.id`; absent where nobody asked for it.
+ */
+cause?: string, 
+/**
+ * Who gave that command.
+ */
+by?: string, } & ({ "type": "opening", 
+/**
+ * What was asked for, as a URL.
+ */
+target: string, 
+/**
+ * What the socket will be.
+ */
+role: Role, 
+/**
+ * What it is called, if somebody named it.
+ */
+name?: string, 
+/**
+ * The listener that accepted it.
+ */
+parent?: SocketId, 
+/**
+ * The practice peer it belongs to.
+ */
+practice?: PeerKind, 
+/**
+ * Options asked for.
+ */
+options: SocketOptions, } | { "type": "resolved", 
+/**
+ * The name as it was asked for.
+ */
+name: string, 
+/**
+ * Every address found, in the order they will be tried.
+ */
+addresses: Array<string>, } | { "type": "connecting", 
+/**
+ * The address being tried.
+ */
+remote: string, 
+/**
+ * 1 for the first address tried.
+ */
+attempt: number, 
+/**
+ * How many addresses there are to try.
+ */
+of: number, } | { "type": "connected", 
+/**
+ * Our address.
+ */
+local: string, 
+/**
+ * The peer's address.
+ */
+remote: string, 
+/**
+ * The listener that accepted it.
+ */
+parent?: SocketId, 
+/**
+ * The practice peer it belongs to.
+ */
+practice?: PeerKind, } | { "type": "bound", 
+/**
+ * The address the kernel gave.
+ */
+local: string, 
+/**
+ * Other machines can reach this address.
+ */
+reachable_from_outside?: boolean, } | { "type": "listening", 
+/**
+ * The address it listens on.
+ */
+local: string, 
+/**
+ * The backlog passed to listen(2).
+ */
+backlog: number, 
+/**
+ * Other machines can reach this address.
+ */
+reachable_from_outside?: boolean, } | { "type": "accepted", 
+/**
+ * The new socket.
+ */
+child: SocketId, 
+/**
+ * The peer's address.
+ */
+remote: string, } | { "type": "sent", 
+/**
+ * How many bytes.
+ */
+len: number, 
+/**
+ * Stream offset of the first of them in this direction; absent for datagrams.
+ */
+offset?: number, 
+/**
+ * Where a datagram went.
+ */
+to?: string, 
+/**
+ * The bytes, in JSON.
+ */
+payload?: Payload, 
+/**
+ * Where the bytes lie in the raw part of a binary batch.
+ */
+payload_range?: ByteRange, 
+/**
+ * Only the first bytes are here, as the viewer asked.
+ */
+payload_preview?: boolean, 
+/**
+ * The log was full: the bytes were given up, the event stays.
+ */
+payload_evicted?: boolean, 
+/**
+ * The bytes of a practice peer's calls are not recorded: the other end has them.
+ */
+payload_unrecorded?: boolean, } | { "type": "received", 
+/**
+ * How many bytes were handed over.
+ */
+len: number, 
+/**
+ * Stream offset of the first of them in this direction; absent for datagrams.
+ */
+offset?: number, 
+/**
+ * Where a datagram came from.
+ */
+from?: string, 
+/**
+ * The datagram was longer than the read; the rest is gone.
+ */
+truncated?: boolean, 
+/**
+ * The bytes, in JSON.
+ */
+payload?: Payload, 
+/**
+ * Where the bytes lie in the raw part of a binary batch.
+ */
+payload_range?: ByteRange, 
+/**
+ * Only the first bytes are here, as the viewer asked.
+ */
+payload_preview?: boolean, 
+/**
+ * The log was full: the bytes were given up, the event stays.
+ */
+payload_evicted?: boolean, 
+/**
+ * The bytes of a practice peer's calls are not recorded: the other end has them.
+ */
+payload_unrecorded?: boolean, } | { "type": "eof", 
+/**
+ * How many bytes came before it.
+ */
+offset: number, } | { "type": "shutdown", 
+/**
+ * Which direction.
+ */
+how: How, } | { "type": "reset", 
+/**
+ * Who reset it: `peer` (its RST arrived) or `local` (ours went).
+ */
+by: Direction, 
+/**
+ * The call that found out, where the peer did it.
+ */
+phase?: Phase, 
+/**
+ * The errno that call got.
+ */
+errno?: string, } | { "type": "closed", 
+/**
+ * Why.
+ */
+reason: Code, 
+/**
+ * Its final counters.
+ */
+counters: Counters, 
+/**
+ * Bytes that had been accepted for sending and were not written.
+ */
+unsent_bytes: number, } | { "type": "refused_by_policy", 
+/**
+ * What was asked for.
+ */
+target: string, 
+/**
+ * The address that was refused, where there is one.
+ */
+address?: string, 
+/**
+ * The class of that address.
+ */
+class?: string, 
+/**
+ * The rule that decided.
+ */
+rule: string, 
+/**
+ * The socket is over; false where only one address or one datagram was refused.
+ */
+fatal: boolean, } | { "type": "failed", 
+/**
+ * What failed, for people and programs.
+ */
+code: Code, 
+/**
+ * Which step it was.
+ */
+phase: Phase, 
+/**
+ * The errno, by its POSIX name; for resolving, the getaddrinfo name.
+ */
+errno?: string, 
+/**
+ * The address it failed for.
+ */
+remote?: string, 
+/**
+ * The socket is over; false where another address is tried or the socket lives on.
+ */
+fatal: boolean, } | { "type": "option_set", 
+/**
+ * Its name, as in the socket's `options`.
+ */
+option: string, 
+/**
+ * The value asked for.
+ */
+asked: number, 
+/**
+ * The value the kernel reports afterwards.
+ */
+granted: number, } | { "type": "dropped", 
+/**
+ * How many since the last such event of this reason.
+ */
+count: number, 
+/**
+ * How many in all for this socket, every reason.
+ */
+total: number, 
+/**
+ * `kernel_buffer_full` or `log_full`.
+ */
+reason: Code, } | { "type": "paused", 
+/**
+ * What stands still.
+ */
+what: PauseWhat, 
+/**
+ * Why.
+ */
+reason: Code, 
+/**
+ * Bytes waiting, for a send.
+ */
+queued_bytes?: number, } | { "type": "resumed", 
+/**
+ * What stood still.
+ */
+what: PauseWhat, 
+/**
+ * For how long, in µs.
+ */
+after_us: number, } | { "type": "note" } & Note);
+
+/**
+ * What happened. New kinds are added over time, none is renamed; clients pass over kinds they do not know.
+ */
+export type Fact = { "type": "opening", 
+/**
+ * What was asked for, as a URL.
+ */
+target: string, 
+/**
+ * What the socket will be.
+ */
+role: Role, 
+/**
+ * What it is called, if somebody named it.
+ */
+name?: string, 
+/**
+ * The listener that accepted it.
+ */
+parent?: SocketId, 
+/**
+ * The practice peer it belongs to.
+ */
+practice?: PeerKind, 
+/**
+ * Options asked for.
+ */
+options: SocketOptions, } | { "type": "resolved", 
+/**
+ * The name as it was asked for.
+ */
+name: string, 
+/**
+ * Every address found, in the order they will be tried.
+ */
+addresses: Array<string>, } | { "type": "connecting", 
+/**
+ * The address being tried.
+ */
+remote: string, 
+/**
+ * 1 for the first address tried.
+ */
+attempt: number, 
+/**
+ * How many addresses there are to try.
+ */
+of: number, } | { "type": "connected", 
+/**
+ * Our address.
+ */
+local: string, 
+/**
+ * The peer's address.
+ */
+remote: string, 
+/**
+ * The listener that accepted it.
+ */
+parent?: SocketId, 
+/**
+ * The practice peer it belongs to.
+ */
+practice?: PeerKind, } | { "type": "bound", 
+/**
+ * The address the kernel gave.
+ */
+local: string, 
+/**
+ * Other machines can reach this address.
+ */
+reachable_from_outside?: boolean, } | { "type": "listening", 
+/**
+ * The address it listens on.
+ */
+local: string, 
+/**
+ * The backlog passed to listen(2).
+ */
+backlog: number, 
+/**
+ * Other machines can reach this address.
+ */
+reachable_from_outside?: boolean, } | { "type": "accepted", 
+/**
+ * The new socket.
+ */
+child: SocketId, 
+/**
+ * The peer's address.
+ */
+remote: string, } | { "type": "sent", 
+/**
+ * How many bytes.
+ */
+len: number, 
+/**
+ * Stream offset of the first of them in this direction; absent for datagrams.
+ */
+offset?: number, 
+/**
+ * Where a datagram went.
+ */
+to?: string, 
+/**
+ * The bytes, in JSON.
+ */
+payload?: Payload, 
+/**
+ * Where the bytes lie in the raw part of a binary batch.
+ */
+payload_range?: ByteRange, 
+/**
+ * Only the first bytes are here, as the viewer asked.
+ */
+payload_preview?: boolean, 
+/**
+ * The log was full: the bytes were given up, the event stays.
+ */
+payload_evicted?: boolean, 
+/**
+ * The bytes of a practice peer's calls are not recorded: the other end has them.
+ */
+payload_unrecorded?: boolean, } | { "type": "received", 
+/**
+ * How many bytes were handed over.
+ */
+len: number, 
+/**
+ * Stream offset of the first of them in this direction; absent for datagrams.
+ */
+offset?: number, 
+/**
+ * Where a datagram came from.
+ */
+from?: string, 
+/**
+ * The datagram was longer than the read; the rest is gone.
+ */
+truncated?: boolean, 
+/**
+ * The bytes, in JSON.
+ */
+payload?: Payload, 
+/**
+ * Where the bytes lie in the raw part of a binary batch.
+ */
+payload_range?: ByteRange, 
+/**
+ * Only the first bytes are here, as the viewer asked.
+ */
+payload_preview?: boolean, 
+/**
+ * The log was full: the bytes were given up, the event stays.
+ */
+payload_evicted?: boolean, 
+/**
+ * The bytes of a practice peer's calls are not recorded: the other end has them.
+ */
+payload_unrecorded?: boolean, } | { "type": "eof", 
+/**
+ * How many bytes came before it.
+ */
+offset: number, } | { "type": "shutdown", 
+/**
+ * Which direction.
+ */
+how: How, } | { "type": "reset", 
+/**
+ * Who reset it: `peer` (its RST arrived) or `local` (ours went).
+ */
+by: Direction, 
+/**
+ * The call that found out, where the peer did it.
+ */
+phase?: Phase, 
+/**
+ * The errno that call got.
+ */
+errno?: string, } | { "type": "closed", 
+/**
+ * Why.
+ */
+reason: Code, 
+/**
+ * Its final counters.
+ */
+counters: Counters, 
+/**
+ * Bytes that had been accepted for sending and were not written.
+ */
+unsent_bytes: number, } | { "type": "refused_by_policy", 
+/**
+ * What was asked for.
+ */
+target: string, 
+/**
+ * The address that was refused, where there is one.
+ */
+address?: string, 
+/**
+ * The class of that address.
+ */
+class?: string, 
+/**
+ * The rule that decided.
+ */
+rule: string, 
+/**
+ * The socket is over; false where only one address or one datagram was refused.
+ */
+fatal: boolean, } | { "type": "failed", 
+/**
+ * What failed, for people and programs.
+ */
+code: Code, 
+/**
+ * Which step it was.
+ */
+phase: Phase, 
+/**
+ * The errno, by its POSIX name; for resolving, the getaddrinfo name.
+ */
+errno?: string, 
+/**
+ * The address it failed for.
+ */
+remote?: string, 
+/**
+ * The socket is over; false where another address is tried or the socket lives on.
+ */
+fatal: boolean, } | { "type": "option_set", 
+/**
+ * Its name, as in the socket's `options`.
+ */
+option: string, 
+/**
+ * The value asked for.
+ */
+asked: number, 
+/**
+ * The value the kernel reports afterwards.
+ */
+granted: number, } | { "type": "dropped", 
+/**
+ * How many since the last such event of this reason.
+ */
+count: number, 
+/**
+ * How many in all for this socket, every reason.
+ */
+total: number, 
+/**
+ * `kernel_buffer_full` or `log_full`.
+ */
+reason: Code, } | { "type": "paused", 
+/**
+ * What stands still.
+ */
+what: PauseWhat, 
+/**
+ * Why.
+ */
+reason: Code, 
+/**
+ * Bytes waiting, for a send.
+ */
+queued_bytes?: number, } | { "type": "resumed", 
+/**
+ * What stood still.
+ */
+what: PauseWhat, 
+/**
+ * For how long, in µs.
+ */
+after_us: number, } | { "type": "note" } & Note;
+
+/**
+ * Events that cannot be had: `from` and `to` are both missing.
+ */
+export type Gap = { 
+/**
+ * The first missing event.
+ */
+from: Seq, 
+/**
+ * The last missing event.
+ */
+to: Seq, 
+/**
+ * The shelf they were on, where only one is meant.
+ */
+shelf?: ShelfName, 
+/**
+ * Why they are missing.
+ */
+reason: GapReason, };
+
+/**
+ * Why events are missing.
+ */
+export type GapReason = "evicted" | "trimmed" | "wrong_epoch" | "beyond_head";
+
+/**
+ * The first frame down.
+ */
+export type Hello = { 
+/**
+ * The connection's name: the first half of every `cause` of its commands.
+ */
+conn: string, 
+/**
+ * The log's epoch.
+ */
+epoch: string, 
+/**
+ * The oldest event still kept.
+ */
+first: Seq, 
+/**
+ * The last event there is.
+ */
+head: Seq, 
+/**
+ * The program's version.
+ */
+version: string, 
+/**
+ * The server's monotonic clock now, as `t_us`, to place events in the viewer's time.
+ */
+now_us: number, };
+
+/**
+ * Which direction of a stream shutdown(2) ends.
+ */
+export type How = "write";
+
+/**
+ * What happens when the log is full.
+ */
+export type LogFull = "evict" | "pause";
+
+/**
+ * A remark with a stable code and its parameters; the sentence for people lives in the page.
+ */
+export type Note = { 
+/**
+ * What is said.
+ */
+code: Code, 
+/**
+ * What it is said of: names and values for the sentence.
+ */
+params?: { [key in string]: string }, };
+
+/**
+ * Opens a socket.
+ */
+export type OpenRequest = { 
+/**
+ * What to open, as a URL: `tcp://host:port`, `tcp-listen://addr:port`, `udp://host:port`, `udp-bind://addr:port`.
+ */
+open: string, 
+/**
+ * What to call it (at most 200 characters).
+ */
+name?: string, 
+/**
+ * Options to open it with.
+ */
+options?: SocketOptions, };
+
+/**
+ * One stretch of the log: the answer to GET events, and every text frame of events on a WebSocket.
+ */
+export type Page = { 
+/**
+ * The log these seqs belong to.
+ */
+epoch: string, 
+/**
+ * The oldest conversation event still kept (`head + 1` when there is none).
+ */
+first: Seq, 
+/**
+ * The same for every shelf.
+ */
+shelves: { [key in ShelfName]?: ShelfView }, 
+/**
+ * The last event there is.
+ */
+head: Seq, 
+/**
+ * Continue after this one: past everything looked at, filtered events too.
+ */
+next: Seq, 
+/**
+ * The events, in order.
+ */
+events: Array<Event>, 
+/**
+ * Stretches between the cursor and `next` that are gone.
+ */
+gaps: Array<Gap>, };
+
+/**
+ * Renames a socket or changes its options.
+ */
+export type PatchSocket = { 
+/**
+ * The new name; empty removes it.
+ */
+name?: string, 
+/**
+ * Options to set now.
+ */
+options?: SocketOptions, };
+
+/**
+ * What stands still.
+ */
+export type PauseWhat = "read" | "send" | "accept";
+
+/**
+ * Bytes as base64 (RFC 4648 §4, padded)
+ */
+export type Payload = string;
+
+/**
+ * `full`, `none`, or `preview:N` for the first N bytes
+ */
+export type PayloadMode = string;
+
+/**
+ * How a practice peer behaves.
+ */
+export type PeerKind = "echo" | "echo_udp" | "discard" | "chargen" | "daytime" | "slow_reader" | "fragmenter" | "half_closer" | "resetter" | "silent" | "greeter" | "http";
+
+/**
+ * A sender seen by an unconnected datagram socket.
+ */
+export type PeerSeen = { 
+/**
+ * Its address.
+ */
+address: string, 
+/**
+ * Datagrams received from it.
+ */
+received_events: number, 
+/**
+ * Bytes received from it.
+ */
+received_bytes: number, 
+/**
+ * Datagrams sent to it.
+ */
+sent_events: number, 
+/**
+ * Bytes sent to it.
+ */
+sent_bytes: number, 
+/**
+ * When it was last heard or spoken to, as `t_us`.
+ */
+last_us: number, };
+
+/**
+ * Which step of an operation it was.
+ */
+export type Phase = "parse" | "resolve" | "policy" | "socket" | "connect" | "bind" | "listen" | "accept" | "send" | "receive" | "shutdown" | "option";
+
+/**
+ * The rules in force, for the page to show.
+ */
+export type Policy = { 
+/**
+ * `local`.
+ */
+mode: string, 
+/**
+ * A token is required.
+ */
+token_required: boolean, 
+/**
+ * Classes of address that are never dialled.
+ */
+never: Array<string>, 
+/**
+ * Ports a listener may use, as `first-last`, where limited.
+ */
+listen_ports: string | null, };
+
+/**
+ * The practice peers there are.
+ */
+export type PracticeCatalog = { 
+/**
+ * In the order they are offered.
+ */
+peers: Array<PracticePeer>, };
+
+/**
+ * A practice peer that can be started.
+ */
+export type PracticePeer = { 
+/**
+ * Which it is; the sentence for people lives in the page.
+ */
+peer: PeerKind, 
+/**
+ * `tcp` or `udp`.
+ */
+scheme: string, };
+
+/**
+ * Starts a practice peer.
+ */
+export type PracticeRequest = { 
+/**
+ * Which one.
+ */
+peer: PeerKind, };
+
+/**
+ * A practice peer that runs.
+ */
+export type PracticeStarted = { 
+/**
+ * Its listener or bound socket, hidden from the list unless asked for.
+ */
+id: SocketId, 
+/**
+ * Which it is.
+ */
+peer: PeerKind, 
+/**
+ * What to open to reach it.
+ */
+target: string, };
+
+/**
+ * A problem, RFC 9457 (`application/problem+json`). `title` and `detail` are for a developer's log; sentences for
+ * people, in their language, are made by the page from `code` and `params`.
+ */
+export type Problem = { 
+/**
+ * `urn:sockscope:` and the code.
+ */
+type: string, 
+/**
+ * The code as a short phrase.
+ */
+title: string, 
+/**
+ * The HTTP status.
+ */
+status: number, 
+/**
+ * What exactly, in English.
+ */
+detail: string, 
+/**
+ * What went wrong, stable.
+ */
+code: Code, 
+/**
+ * The errno, by its POSIX name.
+ */
+errno?: string, 
+/**
+ * Which step it was.
+ */
+phase?: Phase, 
+/**
+ * The rule that denied it.
+ */
+rule?: string, 
+/**
+ * The socket it happened to.
+ */
+socket?: SocketId, 
+/**
+ * The fact in the log, where there is one.
+ */
+seq?: Seq, 
+/**
+ * Bytes the kernel took before it.
+ */
+taken?: number, 
+/**
+ * Names and values for the sentence.
+ */
+params?: { [key in string]: string }, };
+
+/**
+ * The answer to one command: it was understood, and its facts carry `cause`; or the problem.
+ */
+export type Reply = { 
+/**
+ * The command's id; null when the frame was too malformed to have one.
+ */
+re: string | null, 
+/**
+ * What its facts are marked with.
+ */
+cause?: string, 
+/**
+ * The socket it opened.
+ */
+socket?: SocketId, 
+/**
+ * Why nothing was done.
+ */
+problem?: Problem, };
+
+/**
+ * What a socket is for.
+ */
+export type Role = "client" | "listener" | "accepted" | "bound" | "connected";
+
+/**
+ * The kernel took all of it.
+ */
+export type SendAnswer = { 
+/**
+ * The last `sent` event of it.
+ */
+seq: Seq, 
+/**
+ * How many bytes.
+ */
+sent: number, };
+
+/**
+ * Sends bytes on a socket: the fields of [`SendRequest`](crate::SendRequest), and which socket.
+ */
+export type SendCommand = { 
+/**
+ * Which socket.
+ */
+socket: SocketId, 
+/**
+ * UTF-8 text, sent as it is.
+ */
+text?: string, 
+/**
+ * Text with escapes.
+ */
+escaped?: string, 
+/**
+ * Hexadecimal digits in pairs.
+ */
+hex?: string, 
+/**
+ * Base64.
+ */
+base64?: string, 
+/**
+ * Where a datagram of an unconnected socket goes, as `host:port`.
+ */
+to?: string, };
+
+/**
+ * Bytes accepted for sending that the kernel has not taken yet.
+ */
+export type SendQueue = { 
+/**
+ * How many bytes wait.
+ */
+bytes: number, 
+/**
+ * Since when the peer has taken none, as `t_us`; absent while bytes flow.
+ */
+blocked_since_us?: number, };
+
+/**
+ * Bytes to send, in exactly one of four spellings.
+ */
+export type SendRequest = { 
+/**
+ * UTF-8 text, sent as it is.
+ */
+text?: string, 
+/**
+ * Text with `\n`, `\r`, `\t`, `\0`, `\\`, `\"`, `\'`, `\a`, `\b`, `\f`, `\v`, `\e`, `\xHH` and `\u{H…}`.
+ */
+escaped?: string, 
+/**
+ * Hexadecimal digits in pairs; white space, `:`, `,`, `-` and `0x` between pairs are passed over.
+ */
+hex?: string, 
+/**
+ * Base64 (RFC 4648 §4, padded).
+ */
+base64?: string, 
+/**
+ * Where a datagram of an unconnected socket goes, as `host:port`.
+ */
+to?: string, 
+/**
+ * How long to wait for the kernel to take all of it, in ms (0 to 60,000; default 10,000).
+ */
+timeout_ms?: number, };
+
+/**
+ * A place in the log: 1 for the first event of an epoch, then 2, 3 … without gaps. 0 is "before everything".
+ */
+export type Seq = number;
+
+/**
+ * Everything a server says in a text frame.
+ */
+export type ServerFrame = { 
+/**
+ * What the viewer needs to know first.
+ */
+hello: Hello, } | Reply | Page;
+
+/**
+ * Exchanges a launch code for the token.
+ */
+export type SessionRequest = { 
+/**
+ * The code from the launch link; works once, for 60 s.
+ */
+code: string, };
+
+/**
+ * The token: sent as `Authorization: Bearer`.
+ */
+export type SessionToken = { 
+/**
+ * Keep it secret.
+ */
+token: string, };
+
+/**
+ * Renames a socket or changes its options.
+ */
+export type SetCommand = { 
+/**
+ * Which socket.
+ */
+socket: SocketId, 
+/**
+ * The new name; empty removes it.
+ */
+name?: string, 
+/**
+ * Options to set now.
+ */
+options?: SocketOptions, };
+
+/**
+ * A part of the log with its own share of memory.
+ */
+export type ShelfName = "conversation" | "kernel";
+
+/**
+ * What a shelf still holds.
+ */
+export type ShelfView = { 
+/**
+ * The oldest event still kept (`head + 1` when there is none).
+ */
+first: Seq, };
+
+/**
+ * Half-closes a socket.
+ */
+export type ShutdownCommand = { 
+/**
+ * Which socket.
+ */
+socket: SocketId, 
+/**
+ * Which direction.
+ */
+how: How, };
+
+/**
+ * Ends a direction of a stream.
+ */
+export type ShutdownRequest = { 
+/**
+ * Which direction.
+ */
+how: How, };
+
+/**
+ * A socket as the workspace lists it.
+ */
+export type Socket = { 
+/**
+ * Its name in the log.
+ */
+id: SocketId, 
+/**
+ * What somebody called it.
+ */
+name: string | null, 
+/**
+ * What was asked for, as a URL.
+ */
+target: string, 
+/**
+ * What it is for.
+ */
+role: Role, 
+/**
+ * Where it is in its life.
+ */
+state: SocketState, 
+/**
+ * Our address, once there is one.
+ */
+local: string | null, 
+/**
+ * The peer's address, once there is one.
+ */
+remote: string | null, 
+/**
+ * The listener that accepted it.
+ */
+parent: SocketId | null, 
+/**
+ * What passed through it.
+ */
+counters: Counters, 
+/**
+ * The seq of its `opening`, or for an accepted socket of its `connected`.
+ */
+opened_seq: Seq, 
+/**
+ * The seq of the fact that ended it.
+ */
+closed_seq: Seq | null, 
+/**
+ * Options as asked for when it was opened or changed since.
+ */
+options: SocketOptions, 
+/**
+ * Bytes waiting to be sent.
+ */
+queue: SendQueue, 
+/**
+ * The practice peer it belongs to; such sockets are hidden unless asked for.
+ */
+practice: PeerKind | null, 
+/**
+ * Other machines can reach its local address.
+ */
+reachable_from_outside: boolean, 
+/**
+ * Senders seen by an unconnected datagram socket, latest first, at most 256.
+ */
+peers?: Array<PeerSeen>, };
+
+/**
+ * A socket of a workspace, written `s1`, `s2` …
+ */
+export type SocketId = string;
+
+/**
+ * The sockets of a workspace, exactly as they were when the log's last event was `head`.
+ */
+export type SocketList = { 
+/**
+ * The log these ids and seqs belong to.
+ */
+epoch: string, 
+/**
+ * The last event this list accounts for.
+ */
+head: Seq, 
+/**
+ * Oldest first; closed ones stay (at most 1,000) until they are removed.
+ */
+sockets: Array<Socket>, };
+
+/**
+ * Options of a socket. Absent means the default.
+ */
+export type SocketOptions = { 
+/**
+ * How long connecting may take in ms, all addresses together (1 to 600,000; default 10,000).
+ */
+connect_timeout_ms?: number, 
+/**
+ * SO_REUSEADDR on a listener (default true) or a bound datagram socket (default false).
+ */
+reuse_addr?: boolean, 
+/**
+ * The backlog passed to listen(2) (0 to 65,535; default 1,024).
+ */
+backlog?: number, 
+/**
+ * The most bytes one read or one datagram may return (1 to 262,144; default 262,144, for datagrams 65,536).
+ */
+read_size?: number, 
+/**
+ * TCP_NODELAY (default true).
+ */
+nodelay?: boolean, 
+/**
+ * SO_KEEPALIVE (default false).
+ */
+keepalive?: boolean, 
+/**
+ * SO_RCVBUF in bytes as asked; Linux doubles it (default: the system's; for datagrams 4 MiB is asked).
+ */
+recv_buffer?: number, 
+/**
+ * SO_SNDBUF in bytes as asked; Linux doubles it.
+ */
+send_buffer?: number, 
+/**
+ * SO_BROADCAST (default false).
+ */
+broadcast?: boolean, 
+/**
+ * IPV6_V6ONLY on a listener or bound socket (default: the system's).
+ */
+ipv6_only?: boolean, };
+
+/**
+ * Where a socket is in its life.
+ */
+export type SocketState = "opening" | "listening" | "open" | "half_closed_local" | "half_closed_remote" | "closing" | "closed" | "failed";
+
+/**
+ * What a viewer wants to see; replaces what it asked for before, from the next batch on.
+ */
+export type Subscribe = { 
+/**
+ * How much of each payload.
+ */
+payload?: PayloadMode, 
+/**
+ * Batches as binary frames with raw payload bytes.
+ */
+binary?: boolean, 
+/**
+ * Only this socket.
+ */
+socket?: SocketId, 
+/**
+ * Only these types of event; empty for all.
+ */
+types?: Array<string>, 
+/**
+ * Practice peers' events too (default true).
+ */
+hidden?: boolean, 
+/**
+ * Move the cursor here.
+ */
+after?: Seq, 
+/**
+ * Stop sending events until the next `subscribe`: a viewer that shows none.
+ */
+paused?: boolean, };
+
+/**
+ * A ticket opens one WebSocket within 10 s: offered as subprotocol `ticket.XXXX` beside `sockscope.v1`.
+ */
+export type Ticket = { 
+/**
+ * Works once.
+ */
+ticket: string, };
+
+/**
+ * The log is cleared.
+ */
+export type TrimAnswer = { 
+/**
+ * The oldest event still kept.
+ */
+first: Seq, 
+/**
+ * The last event there is.
+ */
+head: Seq, 
+/**
+ * How many events were given up.
+ */
+trimmed: number, };
+
+/**
+ * Clears the log up to a place.
+ */
+export type TrimRequest = { 
+/**
+ * The last event to give up.
+ */
+up_to: Seq, 
+/**
+ * The log that seq belongs to.
+ */
+epoch?: string, };
+
+/** Every code there is. */
+export const CODES = [
+  "malformed_json",
+  "malformed_frame",
+  "invalid_target",
+  "unsupported_scheme",
+  "invalid_host",
+  "invalid_port",
+  "invalid_hex",
+  "invalid_escape",
+  "invalid_base64",
+  "invalid_data",
+  "invalid_option",
+  "invalid_name",
+  "invalid_query",
+  "missing_to",
+  "unexpected_to",
+  "too_large",
+  "unsupported_media_type",
+  "not_a_web_socket",
+  "unauthorized",
+  "bad_origin",
+  "bad_host",
+  "cross_site",
+  "rate_limited",
+  "unknown_route",
+  "method_not_allowed",
+  "unknown_workspace",
+  "unknown_socket",
+  "unknown_event",
+  "no_payload",
+  "evicted",
+  "wrong_state",
+  "wrong_epoch",
+  "beyond_head",
+  "queue_full",
+  "too_many_sockets",
+  "too_many_connections",
+  "log_full",
+  "shutting_down",
+  "send_timed_out",
+  "internal",
+  "denied",
+  "name_not_found",
+  "no_address",
+  "resolve_timed_out",
+  "resolve_failed",
+  "refused",
+  "reset",
+  "timed_out",
+  "unreachable",
+  "address_in_use",
+  "address_not_available",
+  "permission_denied",
+  "no_descriptors",
+  "message_too_long",
+  "broken_pipe",
+  "os",
+  "closed",
+  "cancelled",
+  "both_ended",
+  "was_reset",
+  "was_failed",
+  "listener_closed",
+  "peer_not_reading",
+  "kernel_buffer_full",
+  "renamed",
+  "reachable_from_outside",
+  "log_trimmed",
+  "removed",
+] as const satisfies readonly Code[];
