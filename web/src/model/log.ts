@@ -1,0 +1,335 @@
+import type { Event, Gap, Seq } from '../wire/generated';
+import { Arena } from './arena';
+import { type Batch, columns, type Columns, type Extra, FLAG, KIND, KINDS, type Kind, socketId, socketNumber } from './columns';
+import { isoOf } from './time';
+
+/** Rows the page keeps, at 62 bytes each; beyond it the oldest go and only the server has them. */
+export const INDEX_ROWS = 1_000_000;
+
+/** Facts kept as objects (all but `sent` and `received`, which are columns); beyond it the oldest rows go. */
+export const FACT_ROWS = 100_000;
+
+const BLOCK_ROWS = 8192;
+
+/** An event as the page holds it: the wire's event with its bytes as bytes. */
+export type LogEvent = Event & {
+  /** The payload, or its first bytes where `payload_preview`. A view: copy before keeping. */
+  readonly bytes?: Uint8Array;
+  /** The server has bytes of this event and the page no longer does. */
+  readonly away?: true;
+};
+
+interface Block {
+  readonly columns: Columns;
+  /** Which piece of the arena each row's bytes are in. */
+  readonly piece: Uint32Array;
+  readonly extras: Map<number, Extra>;
+}
+
+/**
+ * The retained log, oldest first: a ring of column blocks. Rows are events and gaps in the order of their seq, and
+ * are numbered: `base` is the number of the oldest row held, and a row keeps its number as long as it is here.
+ * Nothing in it is reactive; whoever draws it watches a version counter.
+ */
+export class EventLog {
+  /** Which log this is; a seq means something only with it. */
+  epoch = '';
+  /** The last event there is, as far as the page knows. */
+  head: Seq = 0;
+  /** The oldest event the server keeps. */
+  serverFirst: Seq = 1;
+  /** Wall-clock µs at `t_us` 0. */
+  anchor = 0;
+  #blocks: Block[] = [];
+  #base = 0;
+  #end = 0;
+  #blockStart = 0;
+  #facts = 0;
+  #arena: Arena;
+  #strings: string[] = [];
+  #stringIds = new Map<string, number>();
+  readonly #limits: { rows: number; facts: number };
+
+  constructor(limits = { rows: INDEX_ROWS, facts: FACT_ROWS }, arena = new Arena()) {
+    this.#limits = limits;
+    this.#arena = arena;
+  }
+
+  /** How many rows are held: events and gaps. */
+  get length(): number {
+    return this.#end - this.#base;
+  }
+
+  /** The number of the oldest row held. */
+  get base(): number {
+    return this.#base;
+  }
+
+  /** One past the number of the newest row. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /** The seq of the oldest row held; `head + 1` when there is none. */
+  get first(): Seq {
+    return this.length === 0 ? this.head + 1 : this.seqAt(this.#base);
+  }
+
+  /** Events the server keeps and the page does not: they are older than every row here. */
+  get older(): number {
+    return this.length === 0 ? 0 : Math.max(0, this.first - this.serverFirst);
+  }
+
+  /** Payload bytes held. */
+  get payloadBytes(): number {
+    return this.#arena.bytes;
+  }
+
+  /** The stretches that are gone, oldest first, as far as rows of them are held. */
+  get gaps(): readonly Gap[] {
+    const found: Gap[] = [];
+    for (const block of this.#blocks) {
+      for (const [row, extra] of block.extras) {
+        if ('gap' in extra && this.#rowIn(block, row) >= this.#base) found.push(extra.gap);
+      }
+    }
+    return found;
+  }
+
+  /** The event of the i-th row held, counted from the oldest; undefined for a gap. */
+  at(i: number): LogEvent | undefined {
+    return this.event(this.#base + i);
+  }
+
+  /** The event with this seq, if it is held. */
+  get(seq: Seq): LogEvent | undefined {
+    const row = this.rowOf(seq);
+    return row < 0 ? undefined : this.event(row);
+  }
+
+  /** The events of one socket, oldest first. */
+  *ofSocket(id: string): IterableIterator<LogEvent> {
+    const wanted = socketNumber(id);
+    for (let row = this.#base; row < this.#end; row += 1) {
+      const block = this.#blockOf(row);
+      if (block.columns.socket[this.#slot(row)] !== wanted) continue;
+      const event = this.event(row);
+      if (event !== undefined) yield event;
+    }
+  }
+
+  /** The number of the row of an event; -1 when it is not held. */
+  rowOf(seq: Seq): number {
+    const row = this.rowAtOrAfter(seq);
+    return row < this.#end && this.seqAt(row) === seq && this.kindAt(row) !== 'gap' ? row : -1;
+  }
+
+  /** The number of the first row whose seq is at least this; `end` when there is none. */
+  rowAtOrAfter(seq: Seq): number {
+    let low = this.#base;
+    let high = this.#end;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if (this.seqAt(middle) < seq) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** The seq of a row by its number; for a gap, the first missing one. */
+  seqAt(row: number): Seq {
+    return this.#blockOf(row).columns.seq[this.#slot(row)]!;
+  }
+
+  /** The time of a row in µs. */
+  timeAt(row: number): number {
+    return this.#blockOf(row).columns.t[this.#slot(row)]!;
+  }
+
+  /** The kind of a row by its number. */
+  kindAt(row: number): Kind {
+    return KINDS[this.#blockOf(row).columns.kind[this.#slot(row)]!]!;
+  }
+
+  /** The number of the socket of a row; 0 for the workspace. */
+  socketAt(row: number): number {
+    return this.#blockOf(row).columns.socket[this.#slot(row)]!;
+  }
+
+  /** The gap a row stands for, if it does. */
+  gap(row: number): Gap | undefined {
+    if (row < this.#base || row >= this.#end) return undefined;
+    const extra = this.#blockOf(row).extras.get(this.#slot(row));
+    return extra !== undefined && 'gap' in extra ? extra.gap : undefined;
+  }
+
+  /** The bytes of a row, where the page has any. */
+  bytes(row: number): Uint8Array | undefined {
+    const block = this.#blockOf(row);
+    const slot = this.#slot(row);
+    if ((block.columns.flags[slot]! & FLAG.bytes) === 0) return undefined;
+    return this.#arena.view(block.piece[slot]!, block.columns.start[slot]!, block.columns.size[slot]!);
+  }
+
+  /** Whether the server has bytes of this row that the page gave up. */
+  away(row: number): boolean {
+    const block = this.#blockOf(row);
+    const slot = this.#slot(row);
+    return (block.columns.flags[slot]! & FLAG.bytes) !== 0 && !this.#arena.holds(block.piece[slot]!);
+  }
+
+  /** The event of a row by its number, built anew; undefined for a gap or a row that is not held. */
+  event(row: number): LogEvent | undefined {
+    if (row < this.#base || row >= this.#end) return undefined;
+    const block = this.#blockOf(row);
+    const slot = this.#slot(row);
+    const { columns: c } = block;
+    const extra = block.extras.get(slot);
+    if (extra !== undefined) {
+      if ('event' in extra) return extra.event;
+      if ('gap' in extra) return undefined;
+    }
+    const t = c.t[slot]!;
+    const took = c.took[slot]!;
+    const offset = c.offset[slot]!;
+    const flags = c.flags[slot]!;
+    const received = c.kind[slot] === KIND.received;
+    const address = this.#strings[c.address[slot]! - 1];
+    const bytes = this.bytes(row);
+    const common = {
+      seq: c.seq[slot]!,
+      t_us: t,
+      at: isoOf(this.anchor + t),
+      ...(Number.isNaN(took) ? {} : { took_us: took }),
+      socket: socketId(c.socket[slot]!),
+      ...extra,
+      len: c.len[slot]!,
+      ...(Number.isNaN(offset) ? {} : { offset }),
+      ...(flags & FLAG.preview ? { payload_preview: true } : {}),
+      ...(flags & FLAG.evicted ? { payload_evicted: true } : {}),
+      ...(flags & FLAG.unrecorded ? { payload_unrecorded: true } : {}),
+      ...(bytes === undefined ? {} : { bytes }),
+      ...(flags & FLAG.bytes && bytes === undefined ? { away: true as const } : {}),
+    };
+    return received
+      ? { ...common, type: 'received', ...(address === undefined ? {} : { from: address }), ...(flags & FLAG.truncated ? { truncated: true } : {}) }
+      : { ...common, type: 'sent', ...(address === undefined ? {} : { to: address }) };
+  }
+
+  /**
+   * Takes a batch in. Rows at or below the newest seq held are passed over, so a page that comes twice does no harm.
+   * Answers how many rows were added.
+   */
+  append(batch: Batch): number {
+    this.epoch = batch.epoch;
+    this.head = Math.max(this.head, batch.head);
+    if (!Number.isNaN(batch.anchor)) this.anchor = batch.anchor;
+    const from = this.#skip(batch);
+    if (from < batch.count) {
+      this.#copy(batch, from);
+      this.#evict();
+    }
+    this.#drop(batch.first);
+    return batch.count - from;
+  }
+
+  /** Forgets everything: another log begins. */
+  reset(epoch: string): void {
+    this.epoch = epoch;
+    this.head = 0;
+    this.serverFirst = 1;
+    this.#blocks = [];
+    this.#base = 0;
+    this.#end = 0;
+    this.#blockStart = 0;
+    this.#facts = 0;
+    this.#arena = new Arena();
+    this.#strings = [];
+    this.#stringIds.clear();
+  }
+
+  #skip(batch: Batch): number {
+    if (this.length === 0) return 0;
+    const newest = this.seqAt(this.#end - 1);
+    const { seq } = batch.columns;
+    let from = 0;
+    while (from < batch.count && seq[from]! <= newest) from += 1;
+    return from;
+  }
+
+  #copy(batch: Batch, from: number): void {
+    const place = batch.raw.length > 0 ? this.#arena.put(batch.raw) : { piece: 0, start: 0 };
+    const ids = batch.strings.map((text) => this.#intern(text));
+    let extra = batch.extras.findIndex(([row]) => row >= from);
+    if (extra < 0) extra = batch.extras.length;
+    for (let row = from; row < batch.count; ) {
+      const block = this.#room();
+      const slot = this.#slot(this.#end);
+      const rows = Math.min(batch.count - row, BLOCK_ROWS - slot);
+      for (const name of Object.keys(block.columns) as (keyof Columns)[]) {
+        block.columns[name].set(batch.columns[name].subarray(row, row + rows), slot);
+      }
+      for (let i = slot; i < slot + rows; i += 1) {
+        block.columns.start[i]! += place.start;
+        block.piece[i] = place.piece;
+        const address = block.columns.address[i]!;
+        if (address !== 0) block.columns.address[i] = ids[address - 1]!;
+      }
+      for (; extra < batch.extras.length && batch.extras[extra]![0] < row + rows; extra += 1) {
+        const [at, what] = batch.extras[extra]!;
+        block.extras.set(slot + at - row, what);
+        this.#facts += 1;
+      }
+      row += rows;
+      this.#end += rows;
+    }
+  }
+
+  #intern(text: string): number {
+    let id = this.#stringIds.get(text);
+    if (id === undefined) {
+      id = this.#strings.push(text);
+      this.#stringIds.set(text, id);
+    }
+    return id;
+  }
+
+  #room(): Block {
+    if (this.#slot(this.#end) === 0 && this.#end === this.#blockStart + this.#blocks.length * BLOCK_ROWS) {
+      this.#blocks.push({ columns: columns(BLOCK_ROWS), piece: new Uint32Array(BLOCK_ROWS), extras: new Map() });
+    }
+    return this.#blocks.at(-1)!;
+  }
+
+  /** Gives up whole blocks, oldest first, while a capacity is exceeded. */
+  #evict(): void {
+    while ((this.length > this.#limits.rows || this.#facts > this.#limits.facts) && this.#blocks.length > 1) this.#shift();
+  }
+
+  /** Gives up rows the server no longer has, so that every viewer of a workspace sees the same log. */
+  #drop(first: Seq): void {
+    if (first <= this.serverFirst) return;
+    this.serverFirst = first;
+    this.#base = this.rowAtOrAfter(first);
+    while (this.#blocks.length > 1 && this.#blockStart + BLOCK_ROWS <= this.#base) this.#shift();
+  }
+
+  #shift(): void {
+    const block = this.#blocks.shift()!;
+    this.#facts -= block.extras.size;
+    this.#blockStart += BLOCK_ROWS;
+    this.#base = Math.max(this.#base, this.#blockStart);
+  }
+
+  #slot(row: number): number {
+    return (row - this.#blockStart) % BLOCK_ROWS;
+  }
+
+  #blockOf(row: number): Block {
+    return this.#blocks[Math.floor((row - this.#blockStart) / BLOCK_ROWS)]!;
+  }
+
+  #rowIn(block: Block, slot: number): number {
+    return this.#blockStart + this.#blocks.indexOf(block) * BLOCK_ROWS + slot;
+  }
+}
