@@ -156,6 +156,11 @@ export class EventLog {
     return this.#blockOf(row).columns.socket[this.#slot(row)]!;
   }
 
+  /** A datagram's peer of a row, if it has one. */
+  addressAt(row: number): string | undefined {
+    return this.#strings[this.#blockOf(row).columns.address[this.#slot(row)]! - 1];
+  }
+
   /** The gap a row stands for, if it does. */
   gap(row: number): Gap | undefined {
     if (row < this.#base || row >= this.#end) return undefined;

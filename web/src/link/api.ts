@@ -1,0 +1,154 @@
+import type {
+  About,
+  Page,
+  PeerKind,
+  PracticeCatalog,
+  PracticeStarted,
+  Problem,
+  SendAnswer,
+  Seq,
+  SessionToken,
+  SocketList,
+  Ticket,
+  TrimAnswer,
+} from '../wire/generated';
+
+/** How long a request may take before the page stops waiting; sending may wait for the peer, for 10 s by default. */
+const TIMEOUT_MS = 20_000;
+
+const WORKSPACE = '/api/v1/workspaces/default';
+
+/** A request was answered with a problem, or not at all (`problem` is then undefined). */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly problem: Problem | undefined;
+
+  constructor(status: number, problem: Problem | undefined, message: string) {
+    super(message);
+    this.name = 'ApiError';
+    this.status = status;
+    this.problem = problem;
+  }
+}
+
+/** What to leave out of a page of events. */
+export interface EventQuery {
+  readonly after: Seq;
+  readonly limit: number;
+  readonly socket?: string;
+}
+
+/** The REST half of the contract. */
+export class Api {
+  /** Sent as bearer; undefined for a server that needs none. */
+  token: string | undefined;
+  /** Called when the server does not know the token (any more). */
+  onunauthorized: () => void = () => undefined;
+
+  /** What this server is, and whether it lets us in. */
+  about(): Promise<About> {
+    return this.#json('GET', '/api/v1/about');
+  }
+
+  /** Exchanges the code of a launch link. */
+  session(code: string): Promise<SessionToken> {
+    return this.#json('POST', '/api/v1/session', { code });
+  }
+
+  /** A ticket for one WebSocket. */
+  ticket(): Promise<Ticket> {
+    return this.#json('POST', '/api/v1/tickets');
+  }
+
+  /** Every socket, practice peers included, as of the answer's `head`. */
+  sockets(): Promise<SocketList> {
+    return this.#json('GET', `${WORKSPACE}/sockets?hidden=true`);
+  }
+
+  /** Sends bytes as they are. */
+  send(socket: string, bytes: Uint8Array, to?: string): Promise<SendAnswer> {
+    const query = to === undefined ? '' : `?to=${encodeURIComponent(to)}`;
+    return this.#json('POST', `${WORKSPACE}/sockets/${encodeURIComponent(socket)}/send${query}`, bytes);
+  }
+
+  /** One page of the log. */
+  events(query: EventQuery, epoch: string): Promise<Page> {
+    const parameters = new URLSearchParams({ after: String(query.after), limit: String(query.limit), epoch });
+    if (query.socket !== undefined) parameters.set('socket', query.socket);
+    return this.#json('GET', `${WORKSPACE}/events?${parameters.toString()}`);
+  }
+
+  /** All bytes of one event. */
+  async payload(seq: Seq, epoch: string): Promise<Uint8Array> {
+    const response = await this.#fetch('GET', `${WORKSPACE}/events/${String(seq)}/payload?epoch=${encodeURIComponent(epoch)}`);
+    return new Uint8Array(await response.arrayBuffer());
+  }
+
+  /** Clears the log up to a place. */
+  trim(upTo: Seq, epoch: string): Promise<TrimAnswer> {
+    return this.#json('POST', `${WORKSPACE}/log/trim`, { up_to: upTo, epoch });
+  }
+
+  /** The practice peers there are. */
+  practice(): Promise<PracticeCatalog> {
+    return this.#json('GET', '/api/v1/practice');
+  }
+
+  /** Starts a practice peer. */
+  startPeer(peer: PeerKind): Promise<PracticeStarted> {
+    return this.#json('POST', `${WORKSPACE}/practice`, { peer });
+  }
+
+  /** Stops a practice peer by its listener. */
+  async stopPeer(id: string): Promise<void> {
+    await this.#fetch('DELETE', `${WORKSPACE}/practice/${encodeURIComponent(id)}`);
+  }
+
+  /** A conversation to take away. */
+  async export(format: 'jsonl' | 'text', socket?: string): Promise<Blob> {
+    const parameters = new URLSearchParams({ format });
+    if (socket !== undefined) parameters.set('socket', socket);
+    // A large log takes longer than any other answer, and arrives as it is written.
+    const response = await this.#fetch('GET', `${WORKSPACE}/export?${parameters.toString()}`, undefined, 600_000);
+    return response.blob();
+  }
+
+  async #json<T>(method: string, path: string, body?: object): Promise<T> {
+    const response = await this.#fetch(method, path, body);
+    return (await response.json()) as T;
+  }
+
+  async #fetch(method: string, path: string, body?: object, timeout = TIMEOUT_MS): Promise<Response> {
+    const headers: Record<string, string> = {};
+    if (this.token !== undefined) headers.Authorization = `Bearer ${this.token}`;
+    const raw = body instanceof Uint8Array;
+    if (body !== undefined) headers['Content-Type'] = raw ? 'application/octet-stream' : 'application/json';
+    let response: Response;
+    try {
+      response = await fetch(path, {
+        method,
+        headers,
+        body: body === undefined ? null : raw ? (body as Uint8Array<ArrayBuffer>) : JSON.stringify(body),
+        cache: 'no-store',
+        credentials: 'omit',
+        signal: AbortSignal.timeout(timeout),
+      });
+    } catch (error) {
+      throw new ApiError(0, undefined, String(error));
+    }
+    if (response.ok) return response;
+    const problem = await problemOf(response);
+    if (response.status === 401) this.onunauthorized();
+    throw new ApiError(response.status, problem, problem?.detail ?? response.statusText);
+  }
+}
+
+async function problemOf(response: Response): Promise<Problem | undefined> {
+  if (!response.headers.get('Content-Type')?.includes('json')) return undefined;
+  try {
+    return (await response.json()) as Problem;
+  } catch {
+    // Something between us and the server answered in its place; the status is all there is to say.
+    return undefined;
+  }
+}
