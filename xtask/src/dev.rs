@@ -43,7 +43,7 @@ impl Vite {
         let mut command = Command::new("node");
         command.args(["node_modules/vite/bin/vite.js", "--strictPort"]);
         command.args(["--host", "127.0.0.1", "--port", "5173"]).current_dir(paths::web());
-        command.env("SOCKSCOPE_SERVER", format!("http://{server}"));
+        command.env("SOCKSCOPE_DEV_SERVER", format!("http://{server}"));
         sh::announce(&command);
         Ok(Self(command.spawn().with_context(|| sh::cannot_start(&command))?))
     }

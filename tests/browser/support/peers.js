@@ -1,0 +1,75 @@
+// The other end of a conversation, without anything of sockscope in it.
+
+import dgram from 'node:dgram';
+import { once } from 'node:events';
+import net from 'node:net';
+
+/** A TCP server on a free loopback port; `onConnection` gets each raw socket. */
+export async function tcpServer(onConnection = () => {}) {
+  const sockets = new Set();
+  const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {}); // A reset is for the test to see on the page, not a failure here.
+    onConnection(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  return {
+    port,
+    target: `tcp://127.0.0.1:${port}`,
+    sockets,
+    close() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}
+
+/** A TCP client that keeps what it receives. */
+export async function tcpClient(address) {
+  const [, host, port] = /^(.*):(\d+)$/.exec(address);
+  const socket = net.connect({ host, port: Number(port), allowHalfOpen: true });
+  socket.on('error', () => {});
+  const received = [];
+  socket.on('data', (chunk) => received.push(chunk));
+  await once(socket, 'connect');
+  return {
+    local: `${socket.localAddress}:${socket.localPort}`,
+    send: (bytes) => new Promise((resolve) => socket.write(bytes, resolve)),
+    get text() {
+      return Buffer.concat(received).toString();
+    },
+    close: () => socket.destroy(),
+  };
+}
+
+/** A UDP socket on a free loopback port that keeps what it receives. */
+export async function udpPeer() {
+  const socket = dgram.createSocket('udp4');
+  const received = [];
+  socket.on('message', (message, from) => received.push({ text: message.toString(), from: `${from.address}:${from.port}` }));
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  return {
+    address: `127.0.0.1:${socket.address().port}`,
+    received,
+    send(bytes, to) {
+      const [, host, port] = /^(.*):(\d+)$/.exec(to);
+      return new Promise((resolve, reject) =>
+        socket.send(bytes, Number(port), host, (error) => (error ? reject(error) : resolve())),
+      );
+    },
+    close: () => socket.close(),
+  };
+}
+
+/** A loopback port that nobody listens on: it was free a moment ago. */
+export async function freePort() {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
