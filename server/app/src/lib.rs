@@ -1,1 +1,20 @@
-//! The sockscope server.
+//! The sockscope server: an oscilloscope for sockets.
+//!
+//! `http` holds the doors, `workspace` the rooms, `log` the memory, `peers` the practice servers. `docs/ARCHITECTURE.md`
+//! follows a byte through all of them.
+
+pub mod ask;
+pub mod clock;
+pub mod config;
+pub mod failure;
+pub mod feed;
+pub mod http;
+pub mod launch;
+pub mod limits;
+pub mod log;
+pub mod peers;
+pub mod problem;
+pub mod secret;
+pub mod server;
+pub mod text;
+pub mod workspace;

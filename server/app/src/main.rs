@@ -1,1 +1,125 @@
-fn main() {}
+//! The `sockscope` command.
+
+use std::{
+    io::{IsTerminal as _, Read as _, Write as _},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    process::{ExitCode, Stdio},
+    time::Duration,
+};
+
+use clap::Parser as _;
+use sockscope::{
+    config::{Cli, Command, ServeArgs},
+    http::Served,
+    launch,
+    server::Server,
+};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let command = Cli::parse().into_command();
+    let result = match command {
+        Command::Serve(args) => serve(&args),
+        Command::Link(args) => launch::ask(args.listen.port()).map(|link| println!("{link}")),
+        Command::Health(args) => health(args.listen),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sockscope: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(args: &ServeArgs) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_from_env("SOCKSCOPE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let served = runtime.block_on(async {
+        // Before anything is bound, so that no signal finds the server without a handler.
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let server = Server::bind(args).await?;
+        announce(&server, args.open)?;
+        let shutdown = async move {
+            tokio::select! {
+                _ = terminate.recv() => tracing::info!("SIGTERM: shutting down"),
+                _ = interrupt.recv() => tracing::info!("SIGINT: shutting down"),
+            }
+            tokio::spawn(async move {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+                // Asked twice: at once.
+                std::process::exit(1);
+            });
+        };
+        anyhow::Ok(server.run(shutdown).await)
+    })?;
+    // Name look-ups under way are not worth waiting for.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    match served {
+        Served::Clean => tracing::info!("every connection ended in order"),
+        Served::Cut(left) => tracing::warn!(left, "connections were cut"),
+    }
+    Ok(())
+}
+
+/// Prints the launch link, and opens it in a browser if asked to and there is one.
+fn announce(server: &Server, open: bool) -> anyhow::Result<()> {
+    let link = server.link();
+    let mut out = std::io::stdout();
+    writeln!(
+        out,
+        "sockscope {} listens on {}. Open this link (it works once, for 60 s; `sockscope link` makes another):",
+        env!("CARGO_PKG_VERSION"),
+        server.address()
+    )?;
+    writeln!(out, "{link}")?;
+    out.flush()?;
+    if open && !open_browser(&link) {
+        writeln!(out, "No browser could be opened here: copy the link.")?;
+    }
+    Ok(())
+}
+
+fn open_browser(link: &str) -> bool {
+    // xdg-open without a display would try text browsers on this terminal.
+    let graphical = ["DISPLAY", "WAYLAND_DISPLAY"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
+    graphical
+        && std::process::Command::new("xdg-open")
+            .arg(link)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .is_ok()
+}
+
+/// `GET /readyz` on the server's own port, without a token.
+#[expect(clippy::disallowed_methods, reason = "the server's own control address")]
+fn health(listen: SocketAddr) -> anyhow::Result<()> {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    let address = SocketAddr::new(ip, listen.port());
+    let mut stream = std::net::TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(stream, "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.take(64 * 1024).read_to_string(&mut answer)?;
+    anyhow::ensure!(answer.starts_with("HTTP/1.1 200"), "{}", answer.lines().next().unwrap_or("no answer"));
+    Ok(())
+}

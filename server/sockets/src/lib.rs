@@ -1,4 +1,17 @@
 //! Real sockets, the address policy, and what the kernel says of them. Knows neither HTTP nor JSON.
+//!
+//! A socket is opened by [`open::Opening`] and then owned by exactly one task: [`stream::run`], [`listener::run`] or
+//! [`datagram::run`]. Commands come down through a [`mailbox::Mailbox`]; facts go up through a [`fact::Recorder`].
 
+pub mod datagram;
+pub mod dial;
+pub mod errno;
+pub mod fact;
+pub mod listener;
+pub mod mailbox;
+pub mod open;
+pub mod options;
 pub mod policy;
+pub mod stream;
+mod sys;
 pub mod target;

@@ -226,3 +226,6 @@ impl<'a> Text<'a> {
         TargetError::InvalidPort { reason, at: self.at(byte) }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -74,10 +74,26 @@ const VIEW: &[(&str, &str)] = &[
 
 macro_rules! route {
     ($method:ident $path:literal $summary:literal, $body:expr, $query:expr, $answer:expr) => {
-        Route { method: $method, path: $path, summary: $summary, body: $body, query: $query, answer: $answer, open: false }
+        Route {
+            method: $method,
+            path: $path,
+            summary: $summary,
+            body: $body,
+            query: $query,
+            answer: $answer,
+            open: false,
+        }
     };
     (open $method:ident $path:literal $summary:literal, $body:expr, $query:expr, $answer:expr) => {
-        Route { method: $method, path: $path, summary: $summary, body: $body, query: $query, answer: $answer, open: true }
+        Route {
+            method: $method,
+            path: $path,
+            summary: $summary,
+            body: $body,
+            query: $query,
+            answer: $answer,
+            open: true,
+        }
     };
 }
 
@@ -147,16 +163,19 @@ fn operation(route: &Route) -> OperationBuilder {
     let body = RequestBodyBuilder::new().required(Some(Required::True));
     operation = match route.body {
         Body::None => operation,
-        Body::Json(name) => operation.request_body(Some(body.content("application/json", content(name)).build())),
+        Body::Json(name) => {
+            operation.request_body(Some(body.content("application/json", content(name)).build()))
+        }
         Body::JsonOrBytes(name) => operation.request_body(Some(
-            body.content("application/json", content(name)).content("application/octet-stream", string()).build(),
+            body.content("application/json", content(name))
+                .content("application/octet-stream", string())
+                .build(),
         )),
     };
     let ok = ResponseBuilder::new();
     operation = match route.answer {
-        Json(status, name) => {
-            operation.response(status.to_string(), ok.description("Done").content("application/json", content(name)))
-        }
+        Json(status, name) => operation
+            .response(status.to_string(), ok.description("Done").content("application/json", content(name))),
         Feed(name) => operation.response(
             "200",
             ok.description("A page, or with `Accept: text/event-stream` a stream of events")
@@ -175,7 +194,9 @@ fn operation(route: &Route) -> OperationBuilder {
     }
     operation.response(
         "default",
-        ResponseBuilder::new().description("A problem").content("application/problem+json", content("Problem")),
+        ResponseBuilder::new()
+            .description("A problem")
+            .content("application/problem+json", content("Problem")),
     )
 }
 

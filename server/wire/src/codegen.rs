@@ -58,16 +58,61 @@ use crate::api;
 macro_rules! every_type {
     ($with:ident) => {
         $with!(
-            crate::About, crate::ByteRange, crate::ClientFrame, crate::CloseCommand, crate::Code, crate::Counted,
-            crate::Counters, crate::Direction, crate::Event, crate::Fact, crate::Gap, crate::GapReason, crate::Hello,
-            crate::How, crate::LogFull, crate::Note, crate::OpenRequest, crate::Page, crate::PatchSocket,
-            crate::PauseWhat, crate::Payload, crate::PayloadMode, crate::PeerKind, crate::PeerSeen, crate::Phase,
-            crate::Policy, crate::PracticeCatalog, crate::PracticePeer, crate::PracticeRequest,
-            crate::PracticeStarted, crate::Problem, crate::Reply, crate::Role, crate::SendAnswer, crate::SendCommand,
-            crate::SendQueue, crate::SendRequest, crate::Seq, crate::ServerFrame, crate::SessionRequest,
-            crate::SessionToken, crate::SetCommand, crate::ShelfName, crate::ShelfView, crate::ShutdownCommand,
-            crate::ShutdownRequest, crate::Socket, crate::SocketId, crate::SocketList, crate::SocketOptions,
-            crate::SocketState, crate::Subscribe, crate::Ticket, crate::TrimAnswer, crate::TrimRequest
+            crate::About,
+            crate::ByteRange,
+            crate::ClientFrame,
+            crate::CloseCommand,
+            crate::Code,
+            crate::Counted,
+            crate::Counters,
+            crate::Direction,
+            crate::Event,
+            crate::Fact,
+            crate::Gap,
+            crate::GapReason,
+            crate::Hello,
+            crate::How,
+            crate::LogFull,
+            crate::Note,
+            crate::OpenRequest,
+            crate::Page,
+            crate::PatchSocket,
+            crate::PauseWhat,
+            crate::Payload,
+            crate::PayloadMode,
+            crate::PeerKind,
+            crate::PeerSeen,
+            crate::Phase,
+            crate::Policy,
+            crate::PracticeCatalog,
+            crate::PracticePeer,
+            crate::PracticeRequest,
+            crate::PracticeStarted,
+            crate::Problem,
+            crate::Reply,
+            crate::Role,
+            crate::SendAnswer,
+            crate::SendCommand,
+            crate::SendQueue,
+            crate::SendRequest,
+            crate::Seq,
+            crate::ServerFrame,
+            crate::SessionRequest,
+            crate::SessionToken,
+            crate::SetCommand,
+            crate::ShelfName,
+            crate::ShelfView,
+            crate::ShutdownCommand,
+            crate::ShutdownRequest,
+            crate::Socket,
+            crate::SocketId,
+            crate::SocketList,
+            crate::SocketOptions,
+            crate::SocketState,
+            crate::Subscribe,
+            crate::Ticket,
+            crate::TrimAnswer,
+            crate::TrimRequest
         )
     };
 }
@@ -87,7 +132,8 @@ pub fn typescript() -> String {
         };
     }
     every_type!(declare);
-    writeln!(module, "\n/** Every code there is. */\nexport const CODES = [").expect("writing to a String succeeds");
+    writeln!(module, "\n/** Every code there is. */\nexport const CODES = [")
+        .expect("writing to a String succeeds");
     for code in crate::Code::ALL {
         writeln!(module, "  {:?},", code.as_str()).expect("writing to a String succeeds");
     }

@@ -22,11 +22,16 @@ pub mod codegen;
 
 pub use event::{Counted, Direction, Event, Fact, How, Note, PauseWhat};
 pub use id::{ParseIdError, Seq, SocketId};
-pub use link::{ClientFrame, CloseCommand, Hello, Reply, SendCommand, ServerFrame, SetCommand, ShutdownCommand, Subscribe, close_code};
+pub use link::{
+    ClientFrame, CloseCommand, Hello, Reply, SendCommand, ServerFrame, SetCommand, ShutdownCommand,
+    Subscribe, close_code,
+};
 pub use page::{Gap, GapReason, Page, ShelfName, ShelfView};
 pub use payload::{ByteRange, Payload, PayloadMode};
 pub use practice::{PeerKind, PracticeCatalog, PracticePeer, PracticeRequest, PracticeStarted};
 pub use problem::{Code, Phase, Problem};
-pub use request::{OpenRequest, PatchSocket, SendAnswer, SendRequest, ShutdownRequest, TrimAnswer, TrimRequest};
+pub use request::{
+    OpenRequest, PatchSocket, SendAnswer, SendRequest, ShutdownRequest, TrimAnswer, TrimRequest,
+};
 pub use session::{About, LogFull, Policy, SessionRequest, SessionToken, Ticket};
 pub use socket::{Counters, PeerSeen, Role, SendQueue, Socket, SocketList, SocketOptions, SocketState};

@@ -86,7 +86,11 @@ impl<'de> Deserialize<'de> for PayloadMode {
 #[cfg(feature = "codegen")]
 crate::codegen::string_type!(Payload, "Bytes as base64 (RFC 4648 §4, padded)", "^[A-Za-z0-9+/]*={0,2}$");
 #[cfg(feature = "codegen")]
-crate::codegen::string_type!(PayloadMode, "`full`, `none`, or `preview:N` for the first N bytes", "^(full|none|preview:[0-9]+)$");
+crate::codegen::string_type!(
+    PayloadMode,
+    "`full`, `none`, or `preview:N` for the first N bytes",
+    "^(full|none|preview:[0-9]+)$"
+);
 
 #[cfg(test)]
 mod tests {

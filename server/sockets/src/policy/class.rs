@@ -6,6 +6,10 @@
 //! (RFC 6890 and the IANA special-purpose registries, as of 2026), and **what no line names is [`Class::Reserved`]**,
 //! which is not dialled: a range that is assigned tomorrow must be looked at before it is allowed.
 //!
+//! The ranges for benchmarks and documentation are [`Class::Private`]: never global, and in daily use as somebody's own
+//! network. Labs and sandboxes number their hosts from them, teachers dial 192.0.2.1 to show a timeout, and tunnelling
+//! clients answer every name with a stand-in ("fake-ip") from 198.18.0.0/15.
+//!
 //! The order is: v4-mapped IPv6 becomes IPv4; metadata addresses; every IPv4 address that is embedded in an IPv6 one,
 //! which makes the whole thing [`Class::Metadata`] or [`Class::Embedded`]; then the first line of the table that fits.
 
@@ -22,7 +26,7 @@ pub enum Class {
     SelfControl,
     /// This host by 127.0.0.0/8 or ::1.
     Loopback,
-    /// A network of somebody's own: RFC 1918, and the range for benchmarks.
+    /// A network of somebody's own: RFC 1918, and the ranges for benchmarks and documentation.
     Private,
     /// Reaches as far as the cable.
     LinkLocal,
@@ -38,7 +42,7 @@ pub enum Class {
     Broadcast,
     /// No address: to listen on, all of them; to dial, this host.
     Unspecified,
-    /// Set aside, for documentation, for the future, or unknown to us.
+    /// Set aside for protocols or for the future, or unknown to us.
     Reserved,
     /// IPv6 with an IPv4 address inside: NAT64, 6to4, Teredo, ISATAP, IPv4-compatible.
     Embedded,
@@ -155,17 +159,15 @@ const V4: &[(Ipv4Addr, u32, Class)] = &[
     (v4(192, 0, 0, 9), 32, Class::Public),    // PCP anycast, RFC 7723
     (v4(192, 0, 0, 10), 32, Class::Public),   // TURN anycast, RFC 8155
     (v4(192, 0, 0, 0), 24, Class::Reserved),  // IETF protocol assignments, RFC 6890 §2.1
-    (v4(192, 0, 2, 0), 24, Class::Reserved),  // TEST-NET-1, RFC 5737
+    (v4(192, 0, 2, 0), 24, Class::Private),   // TEST-NET-1, RFC 5737
     (v4(192, 88, 99, 0), 24, Class::Reserved), // 6to4 relays, withdrawn by RFC 7526
     (v4(192, 168, 0, 0), 16, Class::Private), // RFC 1918
-    // Benchmarks, RFC 2544: test beds, and the stand-in addresses that tunnelling clients ("fake-ip") answer every
-    // name with. Both are networks of the user's own, so it is treated as one.
-    (v4(198, 18, 0, 0), 15, Class::Private),
-    (v4(198, 51, 100, 0), 24, Class::Reserved), // TEST-NET-2, RFC 5737
-    (v4(203, 0, 113, 0), 24, Class::Reserved),  // TEST-NET-3, RFC 5737
-    (v4(224, 0, 0, 0), 4, Class::Multicast),    // RFC 5771
+    (v4(198, 18, 0, 0), 15, Class::Private),  // benchmarks, RFC 2544
+    (v4(198, 51, 100, 0), 24, Class::Private), // TEST-NET-2, RFC 5737
+    (v4(203, 0, 113, 0), 24, Class::Private), // TEST-NET-3, RFC 5737
+    (v4(224, 0, 0, 0), 4, Class::Multicast),  // RFC 5771
     (v4(255, 255, 255, 255), 32, Class::Broadcast), // RFC 919, RFC 8190
-    (v4(240, 0, 0, 0), 4, Class::Reserved),     // RFC 1112 §4
+    (v4(240, 0, 0, 0), 4, Class::Reserved),   // RFC 1112 §4
     // What remains of the unicast space, 1.0.0.0 to 223.255.255.255, among it AS112 (RFC 7534, 7535) and AMT
     // (RFC 7450), which are reachable by design.
     (v4(0, 0, 0, 0), 1, Class::Public),
@@ -180,10 +182,11 @@ const V6: &[(Ipv6Addr, u32, Class)] = &[
     (v6([0x2001, 1, 0, 0, 0, 0, 0, 3]), 128, Class::Public), // DNS-SD SRP anycast, RFC 9665
     (v6([0x2001, 3, 0, 0, 0, 0, 0, 0]), 32, Class::Public),  // AMT, RFC 7450
     (v6([0x2001, 4, 0x112, 0, 0, 0, 0, 0]), 48, Class::Public), // AS112, RFC 7535
-    // The rest of the IETF's: benchmarks (RFC 5180), ORCHID (RFC 4843, 7343), DRIP (RFC 9374).
+    (v6([0x2001, 2, 0, 0, 0, 0, 0, 0]), 48, Class::Private), // benchmarks, RFC 5180
+    // The rest of the IETF's: ORCHID (RFC 4843, 7343), DRIP (RFC 9374).
     (v6([0x2001, 0, 0, 0, 0, 0, 0, 0]), 23, Class::Reserved), // RFC 2928
-    (v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0]), 32, Class::Reserved), // documentation, RFC 3849
-    (v6([0x3fff, 0, 0, 0, 0, 0, 0, 0]), 20, Class::Reserved), // documentation, RFC 9637
+    (v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0]), 32, Class::Private), // documentation, RFC 3849
+    (v6([0x3fff, 0, 0, 0, 0, 0, 0, 0]), 20, Class::Private),  // documentation, RFC 9637
     (v6([0x2000, 0, 0, 0, 0, 0, 0, 0]), 3, Class::Public),    // global unicast, RFC 4291 §2.5.4
     (v6([0xfc00, 0, 0, 0, 0, 0, 0, 0]), 7, Class::Ula),       // RFC 4193
     (v6([0xfe80, 0, 0, 0, 0, 0, 0, 0]), 10, Class::LinkLocal), // RFC 4291 §2.5.6
@@ -191,3 +194,6 @@ const V6: &[(Ipv6Addr, u32, Class)] = &[
                                                               // Named by no line and so reserved: discard (100::/64, RFC 6666), dummy (100:0:0:1::/64, RFC 9780), segment
                                                               // routing (5f00::/16, RFC 9602), site-local (fec0::/10, RFC 3879), and all that is unassigned.
 ];
+
+#[cfg(test)]
+mod tests;

@@ -69,7 +69,7 @@ pub struct Policy {
 /// What came of a host and a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
-    /// The answers of the resolver, in the order of `allowed`; none when the host was no name.
+    /// The answers of the resolver; none when the host was no name.
     pub resolved: Option<Vec<SocketAddr>>,
     /// What may be used, best first, never empty. To connect: families alternate, IPv6 first (RFC 8305 §4). To bind:
     /// IPv4 first, because only one is bound and that is the one people then dial.
@@ -141,10 +141,7 @@ impl Policy {
                 rule: rule::METADATA_NAME,
             }]));
         }
-        let mut answers = resolver.resolve(name).await?;
-        if purpose == Purpose::Bind {
-            answers.sort_by_key(IpAddr::is_ipv6);
-        }
+        let answers = resolver.resolve(name).await?;
         let resolved: Vec<_> = answers.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
         let mut allowed = Vec::with_capacity(resolved.len());
         let mut denied = Vec::new();
@@ -153,6 +150,11 @@ impl Policy {
                 Ok(address) => allowed.push(address),
                 Err(denial) => denied.push(denial),
             }
+        }
+        let is_ipv6 = |address: &CheckedAddr| address.get().is_ipv6();
+        match purpose {
+            Purpose::Bind => allowed.sort_by_key(is_ipv6),
+            Purpose::Connect | Purpose::SendTo => allowed = resolve::alternate(allowed, is_ipv6),
         }
         if allowed.is_empty() {
             return Err(Refusal::Denied(denied));
@@ -167,3 +169,6 @@ impl Policy {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

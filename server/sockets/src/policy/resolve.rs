@@ -5,9 +5,10 @@
 //! time, within three seconds in all, and the answer is not kept: what DNS says now is what is judged and dialled now.
 
 use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, File};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::{Query, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
-use hickory_resolver::system_conf::read_system_conf;
+use hickory_resolver::system_conf::parse_resolv_conf;
 use hickory_resolver::{Hosts, TokioResolver};
 use tokio::time::{Instant, timeout_at};
 
@@ -79,7 +80,7 @@ pub struct Resolver {
 enum Source {
     /// As the system is configured; read again when its files have changed, because a machine that moves to another
     /// network has other name servers there.
-    System(Mutex<Option<(Stamp, Arc<Client>)>>),
+    System { files: [PathBuf; 2], loaded: Mutex<Option<(Stamp, Arc<Client>)>> },
     /// As given.
     Given(Arc<Client>),
 }
@@ -100,8 +101,12 @@ struct Client {
 impl Resolver {
     /// Asks whom the system would ask: /etc/hosts, then the name servers of /etc/resolv.conf with its search list.
     #[must_use]
-    pub const fn system() -> Self {
-        Self { source: Source::System(Mutex::new(None)), limit: LIMIT }
+    pub fn system() -> Self {
+        Self::configured([RESOLV_CONF, HOSTS].map(PathBuf::from))
+    }
+
+    fn configured(files: [PathBuf; 2]) -> Self {
+        Self { source: Source::System { files, loaded: Mutex::new(None) }, limit: LIMIT }
     }
 
     /// Asks these name servers, after /etc/hosts; there is no search list.
@@ -113,7 +118,7 @@ impl Resolver {
             NameServerConfig::new(server.ip(), true, connections)
         });
         let config = ResolverConfig::from_parts(None, Vec::new(), servers.collect());
-        let client = Client::new(Ok((config, ResolverOpts::default())));
+        let client = Client::new(Ok((config, ResolverOpts::default())), Path::new(HOSTS));
         Self { source: Source::Given(Arc::new(client)), limit: LIMIT }
     }
 
@@ -124,7 +129,7 @@ impl Resolver {
     }
 
     /// The addresses of a name (written as [`crate::target::Host::Name`] has it): at least one, at most 16, each once,
-    /// families alternating with IPv6 first (RFC 8305 §4).
+    /// families alternating.
     ///
     /// # Errors
     ///
@@ -140,15 +145,15 @@ impl Resolver {
             listed if !listed.is_empty() => listed,
             _ => client.ask(&name, Instant::now() + self.limit).await?,
         };
-        Ok(alternate(addresses))
+        Ok(bounded(addresses))
     }
 
     fn client(&self) -> Arc<Client> {
-        let loaded = match &self.source {
+        let (files, loaded) = match &self.source {
             Source::Given(client) => return Arc::clone(client),
-            Source::System(loaded) => loaded,
+            Source::System { files, loaded } => (files, loaded),
         };
-        let now = [RESOLV_CONF, HOSTS].map(|path| {
+        let now = files.each_ref().map(|path| {
             let file = fs::metadata(path).ok()?;
             Some((file.ino(), file.len(), file.mtime(), file.mtime_nsec()))
         });
@@ -157,7 +162,9 @@ impl Resolver {
         match &*loaded {
             Some((then, client)) if *then == now => Arc::clone(client),
             _ => {
-                let client = Arc::new(Client::new(read_system_conf()));
+                let [resolv_conf, hosts] = files;
+                let config = fs::read(resolv_conf).map_err(NetError::from).and_then(parse_resolv_conf);
+                let client = Arc::new(Client::new(config, hosts));
                 *loaded = Some((now, Arc::clone(&client)));
                 client
             }
@@ -166,7 +173,7 @@ impl Resolver {
 }
 
 impl Client {
-    fn new(config: Result<(ResolverConfig, ResolverOpts), NetError>) -> Self {
+    fn new(config: Result<(ResolverConfig, ResolverOpts), NetError>, hosts: &Path) -> Self {
         let build = |(config, mut options): (ResolverConfig, ResolverOpts)| {
             options.timeout = ATTEMPT;
             // Asked again twice: that fills the limit.
@@ -179,7 +186,12 @@ impl Client {
             builder.build()
         };
         let dns = config.and_then(build).map_err(|error| ResolveError::Failed(error.to_string()));
-        Self { dns, hosts: Hosts::from_system().unwrap_or_default() }
+        let mut listed = Hosts::default();
+        // Without the file, or after a line that cannot be read, there is nothing (more) to know from it.
+        if let Err(error) = File::open(hosts).and_then(|file| listed.read_hosts_conf(file)) {
+            tracing::debug!(%error, file = %hosts.display(), "no hosts file");
+        }
+        Self { dns, hosts: listed }
     }
 
     /// What the hosts file says. As with libc, a name that is listed is not asked for, not even in the other family.
@@ -256,17 +268,89 @@ fn failure(error: NetError) -> ResolveError {
     }
 }
 
-/// Each address once, families alternating with IPv6 first, no more than [`ANSWERS_MAX`].
-fn alternate(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
+/// Each address once, families alternating, no more than [`ANSWERS_MAX`].
+fn bounded(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
     let mut seen = HashSet::new();
-    let once = addresses.into_iter().filter(|&address| seen.insert(address));
-    let (v6, v4): (Vec<_>, Vec<_>) = once.partition(IpAddr::is_ipv6);
-    let (mut v6, mut v4) = (v6.into_iter(), v4.into_iter());
-    let pairs = std::iter::from_fn(|| Some([v6.next(), v4.next()]).filter(|pair| *pair != [None, None]));
-    let mut order: Vec<_> = pairs.flatten().flatten().collect();
+    let once = addresses.into_iter().filter(|&address| seen.insert(address)).collect();
+    let mut order = alternate(once, IpAddr::is_ipv6);
     if order.len() > ANSWERS_MAX {
         tracing::debug!(answers = order.len(), kept = ANSWERS_MAX, "a name has too many addresses");
         order.truncate(ANSWERS_MAX);
     }
     order
+}
+
+/// The order to try addresses in: families alternate, IPv6 first, within a family as they came (RFC 8305 §4).
+pub(super) fn alternate<T>(addresses: Vec<T>, is_ipv6: impl Fn(&T) -> bool) -> Vec<T> {
+    let (v6, v4): (Vec<_>, Vec<_>) = addresses.into_iter().partition(is_ipv6);
+    let (mut v6, mut v4) = (v6.into_iter(), v4.into_iter());
+    let pairs =
+        std::iter::from_fn(|| Some([v6.next(), v4.next()]).filter(|pair| pair.iter().any(Option::is_some)));
+    pairs.flatten().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder that goes with the test.
+    struct Folder(PathBuf);
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0); // only a temporary folder
+        }
+    }
+
+    #[tokio::test]
+    async fn the_hosts_file_is_asked_first_and_read_again_when_it_changes() {
+        let folder = Folder(std::env::temp_dir().join(format!("sockscope-resolve-{}", std::process::id())));
+        fs::create_dir_all(&folder.0).expect("a temporary folder");
+        let files = ["resolv.conf", "hosts"].map(|name| folder.0.join(name));
+        let hosts = files[1].clone();
+        let resolver = Resolver::configured(files);
+        let error = resolver.resolve("one.example").await.expect_err("nobody to ask");
+        assert_eq!(error.errno(), "EAI_FAIL", "{error}");
+        fs::write(
+            &hosts,
+            "10.0.0.1 One.example two.example # ten\n169.254.169.254 one.example\nnonsense x\n",
+        )
+        .expect("a file");
+        let both = vec![IpAddr::from([10, 0, 0, 1]), IpAddr::from([169, 254, 169, 254])];
+        assert_eq!(
+            resolver.resolve("one.example").await,
+            Ok(both),
+            "whether it may be dialled is for the policy"
+        );
+        assert_eq!(resolver.resolve("two.example").await.map(|found| found.len()), Ok(1));
+        fs::write(&hosts, "::1 one.example\n").expect("a file");
+        assert_eq!(resolver.resolve("one.example").await, Ok(vec![Ipv6Addr::LOCALHOST.into()]));
+        assert!(resolver.resolve("two.example").await.is_err());
+    }
+
+    #[test]
+    fn two_families_make_one_answer() {
+        use ResolveError::{Failed, NameNotFound, NoAddress, TimedOut};
+        let found = || Ok(vec![IpAddr::from([10, 0, 0, 1])]);
+        let failed = || Failed("Server Failure".into());
+        for error in [NameNotFound, NoAddress, TimedOut, failed()] {
+            assert_eq!(together(found(), Err(error)), found(), "half an answer is an answer");
+        }
+        for (one, other, expected) in [
+            (NameNotFound, NameNotFound, NameNotFound),
+            (NoAddress, NoAddress, NoAddress),
+            (TimedOut, TimedOut, TimedOut),
+            (NameNotFound, NoAddress, NoAddress),
+            (NameNotFound, TimedOut, NameNotFound),
+            (NameNotFound, failed(), NameNotFound),
+            (NoAddress, TimedOut, TimedOut),
+            (NoAddress, failed(), failed()),
+            (TimedOut, failed(), failed()),
+        ] {
+            for (one, other) in [(one.clone(), other.clone()), (other, one)] {
+                let context = format!("{one} + {other}");
+                assert_eq!(together(Err(one), Err(other)), Err(expected.clone()), "{context}");
+            }
+        }
+    }
 }

@@ -20,14 +20,19 @@ pub fn display_addr(address: &SocketAddr) -> String {
 }
 
 fn zone_name(index: u32) -> String {
-    if_indextoname(index).ok().and_then(|name| name.into_string().ok()).unwrap_or_else(|| index.to_string())
+    interface(index).unwrap_or_else(|| index.to_string())
+}
+
+/// The name of an interface. For a number that is none's, nix gives an empty name instead of an error.
+fn interface(index: u32) -> Option<String> {
+    if_indextoname(index).ok()?.into_string().ok().filter(|name| !name.is_empty())
 }
 
 /// The number of a zone given by the name of its interface or by its number; none when there is no such interface.
 /// A number must be an interface's too, so that a typo is said here and not by the kernel in the words "invalid
 /// argument".
 pub(super) fn zone_index(zone: &str) -> Option<u32> {
-    if_nametoindex(zone).ok().or_else(|| zone.parse().ok().filter(|&index| if_indextoname(index).is_ok()))
+    if_nametoindex(zone).ok().or_else(|| zone.parse().ok().filter(|&index| interface(index).is_some()))
 }
 
 /// An address with its port and, for IPv6, its zone.

@@ -1,0 +1,223 @@
+//! The feed: a cursor over the log that replays, then follows. Every door is one.
+//!
+//! A cursor pulls. It holds no memory of the log and is known to nobody, so a slow viewer costs the sockets nothing;
+//! when history was given up under it, its next batch says so in a gap.
+
+use std::{sync::Arc, time::Duration};
+
+use sockscope_wire::{ByteRange, Fact, Gap, GapReason, Page, PayloadMode, Seq, ShelfName, ShelfView};
+use tokio::time::{Instant, sleep_until};
+
+use crate::{
+    log::{Filter, Limits},
+    workspace::{View, Workspace, convert},
+};
+
+/// One batch of a stream: enough to keep a fast viewer busy, little enough that a slow one holds little.
+pub const STREAM_BATCH: Limits = Limits { records: 2048, payload_bytes: 256 * 1024 };
+
+/// A stream that is busy sends at most one batch in this time: fifty small frames a second are as live to a person as
+/// fifty thousand, and cost the page a thousandth.
+const PACE: Duration = Duration::from_millis(8);
+
+/// A stream counts as busy when its last batch brought so many events.
+const BUSY: usize = 16;
+
+/// Where a cursor begins.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// The log the seq belongs to, if the viewer said.
+    pub epoch: Option<String>,
+    /// After which seq.
+    pub after: After,
+}
+
+/// After which seq a cursor begins.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// After this one; 0 is the beginning.
+    Seq(Seq),
+    /// The beginning.
+    #[default]
+    Beginning,
+    /// Only what is new.
+    Head,
+}
+
+/// A cursor.
+pub struct Cursor {
+    workspace: Arc<Workspace>,
+    after: Seq,
+    /// Which events are wanted.
+    pub filter: Filter,
+    /// How much of each payload.
+    pub mode: PayloadMode,
+    /// Said once, with the first batch: the cursor did not belong here.
+    misplaced: Option<Gap>,
+    last: Option<(Instant, usize)>,
+}
+
+/// What a cursor found.
+pub struct Batch {
+    view: View,
+    misplaced: Option<Gap>,
+    mode: PayloadMode,
+    workspace: Arc<Workspace>,
+}
+
+impl Cursor {
+    /// A cursor that begins there. One of another epoch, or beyond the head, begins at the beginning and says so.
+    #[must_use]
+    pub fn new(workspace: &Arc<Workspace>, start: &Start, filter: Filter, mode: PayloadMode) -> Self {
+        let mut cursor = Self {
+            workspace: Arc::clone(workspace),
+            after: Seq(0),
+            filter,
+            mode,
+            misplaced: None,
+            last: None,
+        };
+        cursor.seek(start);
+        cursor
+    }
+
+    /// Moves the cursor.
+    pub fn seek(&mut self, start: &Start) {
+        let (_, head) = self.workspace.bounds();
+        let after = match start.after {
+            After::Beginning => Seq(0),
+            After::Seq(seq) => seq,
+            After::Head => head,
+        };
+        let same = start.epoch.as_deref().is_none_or(|epoch| epoch == self.workspace.epoch());
+        self.misplaced = match (same, after <= head) {
+            (true, true) => None,
+            (false, _) if after == Seq(0) => None,
+            (false, _) => Some(Gap { from: Seq(1), to: after, shelf: None, reason: GapReason::WrongEpoch }),
+            (true, false) => {
+                Some(Gap { from: head.next(), to: after, shelf: None, reason: GapReason::BeyondHead })
+            }
+        };
+        self.after = if same && after <= head { after } else { Seq(0) };
+    }
+
+    /// What there is now, possibly nothing.
+    pub fn now(&mut self, limits: Limits) -> Batch {
+        loop {
+            let view = self.workspace.read(self.after, &self.filter, limits);
+            self.after = view.slice.next;
+            let nothing =
+                view.slice.records.is_empty() && view.slice.gaps.is_empty() && self.misplaced.is_none();
+            if nothing && self.after < view.head {
+                continue;
+            }
+            let misplaced = self.misplaced.take();
+            return Batch { view, misplaced, mode: self.mode, workspace: Arc::clone(&self.workspace) };
+        }
+    }
+
+    /// Waits until there is something.
+    pub async fn next(&mut self, limits: Limits) -> Batch {
+        let workspace = Arc::clone(&self.workspace);
+        if let Some((at, events)) = self.last
+            && events >= BUSY
+        {
+            sleep_until(at + PACE).await;
+        }
+        loop {
+            let news = workspace.news();
+            tokio::pin!(news);
+            // Registered before reading, so that an append in between is not missed.
+            news.as_mut().enable();
+            let batch = self.now(limits);
+            if !batch.is_empty() {
+                self.last = Some((Instant::now(), batch.view.slice.records.len()));
+                return batch;
+            }
+            news.await;
+        }
+    }
+}
+
+impl Batch {
+    /// Whether it says nothing at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.view.slice.records.is_empty() && self.view.slice.gaps.is_empty() && self.misplaced.is_none()
+    }
+
+    /// Whether it holds events.
+    #[must_use]
+    pub fn has_events(&self) -> bool {
+        !self.view.slice.records.is_empty()
+    }
+
+    /// Whether the log goes on behind it.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.view.slice.next < self.view.head
+    }
+
+    /// As a page.
+    #[must_use]
+    pub fn page(&self) -> Page {
+        let Self { view, misplaced, mode, workspace } = self;
+        let firsts = &view.firsts;
+        let first = firsts
+            .iter()
+            .find(|(name, _)| *name == ShelfName::Conversation)
+            .map_or(Seq(1), |(_, first)| *first);
+        let events = view
+            .slice
+            .records
+            .iter()
+            .map(|record| convert::event(record, workspace.anchor(), *mode))
+            .collect();
+        Page {
+            epoch: workspace.epoch().to_owned(),
+            first,
+            shelves: firsts.iter().map(|(name, first)| (*name, ShelfView { first: *first })).collect(),
+            head: view.head,
+            next: view.slice.next,
+            events,
+            gaps: misplaced
+                .iter()
+                .cloned()
+                .chain(view.slice.gaps.iter().map(|span| Gap::from(*span)))
+                .collect(),
+        }
+    }
+
+    /// As JSON, payloads in base64.
+    #[must_use]
+    pub fn json(&self) -> String {
+        serde_json::to_string(&self.page()).expect("a page is JSON")
+    }
+
+    /// As a binary batch: the length of the JSON (u32, big-endian), the JSON, the payload bytes (docs/PROTOCOL.md).
+    #[must_use]
+    pub fn binary(&self) -> Vec<u8> {
+        let mut page = self.page();
+        let mut raw: Vec<u8> = Vec::new();
+        for event in &mut page.events {
+            if let Fact::Sent { bytes, .. } | Fact::Received { bytes, .. } = &mut event.fact
+                && let Some(payload) = bytes.payload.take()
+            {
+                let range = ByteRange(small(raw.len()), small(payload.0.len()));
+                raw.extend_from_slice(&payload.0);
+                bytes.payload_range = Some(range);
+            }
+        }
+        let json = serde_json::to_vec(&page).expect("a page is JSON");
+        let mut batch = Vec::with_capacity(4 + json.len() + raw.len());
+        batch.extend_from_slice(&small(json.len()).to_be_bytes());
+        batch.extend_from_slice(&json);
+        batch.extend_from_slice(&raw);
+        batch
+    }
+}
+
+/// A batch is far below 4 GiB by its limits.
+fn small(len: usize) -> u32 {
+    u32::try_from(len).expect("a batch is at most a few MiB")
+}

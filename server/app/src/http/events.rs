@@ -1,0 +1,203 @@
+//! Events over plain HTTP: short poll, long poll, SSE; export and trim.
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::{body::Body, extract::State, response::Response};
+use bytes::Bytes;
+use futures_util::stream::{self, Stream};
+use http::{HeaderMap, HeaderValue, header};
+use serde::Deserialize;
+use sockscope_wire::{Page, PayloadMode, Seq, TrimRequest};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    App,
+    answer::{Answer, No, ok},
+    ask::{Ask, Json, Room, ViewQuery, invalid, same_epoch},
+};
+use crate::{
+    feed::{After, Cursor, STREAM_BATCH, Start},
+    log::{Filter, Limits},
+    text,
+};
+
+/// A page's default and largest number of events, and its most payload in bytes.
+const PAGE: usize = 1000;
+const MAX_PAGE: usize = 10_000;
+const PAGE_BYTES: usize = 1 << 20;
+
+/// The longest a long poll waits, in seconds.
+const MAX_WAIT: f64 = 60.0;
+
+/// How often a quiet SSE stream says that it lives.
+const SSE_ALIVE: Duration = Duration::from_secs(15);
+
+/// One page now, one as soon as there is something, or a stream.
+pub(super) async fn events(
+    State(app): State<App>,
+    room: Room,
+    Ask(query): Ask<ViewQuery>,
+    headers: HeaderMap,
+) -> Answer {
+    let (mut start, filter, mode) = (query.start()?, query.filter()?, query.mode()?);
+    if wants_stream(&headers) {
+        if let Some(last) = headers.get("last-event-id") {
+            start = last_event_id(last)?;
+        }
+        let cursor = Cursor::new(&room.workspace, &start, filter, mode);
+        return Ok(sse(hello(&room), cursor, app.ending.clone()));
+    }
+    let limit = query.limit.unwrap_or(PAGE);
+    if !(1..=MAX_PAGE).contains(&limit) {
+        return Err(No(invalid("limit", "1 to 10,000")));
+    }
+    let limits = Limits { records: limit, payload_bytes: PAGE_BYTES };
+    let mut cursor = Cursor::new(&room.workspace, &start, filter, mode);
+    let batch = match query.wait {
+        None => cursor.now(limits),
+        Some(seconds) if (0.0..=MAX_WAIT).contains(&seconds) => {
+            tokio::select! {
+                batch = cursor.next(limits) => batch,
+                () = tokio::time::sleep(Duration::from_secs_f64(seconds)) => cursor.now(limits),
+                // The server ends: an empty page now is better than a cut connection.
+                () = app.ending.cancelled() => cursor.now(limits),
+            }
+        }
+        Some(_) => return Err(No(invalid("wait", "0 to 60 seconds"))),
+    };
+    ok(&batch.page())
+}
+
+fn wants_stream(headers: &HeaderMap) -> bool {
+    let accepts = headers.get_all(header::ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
+    accepts.flat_map(|accept| accept.split(',')).any(|kind| {
+        kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream"))
+    })
+}
+
+/// `EPOCH:SEQ`, or a bare SEQ.
+fn last_event_id(value: &HeaderValue) -> Result<Start, No> {
+    let parsed = value.to_str().ok().and_then(|id| {
+        let (epoch, seq) =
+            id.rsplit_once(':').map_or((None, id), |(epoch, seq)| (Some(epoch.to_owned()), seq));
+        Some(Start { epoch, after: After::Seq(Seq(seq.parse().ok()?)) })
+    });
+    parsed.ok_or_else(|| No(invalid("Last-Event-ID", "EPOCH:SEQ")))
+}
+
+fn hello(room: &Room) -> String {
+    let (first, head) = room.workspace.bounds();
+    let hello = serde_json::json!({ "epoch": room.workspace.epoch(), "first": first, "head": head });
+    format!("event: hello\ndata: {hello}\n\n")
+}
+
+fn sse(hello: String, cursor: Cursor, ending: CancellationToken) -> Response {
+    let first = stream::once(async move { Ok::<_, Infallible>(Bytes::from(hello)) });
+    let rest = stream::unfold((cursor, ending), |(mut cursor, ending)| async move {
+        let text = tokio::select! {
+            batch = cursor.next(STREAM_BATCH) => sse_text(&batch.page()),
+            () = tokio::time::sleep(SSE_ALIVE) => ": alive\n\n".to_owned(),
+            () = ending.cancelled() => return None,
+        };
+        Some((Ok(Bytes::from(text)), (cursor, ending)))
+    });
+    streamed("text/event-stream", futures_util::StreamExt::chain(first, rest))
+}
+
+/// A page as SSE: gaps first, then an event a message. JSON holds no line break, so each is one `data` line.
+fn sse_text(page: &Page) -> String {
+    let mut text = String::new();
+    for gap in &page.gaps {
+        let data = serde_json::to_string(gap).expect("a gap is JSON");
+        text.push_str(&format!("event: gap\nid: {}:{}\ndata: {data}\n\n", page.epoch, gap.to));
+    }
+    for event in &page.events {
+        let data = serde_json::to_string(event).expect("an event is JSON");
+        text.push_str(&format!("id: {}:{}\ndata: {data}\n\n", page.epoch, event.seq));
+    }
+    text
+}
+
+fn streamed(
+    kind: &'static str,
+    stream: impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static,
+) -> Response {
+    let mut response = Response::new(Body::from_stream(stream));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    // Proxies must hand events on as they come.
+    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+/// What is taken away, and how.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Format {
+    Jsonl,
+    Text,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExportQuery {
+    format: Option<Format>,
+    socket: Option<String>,
+    hidden: Option<bool>,
+}
+
+/// The log as it is now, to take away.
+pub(super) async fn export(room: Room, Ask(query): Ask<ExportQuery>) -> Answer {
+    let view = ViewQuery { socket: query.socket, hidden: query.hidden, ..ViewQuery::default() };
+    let filter: Filter = view.filter()?;
+    let format = query.format.unwrap_or(Format::Jsonl);
+    let (_, head) = room.workspace.bounds();
+    let cursor = Cursor::new(&room.workspace, &Start::default(), filter, PayloadMode::Full);
+    let stream = stream::unfold((cursor, false), move |(mut cursor, done)| async move {
+        if done {
+            return None;
+        }
+        let batch = cursor.now(STREAM_BATCH);
+        let page = batch.page();
+        // What is recorded while the export runs is left out: it ends.
+        let text = exported(&page, head, format);
+        let done = page.next >= head || batch.is_empty();
+        Some((Ok::<_, Infallible>(Bytes::from(text)), (cursor, done)))
+    });
+    let (kind, name) = match format {
+        Format::Jsonl => ("application/jsonl", "sockscope.jsonl"),
+        Format::Text => ("text/plain; charset=utf-8", "sockscope.txt"),
+    };
+    let mut response = streamed(kind, stream);
+    let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""));
+    if let Ok(disposition) = disposition {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
+    }
+    Ok(response)
+}
+
+fn exported(page: &Page, head: Seq, format: Format) -> String {
+    let mut text = String::new();
+    for gap in &page.gaps {
+        match format {
+            Format::Jsonl => text
+                .push_str(&format!("{{\"gap\":{}}}\n", serde_json::to_string(gap).expect("a gap is JSON"))),
+            Format::Text => text.push_str(&text::gap_line(gap)),
+        }
+    }
+    for event in page.events.iter().filter(|event| event.seq <= head) {
+        match format {
+            Format::Jsonl => {
+                text.push_str(&serde_json::to_string(event).expect("an event is JSON"));
+                text.push('\n');
+            }
+            Format::Text => text.push_str(&text::event_lines(event)),
+        }
+    }
+    text
+}
+
+/// Clears the log up to a seq.
+pub(super) async fn trim(room: Room, Json(request): Json<TrimRequest>) -> Answer {
+    same_epoch(&room.workspace, request.epoch.as_deref())?;
+    ok(&room.workspace.trim(request.up_to, &room.origin())?)
+}

@@ -1,0 +1,65 @@
+//! The doors: HTTP, SSE and WebSocket over one workspace.
+
+mod answer;
+mod ask;
+mod assets;
+mod auth;
+mod connection;
+mod events;
+mod gate;
+mod ops;
+mod payload;
+mod practice;
+mod routes;
+mod serve;
+mod session;
+mod sockets;
+mod ws;
+
+use std::sync::Arc;
+
+use sockscope_wire::Policy;
+use tokio_util::sync::CancellationToken;
+
+use crate::workspace::Workspace;
+pub use auth::{Auth, Principal};
+pub use connection::{ConnectionBytes, ConnectionInfo};
+pub use gate::Gate;
+pub use routes::{Access, Route, access, table};
+pub use serve::{Served, serve};
+
+/// What every handler can reach. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<AppState>);
+
+/// The state behind [`App`].
+pub struct AppState {
+    /// The one workspace of local mode.
+    pub workspace: Arc<Workspace>,
+    /// Who may come in.
+    pub auth: Auth,
+    /// Where requests may come from.
+    pub gate: Gate,
+    /// The rules in force, for the page to show.
+    pub policy: Policy,
+    /// Cancelled when the server ends: streams say good-bye.
+    pub ending: CancellationToken,
+    /// Connections served now and in all.
+    pub traffic: Arc<serve::Traffic>,
+}
+
+impl App {
+    /// Shares the state.
+    #[must_use]
+    pub fn new(state: AppState) -> Self {
+        Self(Arc::new(state))
+    }
+}
+
+impl std::ops::Deref for App {
+    type Target = AppState;
+
+    fn deref(&self) -> &AppState {
+        &self.0
+    }
+}

@@ -1,0 +1,34 @@
+//! Practice peers, started and stopped.
+
+use axum::extract::State;
+use http::StatusCode;
+use sockscope_wire::{Code, PeerKind, PracticeCatalog, PracticePeer, PracticeRequest};
+
+use super::{
+    App,
+    answer::{Answer, No, done, json, ok},
+    ask::{Json, Named, Room},
+};
+use crate::{peers, problem::problem};
+
+/// The practice peers there are.
+pub(super) async fn catalog(State(_): State<App>) -> Answer {
+    let peers =
+        PeerKind::ALL.into_iter().map(|peer| PracticePeer { peer, scheme: peers::scheme(peer).to_owned() });
+    ok(&PracticeCatalog { peers: peers.collect() })
+}
+
+/// Starts one.
+pub(super) async fn start(room: Room, Json(request): Json<PracticeRequest>) -> Answer {
+    let started = room.workspace.start_practice(&room.order(), request.peer).await?;
+    Ok(json(StatusCode::CREATED, &started))
+}
+
+/// Stops one, with its connections.
+pub(super) async fn stop(room: Room, Named(id): Named) -> Answer {
+    if room.workspace.practice_of(id).is_none() {
+        return Err(No(problem(Code::UnknownSocket, format!("{id} is no practice peer"))));
+    }
+    room.workspace.close_and_wait(&room.order(), id, false, true).await?;
+    done()
+}

@@ -1,0 +1,87 @@
+//! Every route, once. The router is built from this table, and so are the tests that try each of them.
+
+use axum::{
+    Router,
+    routing::{MethodRouter, delete, get, patch, post},
+};
+use http::Method;
+
+use super::{App, answer, assets, events, ops, payload, practice, session, sockets, ws};
+
+/// What the gate asks of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// The static page: no token, and it may be linked to from anywhere.
+    Page,
+    /// No token.
+    Open,
+    /// A token.
+    Token,
+}
+
+/// What the gate asks of a request for this path. Unknown paths need a token.
+#[must_use]
+pub fn access(method: &Method, path: &str) -> Access {
+    let reads = matches!(*method, Method::GET | Method::HEAD);
+    match path {
+        "/healthz" | "/readyz" if reads => Access::Open,
+        "/api/v1/session" if *method == Method::POST => Access::Open,
+        "/" if reads => Access::Page,
+        _ if reads && assets::is_asset(path) => Access::Page,
+        _ => Access::Token,
+    }
+}
+
+/// One route: a method, a path pattern, what answers it.
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The pattern, as in the OpenAPI document.
+    pub path: &'static str,
+    handler: fn() -> MethodRouter<App>,
+}
+
+/// Every route of the API, in the order of the OpenAPI document. The page's files are what is left.
+#[must_use]
+pub fn table() -> Vec<Route> {
+    macro_rules! routes {
+        ($($method:ident $of:ident $path:literal $handler:path;)*) => {
+            vec![$(Route { method: Method::$method, path: $path, handler: || $of($handler) }),*]
+        };
+    }
+    routes! {
+        GET get "/healthz" ops::healthz;
+        GET get "/readyz" ops::readyz;
+        GET get "/metrics" ops::metrics;
+        POST post "/api/v1/session" session::session;
+        POST post "/api/v1/tickets" session::ticket;
+        GET get "/api/v1/about" ops::about;
+        GET get "/api/v1/openapi.json" ops::openapi;
+        GET get "/api/v1/practice" practice::catalog;
+        POST post "/api/v1/workspaces/{ws}/practice" practice::start;
+        DELETE delete "/api/v1/workspaces/{ws}/practice/{id}" practice::stop;
+        GET get "/api/v1/workspaces/{ws}/sockets" sockets::list;
+        POST post "/api/v1/workspaces/{ws}/sockets" sockets::open;
+        GET get "/api/v1/workspaces/{ws}/sockets/{id}" sockets::one;
+        PATCH patch "/api/v1/workspaces/{ws}/sockets/{id}" sockets::change;
+        DELETE delete "/api/v1/workspaces/{ws}/sockets/{id}" sockets::close;
+        POST post "/api/v1/workspaces/{ws}/sockets/{id}/send" sockets::send;
+        POST post "/api/v1/workspaces/{ws}/sockets/{id}/shutdown" sockets::shutdown;
+        GET get "/api/v1/workspaces/{ws}/events" events::events;
+        GET get "/api/v1/workspaces/{ws}/events/{seq}/payload" payload::payload;
+        GET get "/api/v1/workspaces/{ws}/export" events::export;
+        POST post "/api/v1/workspaces/{ws}/log/trim" events::trim;
+        GET get "/api/v1/workspaces/{ws}/ws" ws::ws;
+    }
+}
+
+/// The router without the gate.
+pub(super) fn router() -> Router<App> {
+    let router =
+        table().into_iter().fold(Router::new(), |router, route| router.route(route.path, (route.handler)()));
+    router
+        .route("/", get(assets::index))
+        .route("/{*path}", get(assets::file))
+        .fallback(answer::unknown_route)
+        .method_not_allowed_fallback(answer::wrong_method)
+}

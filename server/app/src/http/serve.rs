@@ -1,0 +1,248 @@
+//! The accept loop: HTTP/1.1 only, header timeout, admission below the descriptor limit, an end in named steps.
+
+use std::{
+    any::Any,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{body::Body, response::IntoResponse as _};
+use http::{HeaderName, HeaderValue, Request, Response};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use sockscope_wire::Code;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::{Layer as _, ServiceExt as _};
+use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
+
+use super::{
+    App,
+    answer::No,
+    connection::{ConnectionBytes, ConnectionInfo, Counted},
+    gate, routes,
+};
+use crate::problem::problem;
+
+/// How long a request's header may take to arrive, and an idle connection to send the next.
+const HEADER: Duration = Duration::from_secs(10);
+
+/// The most bytes of a request's header; hyper reads into a buffer of this size.
+const HEADER_BYTES: usize = 16 * 1024;
+
+/// Connections over the limit that are told so at the same time; further ones are just closed.
+const REFUSALS: usize = 16;
+
+/// How long such a connection has to hear it.
+const REFUSAL: Duration = Duration::from_secs(1);
+
+/// How long accepting rests after an error that is not one connection's: no descriptor, no memory.
+const REST: Duration = Duration::from_millis(100);
+
+/// How long connections have to end when the server does.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Connections, counted.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    open: AtomicU64,
+    accepted: AtomicU64,
+    refused: AtomicU64,
+    received: AtomicU64,
+    sent: AtomicU64,
+}
+
+impl Traffic {
+    /// Open now.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Accepted in all.
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
+    /// Refused because there were too many.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Bytes received on connections that are closed.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    /// Bytes sent on connections that are closed.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+}
+
+/// Whether the server ended in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Served {
+    /// Every connection ended by itself.
+    Clean,
+    /// Some were cut after the grace time.
+    Cut(usize),
+}
+
+/// Serves until `app.ending` is cancelled; then stops accepting, lets every connection finish what it is answering,
+/// and cuts what is left after the grace time.
+pub async fn serve(listener: TcpListener, app: App, max_connections: usize) -> Served {
+    let seats = Arc::new(Semaphore::new(max_connections));
+    let refusals = Arc::new(Semaphore::new(REFUSALS));
+    let connections = TaskTracker::new();
+    let cut = CancellationToken::new();
+    let service = service(&app);
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = app.ending.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => match Arc::clone(&seats).try_acquire_owned() {
+                Ok(seat) => {
+                    let connection =
+                        connection(stream, peer, app.clone(), service.clone(), cut.clone(), seat);
+                    connections.spawn(connection);
+                }
+                Err(_) => {
+                    app.traffic.refused.fetch_add(1, Ordering::Relaxed);
+                    if let Ok(turn) = Arc::clone(&refusals).try_acquire_owned() {
+                        connections.spawn(refuse(stream, turn));
+                    }
+                }
+            },
+            Err(error) => {
+                tracing::warn!(%error, "accept failed");
+                sleep(REST).await;
+            }
+        }
+    }
+    drop(listener);
+    connections.close();
+    if timeout(GRACE, connections.wait()).await.is_ok() {
+        return Served::Clean;
+    }
+    let left = connections.len();
+    cut.cancel();
+    connections.wait().await;
+    Served::Cut(left)
+}
+
+type Service = tower::util::BoxCloneSyncService<Request<Body>, Response<Body>, std::convert::Infallible>;
+
+/// The router behind the gate, with the headers every answer carries. The gate is outside the router, so that there is
+/// no route without it.
+fn service(app: &App) -> Service {
+    let header = |name: &'static str, value: &'static str| {
+        SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
+    };
+    let router = routes::router().with_state(app.clone());
+    let service = axum::middleware::from_fn_with_state(app.clone(), gate::gate).layer(router);
+    let service = CatchPanicLayer::custom(panicked).layer(service);
+    let service = tower::ServiceBuilder::new()
+        .layer(header("cache-control", "no-store"))
+        .layer(header("content-security-policy", "default-src 'none'; frame-ancestors 'none'"))
+        .layer(header("cross-origin-opener-policy", "same-origin"))
+        .layer(header("cross-origin-resource-policy", "same-origin"))
+        .layer(header("referrer-policy", "no-referrer"))
+        .layer(header("x-content-type-options", "nosniff"))
+        .service(service);
+    tower::util::BoxCloneSyncService::new(service.map_response(|response| response.map(Body::new)))
+}
+
+/// A handler's panic is its request's problem, not the server's.
+fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response<Body> {
+    let what =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(panic = what.unwrap_or("of another type"), "a handler panicked");
+    No(problem(Code::Internal, "the log of the server says more")).into_response()
+}
+
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    app: App,
+    service: Service,
+    cut: CancellationToken,
+    seat: OwnedSemaphorePermit,
+) {
+    // Events are small and must not wait for an ACK. A connection that is gone already says so when it is read.
+    stream.set_nodelay(true).ok();
+    let bytes = Arc::new(ConnectionBytes::default());
+    let info = ConnectionInfo { peer, bytes: Arc::clone(&bytes) };
+    app.traffic.open.fetch_add(1, Ordering::Relaxed);
+    app.traffic.accepted.fetch_add(1, Ordering::Relaxed);
+    let io = TokioIo::new(Counted::new(stream, Arc::clone(&bytes)));
+    let seat = Arc::new(seat);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(info.clone());
+        // An upgraded connection outlives this loop: whoever serves it holds the seat through the request.
+        request.extensions_mut().insert(Arc::clone(&seat));
+        service.clone().oneshot(request.map(Body::new))
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER)
+        .max_buf_size(HEADER_BYTES)
+        .serve_connection(io, service)
+        .with_upgrades();
+    tokio::pin!(connection);
+    let mut ending = false;
+    let result = loop {
+        tokio::select! {
+            result = connection.as_mut() => break result,
+            () = app.ending.cancelled(), if !ending => {
+                ending = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = cut.cancelled() => break Ok(()),
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%peer, %error, "connection ended");
+    }
+    app.traffic.open.fetch_sub(1, Ordering::Relaxed);
+    app.traffic.received.fetch_add(bytes.received(), Ordering::Relaxed);
+    app.traffic.sent.fetch_add(bytes.sent(), Ordering::Relaxed);
+}
+
+/// Tells a connection over the limit why it is not served, without reading a request: 503, and close.
+async fn refuse(mut stream: TcpStream, turn: OwnedSemaphorePermit) {
+    let body =
+        serde_json::to_string(&problem(Code::TooManyConnections, "try again later")).unwrap_or_default();
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\n\
+         Retry-After: 1\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    // Best effort: a client that does not listen is closed all the same.
+    let _ = timeout(REFUSAL, async {
+        stream.write_all(answer.as_bytes()).await?;
+        stream.shutdown().await?;
+        // Reading what was sent lets the answer arrive: closing with unread bytes would reset the connection.
+        let mut unread = [0; 4096];
+        while stream.read(&mut unread).await? > 0 {}
+        Ok::<_, std::io::Error>(())
+    })
+    .await;
+    drop(turn);
+}

@@ -1,0 +1,157 @@
+//! What the log keeps of one fact.
+
+use std::{mem, sync::Arc};
+
+use sockscope_sockets::fact::{Cause, EndReason, Fact};
+use sockscope_wire::{Code, Counters, PeerKind, Role, Seq, SocketId};
+
+/// One fact as the log keeps it. Small, because there are millions of them.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// Its place.
+    pub seq: Seq,
+    /// When it happened, in µs since the epoch's anchor.
+    pub t_us: u64,
+    /// How long the call took in µs; [`Record::NO_CALL`] where the fact is no call.
+    pub took_us: u64,
+    /// Who asked for it.
+    pub origin: Cause,
+    /// The socket; `None` for facts of the workspace.
+    pub socket: Option<SocketId>,
+    /// It happened to a practice peer's socket.
+    pub hidden: bool,
+    /// What happened.
+    pub entry: Entry,
+    /// The bytes.
+    pub payload: Stored,
+}
+
+impl Record {
+    /// The `took_us` of a fact that is no call.
+    pub const NO_CALL: u64 = u64::MAX;
+}
+
+/// What happened: to a socket, as its task reports it, or in the workspace that owns it.
+#[derive(Debug, Clone)]
+pub enum Entry {
+    /// A socket's task reports.
+    Fact(Fact),
+    /// A socket came to be.
+    Opening(Box<Opening>),
+    /// A listener accepted this socket.
+    Accepted(Box<(SocketId, std::net::SocketAddr)>),
+    /// An accepted socket came to be, connected from the start.
+    Born(Box<Born>),
+    /// A socket's descriptor is closed: why, how many accepted bytes were never written, its final counters.
+    Closed(Box<(EndReason, u64, Counters)>),
+    /// A remark.
+    Note(Box<(Code, Vec<(&'static str, String)>)>),
+    /// Given up; only its place is left until its chunk is compacted.
+    Gone,
+}
+
+/// What the `opening` of a socket says.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    /// What was asked for.
+    pub target: Box<str>,
+    /// What the socket will be.
+    pub role: Role,
+    /// What it is called.
+    pub name: Option<Box<str>>,
+    /// The practice peer it belongs to.
+    pub practice: Option<PeerKind>,
+    /// Options asked for.
+    pub options: sockscope_sockets::options::Options,
+}
+
+/// What the `connected` of an accepted socket says.
+#[derive(Debug, Clone)]
+pub struct Born {
+    /// Our address.
+    pub local: std::net::SocketAddr,
+    /// The peer's.
+    pub remote: std::net::SocketAddr,
+    /// The listener.
+    pub parent: SocketId,
+    /// The practice peer it belongs to.
+    pub practice: Option<PeerKind>,
+}
+
+/// The bytes of a record, or why they are not there.
+#[derive(Debug, Clone, Default)]
+pub enum Stored {
+    /// The fact has no bytes.
+    #[default]
+    None,
+    /// Here they are.
+    Kept(Arc<[u8]>),
+    /// Given up when the log was full.
+    Evicted,
+    /// Never recorded: a practice peer's calls, whose bytes the other end has.
+    Unrecorded,
+}
+
+/// What an `Arc<[u8]>` costs beside its bytes: two counters, and what the allocator rounds up to (16 on glibc).
+const ARC_OVERHEAD: usize = 16 + 16;
+
+impl Stored {
+    /// The bytes this holds on the heap, overhead included.
+    #[must_use]
+    pub fn cost(&self) -> usize {
+        match self {
+            Self::Kept(bytes) => bytes.len() + ARC_OVERHEAD,
+            Self::None | Self::Evicted | Self::Unrecorded => 0,
+        }
+    }
+}
+
+impl Entry {
+    /// The bytes this holds on the heap beside the record itself, at least roughly: these are rare and small.
+    #[must_use]
+    pub fn cost(&self) -> usize {
+        const BOX: usize = 16;
+        match self {
+            Self::Fact(fact) => match fact {
+                Fact::Sent(_) | Fact::Received(_) | Fact::Eof(_) | Fact::Shutdown | Fact::ResetByUs => 0,
+                Fact::ResetByPeer(..) | Fact::Closed(..) | Fact::Paused(..) | Fact::Resumed(..) => 0,
+                Fact::Resolved(resolved) => {
+                    BOX + mem::size_of_val(&**resolved)
+                        + resolved.0.len()
+                        + mem::size_of_val(resolved.1.as_slice())
+                }
+                Fact::Connecting(boxed) => BOX + mem::size_of_val(&**boxed),
+                Fact::Connected(boxed) => BOX + mem::size_of_val(&**boxed),
+                Fact::Bound(boxed) => BOX + mem::size_of_val(&**boxed),
+                Fact::Listening(boxed) => BOX + mem::size_of_val(&**boxed),
+                Fact::Denied(boxed) => BOX + mem::size_of_val(&**boxed) + boxed.target.len(),
+                Fact::Failed(boxed) => BOX + mem::size_of_val(&**boxed),
+                Fact::OptionSet(boxed) => BOX + mem::size_of_val(&**boxed),
+                Fact::Dropped(boxed) => BOX + mem::size_of_val(&**boxed),
+            },
+            Self::Opening(opening) => {
+                BOX + mem::size_of_val(&**opening)
+                    + opening.target.len()
+                    + opening.name.as_ref().map_or(0, |name| name.len())
+            }
+            Self::Accepted(boxed) => BOX + mem::size_of_val(&**boxed),
+            Self::Born(boxed) => BOX + mem::size_of_val(&**boxed),
+            Self::Closed(boxed) => BOX + mem::size_of_val(&**boxed),
+            Self::Note(note) => {
+                BOX + mem::size_of_val(&**note)
+                    + note.1.iter().map(|(_, text)| 40 + text.len()).sum::<usize>()
+            }
+            Self::Gone => 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_stays_small() {
+        assert!(mem::size_of::<Record>() <= 96, "{} bytes", mem::size_of::<Record>());
+    }
+}

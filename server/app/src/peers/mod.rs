@@ -1,0 +1,112 @@
+//! Practice peers: real servers on loopback that behave in a known way, so that nobody needs a second machine.
+//!
+//! Their sockets are sockets of the workspace, hidden from its list unless asked for. Their calls are facts like any
+//! other, without the bytes: the other end has those.
+
+mod behave;
+mod connection;
+mod http;
+
+use std::{sync::Arc, time::Duration};
+
+use sockscope_sockets::{
+    datagram::receive_message,
+    dial::answer,
+    errno::Errno,
+    fact::{Chunk, Fact, Failed, Failure, Phase, Recorder, Stamp},
+    mailbox::{Ending, Inbox},
+};
+use sockscope_wire::PeerKind;
+use tokio::{
+    net::{TcpStream, UdpSocket},
+    time::Instant,
+};
+
+use crate::workspace::SocketRecorder;
+use connection::{Connection, Stop};
+
+/// The largest datagram a practice peer answers whole.
+const DATAGRAM: usize = 64 * 1024;
+
+/// How it is reached.
+#[must_use]
+pub fn scheme(kind: PeerKind) -> &'static str {
+    match kind {
+        PeerKind::EchoUdp => "udp",
+        PeerKind::Echo
+        | PeerKind::Discard
+        | PeerKind::Chargen
+        | PeerKind::Daytime
+        | PeerKind::SlowReader
+        | PeerKind::Fragmenter
+        | PeerKind::HalfCloser
+        | PeerKind::Resetter
+        | PeerKind::Silent
+        | PeerKind::Greeter
+        | PeerKind::Http => "tcp",
+    }
+}
+
+/// Serves one connection until it ends.
+pub async fn serve(kind: PeerKind, stream: TcpStream, mut inbox: Inbox, recorder: Arc<SocketRecorder>) {
+    let mut connection = Connection::new(stream, recorder);
+    let stop = tokio::select! {
+        biased;
+        ending = inbox.end() => match ending {
+            Ending::Close(cause, reason) => Stop::Close(cause, reason),
+            Ending::Reset(cause) => Stop::Reset(cause),
+        },
+        stop = behave::behave(kind, &mut connection) => stop,
+    };
+    connection.stop(stop);
+}
+
+/// Answers datagrams, each with itself: never more than came, to whoever sent it (RFC 862).
+pub async fn serve_datagrams(socket: UdpSocket, mut inbox: Inbox, recorder: Arc<dyn Recorder>) {
+    let mut buffer = vec![0; DATAGRAM];
+    let ending = loop {
+        let entered = Instant::now();
+        let received = tokio::select! {
+            biased;
+            ending = inbox.end() => break ending,
+            received = receive_message(&socket, &mut buffer) => received,
+        };
+        match received {
+            Ok(message) => {
+                let len = message.len.min(buffer.len());
+                let peer = message.from.map(Arc::new);
+                let chunk = |peer| Chunk {
+                    len: u32::try_from(len).unwrap_or(u32::MAX),
+                    offset: None,
+                    peer,
+                    truncated: false,
+                };
+                recorder.record(Stamp::since(entered), &None, Fact::Received(chunk(peer.clone())), Some(&[]));
+                let Some(from) = message.from else { continue };
+                let entered = Instant::now();
+                match answer(&socket, &buffer[..len], from).await {
+                    Ok(_) => {
+                        recorder.record(Stamp::since(entered), &None, Fact::Sent(chunk(peer)), Some(&[]))
+                    }
+                    Err(error) => fail(recorder.as_ref(), Phase::Send, &error),
+                }
+            }
+            Err(error) => fail(recorder.as_ref(), Phase::Receive, &error),
+        }
+    };
+    drop(socket);
+    let (cause, reason) = match ending {
+        Ending::Close(cause, reason) => (cause, reason),
+        Ending::Reset(cause) => (cause, sockscope_sockets::fact::EndReason::Closed),
+    };
+    recorder.record(Stamp::now(), &cause, Fact::Closed(reason, 0), None);
+}
+
+fn fail(recorder: &dyn Recorder, phase: Phase, error: &std::io::Error) {
+    let failure = Failure::Os(Errno::from(error));
+    let failed = Failed { failure, phase, remote: None, fatal: false };
+    recorder.record(Stamp::now(), &None, Fact::Failed(Box::new(failed)), None);
+}
+
+/// How long the slow reader rests between reads.
+pub(crate) const SLOW_READ_EVERY: Duration = Duration::from_secs(1);

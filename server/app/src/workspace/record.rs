@@ -1,0 +1,194 @@
+//! The way up: a socket's facts into the log.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use sockscope_sockets::{
+    fact::{Cause, Fact, Recorder, Stamp, Wait},
+    listener::Adopt,
+    mailbox::Mailbox,
+    open,
+    options::MAX_DATAGRAM,
+    stream,
+};
+use sockscope_wire::{PeerKind, Role, SocketId};
+use tokio::{
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+
+use super::{CLOSED_LISTED, Inner, SocketEntry, Workspace};
+use crate::{
+    log::{Born, Entry, Stored, Tag},
+    peers,
+};
+
+/// Records the facts of one socket.
+pub struct SocketRecorder {
+    pub(super) workspace: Arc<Workspace>,
+    pub(super) id: SocketId,
+    /// A practice peer's calls are recorded without their bytes.
+    pub(super) practice: bool,
+}
+
+impl SocketRecorder {
+    /// Whose facts these are.
+    #[must_use]
+    pub fn id(&self) -> SocketId {
+        self.id
+    }
+
+    fn tag(&self, stamp: Stamp, origin: Cause) -> Tag {
+        let took_us = stamp.took.map(|took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX - 1));
+        let t_us = self.workspace.anchor.micros(stamp.at);
+        Tag { t_us, took_us, origin, socket: Some(self.id), hidden: self.practice }
+    }
+}
+
+impl Recorder for SocketRecorder {
+    fn record(&self, stamp: Stamp, cause: &Cause, fact: Fact, payload: Option<&[u8]>) {
+        // Copied before the lock is taken: the copy is exact, so what the log accounts is what it holds.
+        let stored = match payload {
+            None => Stored::None,
+            Some(_) if self.practice => Stored::Unrecorded,
+            Some(bytes) => Stored::Kept(Arc::from(bytes)),
+        };
+        let tag = self.tag(stamp, cause.clone());
+        {
+            let mut inner = self.workspace.lock();
+            if let Stored::Kept(bytes) = &stored {
+                inner.log.settle(bytes.len());
+            }
+            inner.fact(tag, fact, stored);
+        }
+        self.workspace.news.notify_waiters();
+    }
+
+    fn admit(&self, most: usize) -> usize {
+        if self.practice || self.workspace.never_pauses() {
+            most
+        } else {
+            self.workspace.lock().log.grant(most)
+        }
+    }
+
+    fn decline(&self, granted: usize) {
+        if granted > 0 && !self.practice && !self.workspace.never_pauses() {
+            self.workspace.lock().log.settle(granted);
+        }
+    }
+
+    fn room(&self) -> Wait {
+        let workspace = Arc::clone(&self.workspace);
+        Box::pin(async move {
+            loop {
+                let room = workspace.room.notified();
+                tokio::pin!(room);
+                // Registered before asking, so that a trim in between is not missed.
+                room.as_mut().enable();
+                if workspace.has_room() {
+                    return;
+                }
+                room.await;
+            }
+        })
+    }
+}
+
+impl Workspace {
+    /// Whether the log would grant the largest datagram: more than it takes to go on with a stream, so that reading does
+    /// not stop and start with every trickle.
+    fn has_room(&self) -> bool {
+        let mut inner = self.lock();
+        let granted = inner.log.grant(MAX_DATAGRAM);
+        inner.log.settle(granted);
+        granted == MAX_DATAGRAM
+    }
+
+    fn never_pauses(&self) -> bool {
+        self.config.log_full == sockscope_wire::LogFull::Evict
+    }
+}
+
+impl Inner {
+    /// Appends a fact of a socket and takes it into account, in one step.
+    fn fact(&mut self, tag: Tag, fact: Fact, payload: Stored) {
+        let seq = self.log.head().next();
+        let socket = tag.socket;
+        let mut ended = false;
+        let mut counters = sockscope_wire::Counters::default();
+        if let Some(entry) = socket.and_then(|id| self.sockets.get_mut(&id)) {
+            ended = entry.fold(seq, tag.t_us, &fact);
+            counters = entry.counters;
+        }
+        let entry = match fact {
+            Fact::Closed(reason, unsent) => Entry::Closed(Box::new((reason, unsent, counters))),
+            fact => Entry::Fact(fact),
+        };
+        self.append(tag, entry, payload);
+        if let Some(record) = self.log.get(seq) {
+            self.watches.tell(record, ended);
+        }
+        if let (true, Some(id)) = (ended, socket) {
+            self.closed.push_back(id);
+            while self.closed.len() > CLOSED_LISTED {
+                if let Some(oldest) = self.closed.pop_front() {
+                    self.sockets.remove(&oldest);
+                }
+            }
+        }
+    }
+}
+
+/// Takes what a listener accepts into the workspace.
+pub(super) struct Nursery {
+    pub(super) workspace: Arc<Workspace>,
+    pub(super) parent: SocketId,
+    pub(super) practice: Option<PeerKind>,
+}
+
+impl Adopt for Nursery {
+    fn seats(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.workspace.seats)
+    }
+
+    fn adopt(&self, stream: TcpStream, remote: SocketAddr, stamp: Stamp, seat: OwnedSemaphorePermit) {
+        let (mailbox, inbox) = Mailbox::new();
+        // Only fails on a connection that is reset already; its reading will say so.
+        let local = stream.local_addr().unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)));
+        let workspace = &self.workspace;
+        let t_us = workspace.anchor.micros(stamp.at);
+        let (id, options) = {
+            let mut inner = workspace.lock();
+            let Some(parent) = inner.sockets.get(&self.parent) else { return };
+            let (target, options) = (parent.target.clone(), parent.options.clone());
+            let id = inner.new_id();
+            let hidden = self.practice.is_some();
+            let took_us = stamp.took.map(|took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX - 1));
+            let tag = |socket, took_us| Tag { t_us, took_us, origin: None, socket: Some(socket), hidden };
+            inner.append(tag(self.parent, took_us), Entry::Accepted(Box::new((id, remote))), Stored::None);
+            let mut entry = SocketEntry::new(target, Role::Accepted, mailbox);
+            entry.state = sockscope_wire::SocketState::Open;
+            (entry.local, entry.remote) = (Some(local), Some(remote));
+            entry.parent = Some(self.parent);
+            entry.practice = self.practice;
+            entry.options = options.clone();
+            let born = Born { local, remote, parent: self.parent, practice: self.practice };
+            entry.opened_seq = inner.append(tag(id, None), Entry::Born(Box::new(born)), Stored::None);
+            inner.sockets.insert(id, entry);
+            (id, options)
+        };
+        workspace.news.notify_waiters();
+        let practice = self.practice;
+        let recorder =
+            Arc::new(SocketRecorder { workspace: Arc::clone(workspace), id, practice: practice.is_some() });
+        open::prepare_accepted(&socket2::SockRef::from(&stream), &options, recorder.as_ref(), &None);
+        let anchor = workspace.anchor.instant();
+        workspace.tasks.spawn(async move {
+            match practice {
+                Some(kind) => peers::serve(kind, stream, inbox, recorder).await,
+                None => stream::run(stream, options, inbox, recorder, anchor).await,
+            }
+            drop(seat);
+        });
+    }
+}

@@ -1,0 +1,232 @@
+//! What sockets report, and who they report it to.
+
+use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use crate::{errno::Errno, policy::ResolveError};
+
+/// Who asked for something: the command's name and the one who gave it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The command, unique in the epoch.
+    pub cause: Box<str>,
+    /// The principal.
+    pub by: Box<str>,
+}
+
+/// The command a fact is due to; `None` where nobody asked for it.
+pub type Cause = Option<Arc<Origin>>;
+
+/// When a call returned and how long it took, waiting for readiness included.
+#[derive(Debug, Clone, Copy)]
+pub struct Stamp {
+    /// When it happened.
+    pub at: Instant,
+    /// How long the call took; `None` where the fact is no call.
+    pub took: Option<Duration>,
+}
+
+impl Stamp {
+    /// Something that happened now and is no call.
+    #[must_use]
+    pub fn now() -> Self {
+        Self { at: Instant::now(), took: None }
+    }
+
+    /// A call that was entered then and returned now.
+    #[must_use]
+    pub fn since(entered: Instant) -> Self {
+        let at = Instant::now();
+        Self { at, took: Some(at.duration_since(entered)) }
+    }
+}
+
+/// Which step of an operation it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Turning a name into addresses.
+    Resolve,
+    /// socket(2).
+    Socket,
+    /// connect(2).
+    Connect,
+    /// bind(2).
+    Bind,
+    /// listen(2).
+    Listen,
+    /// accept(2).
+    Accept,
+    /// send(2) and its kin.
+    Send,
+    /// recv(2) and its kin.
+    Receive,
+    /// shutdown(2).
+    Shutdown,
+    /// setsockopt(2).
+    Option,
+}
+
+/// Why a call failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The kernel said so.
+    Os(Errno),
+    /// A name could not be resolved.
+    Resolve(ResolveError),
+    /// Our own limit on connecting ran out before the kernel's.
+    TimedOut,
+}
+
+/// Why a descriptor was closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndReason {
+    /// Somebody closed it.
+    Closed,
+    /// Somebody closed it while it was opening.
+    Cancelled,
+    /// Both directions of the stream had ended.
+    BothEnded,
+    /// It was reset, by either side.
+    Reset,
+    /// A call failed for good.
+    Failed,
+    /// The listener that accepted it was closed with its children.
+    ListenerClosed,
+    /// The server is shutting down.
+    ShuttingDown,
+}
+
+/// What stands still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// Reading.
+    Read,
+    /// Sending.
+    Send,
+    /// Accepting.
+    Accept,
+}
+
+/// Why it stands still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PauseReason {
+    /// The log may not give anything up and has no room.
+    LogFull,
+    /// The peer takes no more bytes.
+    PeerNotReading,
+    /// No more sockets may be open.
+    TooManySockets,
+    /// The process has no descriptor left.
+    NoDescriptors,
+}
+
+/// Why datagrams were lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DropReason {
+    /// The kernel's receive buffer was full.
+    KernelBufferFull,
+    /// The log was full and may not give anything up.
+    LogFull,
+}
+
+/// The bytes of one read or write.
+#[derive(Debug, Clone)]
+pub struct Chunk {
+    /// How many bytes.
+    pub len: u32,
+    /// Stream offset of the first; `None` for datagrams.
+    pub offset: Option<u64>,
+    /// The other end of a datagram.
+    pub peer: Option<Arc<SocketAddr>>,
+    /// The datagram was longer than the read.
+    pub truncated: bool,
+}
+
+/// What happened to a socket.
+#[derive(Debug, Clone)]
+pub enum Fact {
+    /// A name was resolved.
+    Resolved(Box<(String, Vec<SocketAddr>)>),
+    /// A connection attempt began: address, number, how many there are.
+    Connecting(Box<(SocketAddr, u32, u32)>),
+    /// The socket is connected: local, remote.
+    Connected(Box<(SocketAddr, SocketAddr)>),
+    /// The socket has a local address.
+    Bound(Box<SocketAddr>),
+    /// The socket accepts connections: address, backlog.
+    Listening(Box<(SocketAddr, u32)>),
+    /// A write took bytes.
+    Sent(Chunk),
+    /// A read returned bytes.
+    Received(Chunk),
+    /// The peer's FIN, after so many bytes.
+    Eof(u64),
+    /// We shut our sending direction down.
+    Shutdown,
+    /// The peer's RST, met by that call.
+    ResetByPeer(Phase, Errno),
+    /// Our RST.
+    ResetByUs,
+    /// The descriptor is closed; so many accepted bytes were never written.
+    Closed(EndReason, u64),
+    /// The policy refused.
+    Denied(Box<Denied>),
+    /// A call failed.
+    Failed(Box<Failed>),
+    /// An option was set: name, asked, granted.
+    OptionSet(Box<(&'static str, u64, u64)>),
+    /// Datagrams were lost: how many, how many in all, why.
+    Dropped(Box<(u64, u64, DropReason)>),
+    /// The socket stands still; bytes waiting, for a send.
+    Paused(What, PauseReason, u64),
+    /// It moves again, after so long.
+    Resumed(What, Duration),
+}
+
+/// A refusal by the policy.
+#[derive(Debug, Clone)]
+pub struct Denied {
+    /// What was asked for.
+    pub target: String,
+    /// The address, where there is one.
+    pub address: Option<SocketAddr>,
+    /// Its class.
+    pub class: Option<crate::policy::Class>,
+    /// The rule that decided.
+    pub rule: &'static str,
+    /// The socket is over.
+    pub fatal: bool,
+}
+
+/// A failed call.
+#[derive(Debug, Clone)]
+pub struct Failed {
+    /// Why.
+    pub failure: Failure,
+    /// Which step.
+    pub phase: Phase,
+    /// For which address.
+    pub remote: Option<SocketAddr>,
+    /// The socket is over.
+    pub fatal: bool,
+}
+
+/// A future a trait object can return.
+pub type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Takes the facts of one socket into the log. Recording is synchronous and never waits.
+pub trait Recorder: Send + Sync + 'static {
+    /// Records a fact; `payload` holds the bytes of a `Sent` or `Received`.
+    fn record(&self, stamp: Stamp, cause: &Cause, fact: Fact, payload: Option<&[u8]>);
+
+    /// How many bytes of payload the next read may bring, at most `most`; 0 when the log is full and may not give
+    /// anything up. What is granted stays set aside until the read is recorded or [`Recorder::decline`]d.
+    fn admit(&self, most: usize) -> usize;
+
+    /// Gives back what [`Recorder::admit`] granted to a read that brought fewer or no bytes.
+    fn decline(&self, granted: usize);
+
+    /// Ends when the log has room again.
+    fn room(&self) -> Wait;
+}

@@ -1,0 +1,171 @@
+//! The task that owns a listening TCP socket.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use socket2::SockRef;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, sleep},
+};
+
+use crate::{
+    errno::Errno,
+    fact::{Cause, EndReason, Fact, Failed, Failure, PauseReason, Phase, Recorder, Stamp, What},
+    mailbox::{Command, Inbox},
+};
+
+/// How long accepting rests when the process has no descriptor left: nothing tells when one is freed.
+const NO_DESCRIPTORS_REST: Duration = Duration::from_millis(200);
+
+/// Takes accepted connections into the workspace.
+pub trait Adopt: Send + Sync + 'static {
+    /// How many more sockets may be open: one permit a socket.
+    fn seats(&self) -> Arc<Semaphore>;
+
+    /// Makes the connection a socket of its own, which keeps the permit until it ends.
+    fn adopt(&self, stream: TcpStream, remote: SocketAddr, stamp: Stamp, seat: OwnedSemaphorePermit);
+}
+
+enum Step {
+    Command(Option<Command>),
+    Accepted(io::Result<(TcpStream, SocketAddr)>),
+    Seat(OwnedSemaphorePermit),
+    Rested,
+}
+
+/// What the listener is doing about connections.
+enum Door {
+    /// Waiting for the next one; entered then.
+    Open(Instant),
+    /// One was accepted and no socket may be opened for it; standing still since.
+    NoSeat { stream: Box<TcpStream>, remote: SocketAddr, stamp: Stamp, since: Instant },
+    /// accept(2) has no descriptor to give; standing still since.
+    NoDescriptor(Instant),
+}
+
+/// Owns the listener until it is closed. Facts of accepted connections are recorded by `adopt`.
+pub async fn run(
+    listener: TcpListener,
+    mut inbox: Inbox,
+    recorder: Arc<dyn Recorder>,
+    nursery: Arc<dyn Adopt>,
+) {
+    let seats = nursery.seats();
+    let mut door = Door::Open(Instant::now());
+    let (cause, reason) = loop {
+        let step = tokio::select! {
+            biased;
+            command = inbox.commands.recv() => Step::Command(command),
+            step = watch(&listener, &door, &seats) => step,
+        };
+        match step {
+            Step::Command(command) => {
+                if let Some(end) = obey(command, &listener, recorder.as_ref()) {
+                    break end;
+                }
+            }
+            Step::Accepted(Ok((stream, remote))) => {
+                let Door::Open(entered) = door else { unreachable!("only an open door accepts") };
+                let stamp = Stamp::since(entered);
+                door = match Arc::clone(&seats).try_acquire_owned() {
+                    Ok(seat) => {
+                        nursery.adopt(stream, remote, stamp, seat);
+                        Door::Open(Instant::now())
+                    }
+                    Err(_) => {
+                        pause(recorder.as_ref(), PauseReason::TooManySockets);
+                        Door::NoSeat { stream: Box::new(stream), remote, stamp, since: Instant::now() }
+                    }
+                };
+            }
+            Step::Accepted(Err(error)) => match Errno::from(&error) {
+                Errno::EMFILE | Errno::ENFILE => {
+                    pause(recorder.as_ref(), PauseReason::NoDescriptors);
+                    door = Door::NoDescriptor(Instant::now());
+                }
+                // Anything else concerns one connection that is gone already (accept(2), "Error handling").
+                errno => {
+                    let failure = Failure::Os(errno);
+                    let failed = Failed { failure, phase: Phase::Accept, remote: None, fatal: false };
+                    recorder.record(Stamp::now(), &None, Fact::Failed(Box::new(failed)), None);
+                    door = Door::Open(Instant::now());
+                }
+            },
+            Step::Seat(seat) => {
+                if let Door::NoSeat { stream, remote, stamp, since } = door {
+                    resume(recorder.as_ref(), since);
+                    nursery.adopt(*stream, remote, stamp, seat);
+                }
+                door = Door::Open(Instant::now());
+            }
+            Step::Rested => {
+                if let Door::NoDescriptor(since) = door {
+                    resume(recorder.as_ref(), since);
+                }
+                door = Door::Open(Instant::now());
+            }
+        }
+    };
+    inbox.commands.close();
+    let entered = Instant::now();
+    drop(listener);
+    recorder.record(Stamp::since(entered), &cause, Fact::Closed(reason, 0), None);
+}
+
+async fn watch(listener: &TcpListener, door: &Door, seats: &Arc<Semaphore>) -> Step {
+    match door {
+        Door::Open(_) => Step::Accepted(listener.accept().await),
+        Door::NoSeat { .. } => match Arc::clone(seats).acquire_owned().await {
+            Ok(seat) => Step::Seat(seat),
+            // The semaphore is closed when the workspace ends; the command that ends this listener is on its way.
+            Err(_) => std::future::pending().await,
+        },
+        Door::NoDescriptor(_) => {
+            sleep(NO_DESCRIPTORS_REST).await;
+            Step::Rested
+        }
+    }
+}
+
+fn obey(
+    command: Option<Command>,
+    listener: &TcpListener,
+    recorder: &dyn Recorder,
+) -> Option<(Cause, EndReason)> {
+    match command {
+        None => Some((None, EndReason::Closed)),
+        // A listener has no stream to reset: its descriptor is closed either way.
+        Some(Command::Close(cause) | Command::Reset(cause)) => Some((cause, EndReason::Closed)),
+        Some(Command::End(cause, reason)) => Some((cause, reason)),
+        Some(Command::Set(set)) => {
+            let (options, cause) = *set;
+            options.apply(&SockRef::from(listener), recorder, &cause);
+            None
+        }
+        Some(Command::Send(outgoing)) => {
+            refuse(recorder, &outgoing.cause, Phase::Send);
+            None
+        }
+        Some(Command::Shutdown(cause)) => {
+            refuse(recorder, &cause, Phase::Shutdown);
+            None
+        }
+    }
+}
+
+/// The workspace refuses such commands before they get here; were one to slip through, it is answered like a kernel
+/// would.
+fn refuse(recorder: &dyn Recorder, cause: &Cause, phase: Phase) {
+    let failure = Failure::Os(Errno::ENOTCONN);
+    let failed = Failed { failure, phase, remote: None, fatal: false };
+    recorder.record(Stamp::now(), cause, Fact::Failed(Box::new(failed)), None);
+}
+
+fn pause(recorder: &dyn Recorder, reason: PauseReason) {
+    recorder.record(Stamp::now(), &None, Fact::Paused(What::Accept, reason, 0), None);
+}
+
+fn resume(recorder: &dyn Recorder, since: Instant) {
+    recorder.record(Stamp::now(), &None, Fact::Resumed(What::Accept, since.elapsed()), None);
+}

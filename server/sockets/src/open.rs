@@ -1,0 +1,272 @@
+//! From what the user asked for to a socket that is open, or the reason why not: resolve, check, dial.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use socket2::SockRef;
+use tokio::{
+    net::{TcpListener, TcpStream, UdpSocket},
+    time::{Instant, sleep_until, timeout_at},
+};
+
+use crate::{
+    dial,
+    errno::Errno,
+    fact::{Cause, Denied, Fact, Failed, Failure, Phase, Recorder, Stamp},
+    options::{DATAGRAM_RECV_BUFFER, Options},
+    policy::{Checked, CheckedAddr, Policy, Purpose, Refusal, Resolver},
+    target::{Scheme, Target},
+};
+
+/// How long a connection attempt has before the next address is tried beside it (RFC 8305 §5).
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
+/// listen(2)'s backlog unless asked otherwise.
+pub const BACKLOG: u32 = 1024;
+
+/// An open socket of one kind or another.
+#[derive(Debug)]
+pub enum Opened {
+    /// A connected stream.
+    Stream(TcpStream),
+    /// A listener.
+    Listener(TcpListener),
+    /// A datagram socket, connected or bound.
+    Datagram(UdpSocket),
+}
+
+/// The socket did not open; the facts say why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotOpened;
+
+/// What opening needs.
+#[derive(Clone)]
+pub struct Opening {
+    /// What the user asked for.
+    pub target: Target,
+    /// With which options.
+    pub options: Options,
+    /// Who asked.
+    pub cause: Cause,
+    /// What may be reached.
+    pub policy: Arc<Policy>,
+    /// How names become addresses.
+    pub resolver: Arc<Resolver>,
+    /// Where the facts go.
+    pub recorder: Arc<dyn Recorder>,
+}
+
+impl Opening {
+    /// Opens the socket. Every step is recorded; the last fact of a socket that did not open is fatal. Dropping the
+    /// future cancels whatever is under way.
+    ///
+    /// # Errors
+    /// When it did not open.
+    pub async fn open(&self) -> Result<Opened, NotOpened> {
+        let deadline = Instant::now() + self.options.connect_timeout();
+        let purpose = match self.target.scheme {
+            Scheme::Tcp | Scheme::Udp => Purpose::Connect,
+            Scheme::TcpListen | Scheme::UdpBind => Purpose::Bind,
+        };
+        let checked = self.check(purpose, deadline).await?;
+        match self.target.scheme {
+            Scheme::Tcp => self.connect(&checked.allowed, deadline).await.map(Opened::Stream),
+            Scheme::TcpListen => self.first(&checked.allowed, |at| self.listen(at)).map(Opened::Listener),
+            Scheme::Udp => {
+                self.first(&checked.allowed, |to| self.udp(to, Purpose::Connect)).map(Opened::Datagram)
+            }
+            Scheme::UdpBind => {
+                self.first(&checked.allowed, |at| self.udp(at, Purpose::Bind)).map(Opened::Datagram)
+            }
+        }
+    }
+
+    fn record(&self, stamp: Stamp, fact: Fact) {
+        self.recorder.record(stamp, &self.cause, fact, None);
+    }
+
+    async fn check(&self, purpose: Purpose, deadline: Instant) -> Result<Checked, NotOpened> {
+        let entered = Instant::now();
+        let (host, port) = (&self.target.host, self.target.port);
+        let checked = match timeout_at(deadline, self.policy.targets(&self.resolver, host, port, purpose))
+            .await
+        {
+            Ok(Ok(checked)) => checked,
+            Ok(Err(Refusal::Resolve(error))) => {
+                return Err(self.fail(Stamp::since(entered), Failure::Resolve(error), Phase::Resolve, None));
+            }
+            Ok(Err(Refusal::Denied(denials))) => {
+                let last = denials.len().saturating_sub(1);
+                for (index, denial) in denials.into_iter().enumerate() {
+                    self.deny(denial, index == last);
+                }
+                return Err(NotOpened);
+            }
+            Err(_) => return Err(self.fail(Stamp::since(entered), Failure::TimedOut, Phase::Resolve, None)),
+        };
+        if let Some(addresses) = &checked.resolved {
+            let name = self.target.host.to_string();
+            self.record(Stamp::since(entered), Fact::Resolved(Box::new((name, addresses.clone()))));
+        }
+        for denial in &checked.denied {
+            self.deny(denial.clone(), false);
+        }
+        Ok(checked)
+    }
+
+    fn deny(&self, denial: crate::policy::Denial, fatal: bool) {
+        let crate::policy::Denial { address, class, rule } = denial;
+        let denied = Denied { target: self.target.to_string(), address, class, rule, fatal };
+        self.record(Stamp::now(), Fact::Denied(Box::new(denied)));
+    }
+
+    fn fail(&self, stamp: Stamp, failure: Failure, phase: Phase, remote: Option<SocketAddr>) -> NotOpened {
+        self.record(stamp, Fact::Failed(Box::new(Failed { failure, phase, remote, fatal: true })));
+        NotOpened
+    }
+
+    /// Happy eyeballs (RFC 8305): one attempt after the other, each with a head start, until one succeeds.
+    async fn connect(&self, addresses: &[CheckedAddr], deadline: Instant) -> Result<TcpStream, NotOpened> {
+        let of = u16::try_from(addresses.len()).unwrap_or(u16::MAX);
+        let mut waiting = addresses.iter().copied().zip(1..=of);
+        let mut running = FuturesUnordered::new();
+        let mut next_at = Instant::now();
+        loop {
+            let more = waiting.len() > 0;
+            tokio::select! {
+                () = sleep_until(next_at), if more => {
+                    if let Some((address, attempt)) = waiting.next() {
+                        self.record(Stamp::now(), Fact::Connecting(Box::new((address.get(), u32::from(attempt), u32::from(of)))));
+                        running.push(self.attempt(address));
+                        next_at = Instant::now() + ATTEMPT_DELAY;
+                    }
+                }
+                Some((address, entered, result)) = running.next() => match result {
+                    Ok(stream) => return self.connected(stream, Stamp::since(entered)),
+                    Err((phase, error)) => {
+                        let fatal = running.is_empty() && waiting.len() == 0;
+                        let failure = Failure::Os(Errno::from(&error));
+                        let failed = Failed { failure, phase, remote: Some(address.get()), fatal };
+                        self.record(Stamp::since(entered), Fact::Failed(Box::new(failed)));
+                        if fatal {
+                            return Err(NotOpened);
+                        }
+                        next_at = Instant::now();
+                    }
+                },
+                () = sleep_until(deadline) => {
+                    let remote = if of == 1 { addresses.first().map(|address| address.get()) } else { None };
+                    let stamp = Stamp { at: Instant::now(), took: Some(self.options.connect_timeout()) };
+                    return Err(self.fail(stamp, Failure::TimedOut, Phase::Connect, remote));
+                }
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        address: CheckedAddr,
+    ) -> (CheckedAddr, Instant, Result<TcpStream, (Phase, io::Error)>) {
+        let entered = Instant::now();
+        let result = match dial::tcp_socket(address, |socket| self.prepare_stream(socket)) {
+            Ok(socket) => dial::connect(socket, address).await.map_err(|error| (Phase::Connect, error)),
+            Err(error) => Err((Phase::Socket, error)),
+        };
+        (address, entered, result)
+    }
+
+    fn connected(&self, stream: TcpStream, stamp: Stamp) -> Result<TcpStream, NotOpened> {
+        match stream.local_addr().and_then(|local| Ok((local, stream.peer_addr()?))) {
+            Ok(ends) => {
+                self.record(stamp, Fact::Connected(Box::new(ends)));
+                Ok(stream)
+            }
+            // The peer reset the connection before it could be looked at.
+            Err(error) => Err(self.fail(stamp, Failure::Os(Errno::from(&error)), Phase::Connect, None)),
+        }
+    }
+
+    /// Tries each address in turn: what is bound, listened on or connected without a handshake has no race to win.
+    fn first<T>(
+        &self,
+        addresses: &[CheckedAddr],
+        open: impl Fn(CheckedAddr) -> Result<T, (Phase, io::Error)>,
+    ) -> Result<T, NotOpened> {
+        for (index, address) in addresses.iter().enumerate() {
+            let entered = Instant::now();
+            match open(*address) {
+                Ok(opened) => return Ok(opened),
+                Err((phase, error)) => {
+                    let fatal = index + 1 == addresses.len();
+                    let failure = Failure::Os(Errno::from(&error));
+                    let failed = Failed { failure, phase, remote: Some(address.get()), fatal };
+                    self.record(Stamp::since(entered), Fact::Failed(Box::new(failed)));
+                }
+            }
+        }
+        Err(NotOpened)
+    }
+
+    fn listen(&self, address: CheckedAddr) -> Result<TcpListener, (Phase, io::Error)> {
+        let entered = Instant::now();
+        let socket = dial::tcp_socket(address, |socket| self.prepare_listener(socket))
+            .map_err(|error| (Phase::Socket, error))?;
+        dial::bind(&socket, address).map_err(|error| (Phase::Bind, error))?;
+        let local = socket.local_addr().map_err(|error| (Phase::Bind, error))?;
+        self.record(Stamp::since(entered), Fact::Bound(Box::new(local)));
+        let entered = Instant::now();
+        let backlog = self.options.backlog.unwrap_or(BACKLOG);
+        let listener = dial::listen(socket, backlog).map_err(|error| (Phase::Listen, error))?;
+        self.record(Stamp::since(entered), Fact::Listening(Box::new((local, backlog))));
+        Ok(listener)
+    }
+
+    fn udp(&self, address: CheckedAddr, purpose: Purpose) -> Result<UdpSocket, (Phase, io::Error)> {
+        let entered = Instant::now();
+        let socket = dial::udp_socket(address, |socket| self.prepare_datagram(socket))
+            .map_err(|error| (Phase::Socket, error))?;
+        if purpose == Purpose::Bind {
+            let socket = dial::udp_bind(socket, address).map_err(|error| (Phase::Bind, error))?;
+            let local = socket.local_addr().map_err(|error| (Phase::Bind, error))?;
+            self.record(Stamp::since(entered), Fact::Bound(Box::new(local)));
+            return Ok(socket);
+        }
+        self.record(Stamp::now(), Fact::Connecting(Box::new((address.get(), 1, 1))));
+        let socket = dial::udp_connect(socket, address).map_err(|error| (Phase::Connect, error))?;
+        let local = socket.local_addr().map_err(|error| (Phase::Connect, error))?;
+        self.record(Stamp::since(entered), Fact::Connected(Box::new((local, address.get()))));
+        Ok(socket)
+    }
+
+    fn prepare_stream(&self, socket: &SockRef<'_>) {
+        prepare_accepted(socket, &self.options, self.recorder.as_ref(), &self.cause);
+    }
+
+    fn prepare_listener(&self, socket: &SockRef<'_>) {
+        if self.options.reuse_addr.is_none() {
+            quietly("SO_REUSEADDR", socket.set_reuse_address(true));
+        }
+        self.options.apply(socket, self.recorder.as_ref(), &self.cause);
+    }
+
+    fn prepare_datagram(&self, socket: &SockRef<'_>) {
+        let mut options = self.options.clone();
+        options.recv_buffer.get_or_insert(DATAGRAM_RECV_BUFFER);
+        options.apply(socket, self.recorder.as_ref(), &self.cause);
+    }
+}
+
+/// Sets the options of a stream: those asked for, and TCP_NODELAY unless asked otherwise.
+pub fn prepare_accepted(socket: &SockRef<'_>, options: &Options, recorder: &dyn Recorder, cause: &Cause) {
+    if options.nodelay.is_none() {
+        quietly("TCP_NODELAY", socket.set_tcp_nodelay(true));
+    }
+    options.apply(socket, recorder, cause);
+}
+
+/// A default the kernel refuses is not the user's business: nobody asked for it.
+fn quietly(option: &str, result: io::Result<()>) {
+    if let Err(error) = result {
+        tracing::debug!(option, %error, "a default could not be set");
+    }
+}

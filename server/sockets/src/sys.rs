@@ -1,0 +1,31 @@
+//! The one getsockopt that no crate wraps.
+#![allow(unsafe_code, reason = "SO_MEMINFO has no safe wrapper; the call is confined to this module")]
+
+use std::{io, mem, os::fd::AsRawFd};
+
+/// `SK_MEMINFO_DROPS` of linux/sock_diag.h: the place of the drop counter in SO_MEMINFO's array.
+const SK_MEMINFO_DROPS: usize = 8;
+/// `SK_MEMINFO_VARS`: how many u32 the array has.
+const SK_MEMINFO_VARS: usize = 9;
+
+/// How many datagrams the kernel dropped for this socket because its receive buffer was full (SO_MEMINFO, socket(7),
+/// Linux ≥ 4.12). Counts from the socket's creation and wraps at 2³².
+///
+/// # Errors
+/// What getsockopt(2) says.
+pub(crate) fn datagrams_dropped(socket: &impl AsRawFd) -> io::Result<u32> {
+    let mut info = [0_u32; SK_MEMINFO_VARS];
+    let mut len = libc::socklen_t::try_from(mem::size_of_val(&info)).expect("36 fits");
+    // SAFETY: `info` is a live, writable array of `len` bytes and `len` is a live socklen_t; the kernel writes at most
+    // `len` bytes and keeps neither pointer. The descriptor is borrowed from a living socket for the call's duration.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_MEMINFO,
+            info.as_mut_ptr().cast(),
+            &raw mut len,
+        )
+    };
+    if result == 0 { Ok(info[SK_MEMINFO_DROPS]) } else { Err(io::Error::last_os_error()) }
+}
