@@ -12,8 +12,8 @@ use super::embed::unmap;
 ///
 /// The kernel itself is asked, by binding a fresh socket to the address and port 0: it refuses with EADDRNOTAVAIL
 /// what is not its own. A list of interface addresses would miss what only the routing table knows (`ip route add
-/// local 10.9.0.0/16 dev lo` makes 65,536 addresses this host). Any other answer counts as yes, because the question
-/// is only asked in order to refuse.
+/// local 10.9.0.0/16 dev lo` makes 65,536 addresses this host). Where there is no IPv6 at all, none of its addresses
+/// is ours. Any other answer counts as yes, because the question is only asked in order to refuse.
 #[must_use]
 pub fn is_this_host(address: SocketAddr) -> bool {
     let ip = unmap(address.ip());
@@ -23,7 +23,7 @@ pub fn is_this_host(address: SocketAddr) -> bool {
     let mut probe = address;
     probe.set_ip(ip);
     probe.set_port(0);
-    !matches!(bind_nowhere(probe), Err(Errno::EADDRNOTAVAIL))
+    !matches!(bind_nowhere(probe), Err(Errno::EADDRNOTAVAIL | Errno::EAFNOSUPPORT))
 }
 
 /// Binds a socket that is never used and closed at once. It is neither connected nor sent from, so no policy applies.
