@@ -89,8 +89,8 @@ run=(run -d --name "$name" -e "SOCKSCOPE_TOKEN=$token"
   --ulimit nofile=4096:4096)
 if [ "$(id -u)" = 0 ]; then run+=(--network none); else run+=(-p 127.0.0.1::7625); fi
 if [ "$engine" = podman ]; then
-  # Without systemd podman cannot time health checks; we call the check ourselves.
-  run=(--runtime runc "${run[@]}" --ulimit nproc=1024:1024 --health-interval=disable)
+  # Without systemd podman cannot time health checks, says so as an error, and we call the check ourselves.
+  run=(--log-level fatal --runtime runc "${run[@]}" --ulimit nproc=1024:1024 --health-interval=disable)
 fi
 "$engine" "${run[@]}" "$image" >/dev/null
 
@@ -133,9 +133,9 @@ value() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" | head -n 1; }
 
 expect "an answer without the token" 401 "$(http -o /dev/null -w '%{http_code}' "$api/workspaces/default/sockets")"
 http --fail -o "$work/index.html" "http://$authority/"
-script=$(sed -n 's/.*<script[^>]* src="\([^"]*\.js\)".*/\1/p' "$work/index.html" | head -n 1)
+script=$(sed -n 's/.*<script[^>]* src="\(\/[^"]*\.js\)".*/\1/p' "$work/index.html" | head -n 1)
 [ -n "$script" ] || die "the page names no script: the image carries the stand-in, not the page"
-http --fail -o /dev/null "http://$authority/${script#./}"
+http --fail -o /dev/null "http://$authority/${script#/}"
 say "ok: the page and its script are served"
 
 target=$(post /workspaces/default/practice '{"peer":"echo"}' | value target)

@@ -56,7 +56,16 @@ pub(crate) fn build_release() -> Result<()> {
 /// Writes what is generated from the wire crate (`write`), or fails where it is stale (`check`).
 pub(crate) fn codegen(mode: &str) -> Result<()> {
     let mut command = cargo();
-    command.args(["run", "--package", "sockscope-wire", "--features", "codegen", "--bin", "codegen"]);
+    command.args([
+        "run",
+        "--locked",
+        "--package",
+        "sockscope-wire",
+        "--features",
+        "codegen",
+        "--bin",
+        "codegen",
+    ]);
     sh::run(command.args(["--", mode])).context(match mode {
         "check" => "generated files are stale: run `cargo xtask codegen` and commit what it writes",
         _ => "could not generate",
