@@ -1,0 +1,58 @@
+import type { Rung, Tone } from './rungs';
+import { lastIndex, type TimeMap } from './timemap';
+
+/** A call as it is drawn: from entry to return. Calls too short to tell apart are drawn as one. */
+export interface Bar {
+  readonly lane: number;
+  readonly top: number;
+  readonly bottom: number;
+  readonly tone: Tone;
+  /** The first of the rungs it stands for, and how many there are. */
+  readonly seq: number;
+  readonly count: number;
+  /** Whether it is a call, with a beginning and an end; a fact that is none is a dot. */
+  readonly call: boolean;
+}
+
+/** A bar shorter than this is drawn this tall, or a call of a microsecond could not be seen. */
+export const BAR_PX = 3;
+
+/** The bars of rungs (in the order they returned) that can be seen between two pixels, at most one a pixel and lane. */
+export function bars(rungs: readonly Rung[], map: TimeMap, top: number, bottom: number): Bar[] {
+  const found: Bar[] = [];
+  const open: (number | undefined)[] = [];
+  const [earliest, latest] = [map.t(top - BAR_PX), map.t(bottom + BAR_PX)];
+  const first = lastIndex(rungs, (rung) => rung.end < earliest) + 1;
+  for (let i = first; i < rungs.length; i += 1) {
+    const rung = rungs[i]!;
+    if (rung.start > latest) continue;
+    const bar = barOf(rung, map);
+    const last = open[rung.lane];
+    const before = last === undefined ? undefined : found[last];
+    if (before !== undefined && joins(before, bar)) {
+      found[last!] = {
+        ...before,
+        bottom: Math.max(before.bottom, bar.bottom),
+        count: before.count + 1,
+        // What failed must not vanish behind its neighbours.
+        tone: bar.tone === 'error' ? bar.tone : before.tone,
+        call: before.call || bar.call,
+      };
+    } else open[rung.lane] = found.push(bar) - 1;
+  }
+  return found;
+}
+
+function barOf(rung: Rung, map: TimeMap): Bar {
+  const top = map.y(rung.start);
+  const bottom = rung.call ? Math.max(map.y(rung.end), top + BAR_PX) : top;
+  return { lane: rung.lane, top, bottom, tone: rung.tone, seq: rung.seq, count: 1, call: rung.call };
+}
+
+function joins(before: Bar, next: Bar): boolean {
+  return next.top - before.bottom < 1 && short(next) && (before.count > 1 || short(before));
+}
+
+function short(bar: Bar): boolean {
+  return bar.bottom - bar.top < BAR_PX + 0.5;
+}

@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import type { Fact } from '../../wire/generated';
+import type { LogEvent } from '../log';
+import { amount, say } from './call';
+
+const said = (fact: Fact & { took_us?: number }) => say({ seq: 1, t_us: 1, at: '', ...fact } as LogEvent);
+
+describe('say', () => {
+  it('names calls as POSIX does', () => {
+    expect(said({ type: 'sent', len: 5 })).toEqual({ name: { call: 'send' }, what: '', bytes: 5 });
+    expect(said({ type: 'sent', len: 5, to: 'a:1' })).toEqual({ name: { call: 'sendto' }, what: 'a:1', bytes: 5 });
+    expect(said({ type: 'received', len: 5, from: 'a:1', truncated: true })).toEqual({ name: { call: 'recvfrom' }, what: 'a:1', bytes: 5, word: 'truncated' });
+    expect(said({ type: 'eof', offset: 9 })).toEqual({ name: { call: 'recv' }, what: '', bytes: 0, word: 'fin' });
+    expect(said({ type: 'shutdown', how: 'write' })).toEqual({ name: { call: 'shutdown' }, what: 'SHUT_WR' });
+    expect(said({ type: 'accepted', child: 's4', remote: 'a:1' })).toEqual({ name: { call: 'accept' }, what: 's4 ← a:1' });
+    expect(said({ type: 'option_set', option: 'nodelay', asked: 1, granted: 1 })).toEqual({ name: { call: 'setsockopt' }, what: 'nodelay = 1' });
+  });
+
+  it('tells a connection we made from one that was made to us', () => {
+    expect(said({ type: 'connected', took_us: 40, local: 'a:1', remote: 'b:2' }).name).toEqual({ call: 'connect' });
+    expect(said({ type: 'connected', local: 'a:1', remote: 'b:2' }).name).toEqual({ word: 'connected' });
+  });
+
+  it('gives a failure its call and its errno', () => {
+    expect(said({ type: 'failed', code: 'refused', phase: 'connect', errno: 'ECONNREFUSED', remote: 'a:1', fatal: true })).toEqual({
+      name: { call: 'connect' },
+      what: 'ECONNREFUSED · a:1',
+      errno: 'ECONNREFUSED',
+      word: 'failed',
+    });
+    expect(said({ type: 'reset', by: 'peer', phase: 'receive', errno: 'ECONNRESET' })).toMatchObject({ name: { call: 'recv' }, errno: 'ECONNRESET', word: 'reset_by_peer' });
+    expect(said({ type: 'reset', by: 'local' })).toMatchObject({ name: { call: 'close' }, word: 'reset_by_us' });
+    expect(said({ type: 'failed', code: 'resolve_timed_out', phase: 'resolve', fatal: true })).toMatchObject({ name: { call: 'getaddrinfo' }, what: 'resolve_timed_out' });
+  });
+
+  it('counts attempts where there are several', () => {
+    expect(said({ type: 'connecting', remote: 'a:1', attempt: 2, of: 3 }).what).toBe('→ a:1 (2/3)');
+    expect(said({ type: 'connecting', remote: 'a:1', attempt: 1, of: 1 }).what).toBe('→ a:1');
+  });
+
+  it('shows every character of what comes from elsewhere', () => {
+    expect(said({ type: 'resolved', name: 'a\u202eb\n', addresses: ['\x1b'] }).what).toBe(String.raw`a\u{202e}b\n → \x1b`);
+    expect(said({ type: 'te\nleported' } as unknown as Fact).what).toBe(String.raw`te\nleported`);
+  });
+});
+
+describe('amount', () => {
+  it('rounds to what is read at a glance', () => {
+    expect([0, 5, 1023, 1024, 1536, 10_240, 262_144, 1_048_000, 1_048_576, 5e9].map(amount)).toEqual([
+      '0 B',
+      '5 B',
+      '1023 B',
+      '1.0 KiB',
+      '1.5 KiB',
+      '10 KiB',
+      '256 KiB',
+      '1023 KiB',
+      '1.0 MiB',
+      '4.7 GiB',
+    ]);
+  });
+});

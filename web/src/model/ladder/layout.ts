@@ -1,0 +1,187 @@
+import type { Rung, Rungs, Side } from './rungs';
+import { lastIndex, type TimeMap } from './timemap';
+
+/**
+ * Height of a tile. Labels are laid out tile by tile and never cross into the next, so what a stretch of the ladder
+ * looks like depends on nothing outside it: panning moves labels and never regroups them.
+ */
+export const TILE_PX = 480;
+
+/** Labels that may be pushed apart in one pile; a denser pile is grouped. */
+const PILE = 6;
+
+/** A label: one rung, or several that lie too close to tell apart. */
+export interface Item {
+  readonly side: Side;
+  /** The rungs it stands for: `from` up to but not including `to`, counted on its side. */
+  readonly from: number;
+  readonly to: number;
+  /** Where its first and last rung returned. */
+  readonly top: number;
+  readonly bottom: number;
+  /** Where its label is centred. */
+  readonly label: number;
+}
+
+/** What a group of rungs amounts to. */
+export interface Summary {
+  readonly calls: number;
+  readonly sent: number;
+  readonly received: number;
+  readonly errors: number;
+  /** The kind of all of them, where it is one. */
+  readonly kind: Rung['kind'] | undefined;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Labels for rungs at one scale. */
+export class Layout {
+  readonly rungs: Rungs;
+  readonly map: TimeMap;
+  readonly rowHeight: number;
+  readonly #tiles = new Map<string, readonly Item[]>();
+
+  constructor(rungs: Rungs, map: TimeMap, rowHeight: number) {
+    this.rungs = rungs;
+    this.map = map;
+    this.rowHeight = rowHeight;
+  }
+
+  /** The labels of one side in the tiles from `first` to `last`. */
+  items(side: Side, first: number, last: number): Item[] {
+    const found: Item[] = [];
+    for (let tile = Math.max(0, first); tile <= last; tile += 1) found.push(...this.#tile(side, tile));
+    return found;
+  }
+
+  /** The label a rung is under, by the rung's index on its side. */
+  itemOf(side: Side, index: number): Item | undefined {
+    const rung = this.rungs.side(side)[index];
+    if (rung === undefined) return undefined;
+    return this.#tile(side, tileOf(this.map.y(rung.end))).find((item) => index >= item.from && index < item.to);
+  }
+
+  /** The index of the first rung of a side that returned at or below a pixel; the number of rungs when none did. */
+  firstAt(side: Side, y: number): number {
+    return lastIndex(this.rungs.side(side), (rung) => this.map.y(rung.end) < y) + 1;
+  }
+
+  #tile(side: Side, tile: number): readonly Item[] {
+    const key = `${side} ${String(tile)}`;
+    let items = this.#tiles.get(key);
+    if (items === undefined) {
+      items = this.#layOut(side, tile);
+      this.#tiles.set(key, items);
+    }
+    return items;
+  }
+
+  #layOut(side: Side, tile: number): Item[] {
+    const top = tile * TILE_PX;
+    const list = this.rungs.side(side);
+    const from = this.firstAt(side, top);
+    const to = this.firstAt(side, top + TILE_PX);
+    const heights: number[] = [];
+    for (let index = from; index < to; index += 1) heights.push(this.map.y(list[index]!.end));
+    const bounds = { top: top + this.rowHeight / 2, bottom: top + TILE_PX - this.rowHeight / 2 };
+    const groups = grouped(heights, top, this.rowHeight);
+    const labels = spread(
+      groups.map((group) => (heights[group.from]! + heights[group.to - 1]!) / 2),
+      this.rowHeight,
+      bounds,
+    ).at;
+    return groups.map((group, i) => ({
+      side,
+      from: from + group.from,
+      to: from + group.to,
+      top: heights[group.from]!,
+      bottom: heights[group.to - 1]!,
+      label: labels[i]!,
+    }));
+  }
+}
+
+/** The tile a pixel is in. */
+export function tileOf(y: number): number {
+  return Math.max(0, Math.floor(y / TILE_PX));
+}
+
+/** Adds up what a group of rungs did. */
+export function summary(rungs: readonly Rung[], from: number, to: number): Summary {
+  let [sent, received, errors] = [0, 0, 0];
+  let start = Infinity;
+  let kind: Rung['kind'] | undefined = rungs[from]?.kind;
+  for (let i = from; i < to; i += 1) {
+    const rung = rungs[i]!;
+    if (rung.kind === 'sent') sent += rung.len;
+    if (rung.kind === 'received') received += rung.len;
+    if (rung.tone === 'error') errors += 1;
+    if (rung.kind !== kind) kind = undefined;
+    start = Math.min(start, rung.start);
+  }
+  return { calls: to - from, sent, received, errors, kind, start, end: rungs[to - 1]?.end ?? start };
+}
+
+interface Group {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Groups what cannot be labelled one by one. First everything is laid out; where more than a pile's worth had to be
+ * pushed apart, whatever falls into one row of that stretch becomes one group.
+ */
+function grouped(heights: readonly number[], top: number, rowHeight: number): Group[] {
+  const groups: Group[] = [];
+  for (const pile of spread(heights, rowHeight).piles) {
+    if (pile.to - pile.from <= PILE) {
+      for (let i = pile.from; i < pile.to; i += 1) groups.push({ from: i, to: i + 1 });
+      continue;
+    }
+    let from = pile.from;
+    const row = (i: number): number => Math.floor((heights[i]! - top) / rowHeight);
+    for (let i = pile.from + 1; i <= pile.to; i += 1) {
+      if (i < pile.to && row(i) === row(from)) continue;
+      groups.push({ from, to: i });
+      from = i;
+    }
+  }
+  return groups;
+}
+
+interface Spread {
+  /** Where each lies now. */
+  readonly at: number[];
+  /** Those that touch each other, having been pushed apart. */
+  readonly piles: Group[];
+}
+
+/**
+ * Moves ascending positions apart so that neighbours are at least `distance` from each other, moving all of them as
+ * little as possible (the least sum of squares: neighbours that would collide become a pile, centred on its mean).
+ */
+export function spread(
+  wanted: readonly number[],
+  distance: number,
+  bounds: { readonly top: number; readonly bottom: number } = { top: -Infinity, bottom: Infinity },
+): Spread {
+  const piles: { from: number; to: number; sum: number }[] = [];
+  const mean = (pile: { from: number; to: number; sum: number }): number => pile.sum / (pile.to - pile.from);
+  for (let i = 0; i < wanted.length; i += 1) {
+    // Less its rank's share, each position only has to be no less than the one before.
+    let pile = { from: i, to: i + 1, sum: wanted[i]! - i * distance };
+    for (let before = piles.at(-1); before !== undefined && mean(before) >= mean(pile); before = piles.at(-1)) {
+      piles.pop();
+      pile = { from: before.from, to: pile.to, sum: before.sum + pile.sum };
+    }
+    piles.push(pile);
+  }
+  const last = bounds.bottom - Math.max(0, wanted.length - 1) * distance;
+  const at: number[] = [];
+  for (const pile of piles) {
+    const base = Math.max(bounds.top, Math.min(last, mean(pile)));
+    for (let i = pile.from; i < pile.to; i += 1) at.push(base + i * distance);
+  }
+  return { at, piles };
+}

@@ -1,0 +1,197 @@
+import { type Kind, KINDS, socketNumber } from '../columns';
+import type { EventLog, LogEvent } from '../log';
+import { type Peer, sameAddress } from './peers';
+
+/** Rungs kept of one side; beyond it the oldest leave the ladder (the timeline still has them). */
+export const RUNGS_KEPT = 20_000;
+
+/** Whose calls a rail shows. */
+export type Side = 'ours' | 'peer';
+
+/** What a rung looks like: what it did to the connection. */
+export type Tone = 'open' | 'sent' | 'received' | 'end' | 'error' | 'quiet';
+
+/** One call, or one fact that is no call, on one rail. */
+export interface Rung {
+  /** Its row in the log. */
+  readonly row: number;
+  readonly seq: number;
+  readonly side: Side;
+  readonly kind: Kind;
+  readonly tone: Tone;
+  /** When the call was entered, in µs; equal to `end` for a fact that is no call. */
+  readonly start: number;
+  /** When it returned. */
+  readonly end: number;
+  /** Whether it is a call, with a duration. */
+  readonly call: boolean;
+  /** Bytes it moved. */
+  readonly len: number;
+  /** Stream offset of the first of them (for an `eof`, how many came before it); NaN where there is none. */
+  readonly offset: number;
+  /** For a `reset`: whether this end did it, not its peer. */
+  readonly local: boolean;
+  /** Which of the rail's lanes it is drawn in: calls that overlap in time lie side by side. */
+  lane: number;
+}
+
+/** Lanes of a rail; calls beyond that many at a time share the last. */
+export const LANES = 4;
+
+const TONES: Partial<Record<Kind, Tone>> = {
+  opening: 'quiet',
+  resolved: 'open',
+  connecting: 'quiet',
+  connected: 'open',
+  bound: 'open',
+  listening: 'open',
+  accepted: 'open',
+  sent: 'sent',
+  received: 'received',
+  eof: 'end',
+  shutdown: 'end',
+  closed: 'end',
+  reset: 'error',
+  failed: 'error',
+  refused_by_policy: 'error',
+  dropped: 'error',
+};
+
+// What people do to the list and the log is no call of the socket.
+const NO_RUNG: ReadonlySet<string> = new Set(['renamed', 'removed', 'log_trimmed']);
+
+const KNOWN: ReadonlySet<string> = new Set(KINDS);
+
+/**
+ * The calls of a socket and of its peers as the log has them, each side in the order the calls returned. It follows
+ * the log: `update` reads only rows that came since, and drops those the log gave up.
+ */
+export class Rungs {
+  ours: Rung[] = [];
+  peer: Rung[] = [];
+  /** Rungs that left because a side was full. */
+  left = 0;
+  readonly #log: EventLog;
+  readonly #own: number;
+  readonly #peers: ReadonlyMap<number, Peer>;
+  readonly #lanes = { ours: new Lanes(), peer: new Lanes() };
+  readonly #epoch: string;
+  #next = 0;
+
+  constructor(log: EventLog, socket: string, peers: readonly Peer[]) {
+    this.#log = log;
+    this.#own = socketNumber(socket);
+    this.#peers = new Map(peers.map((peer) => [socketNumber(peer.socket.id), peer]));
+    this.#epoch = log.epoch;
+  }
+
+  /** The rungs of one side. */
+  side(side: Side): readonly Rung[] {
+    return side === 'ours' ? this.ours : this.peer;
+  }
+
+  /** Whether the log is no longer the one these rungs are of. */
+  get stale(): boolean {
+    return this.#log.epoch !== this.#epoch;
+  }
+
+  /** Takes in what the log has learned since; answers whether anything changed. */
+  update(): boolean {
+    const log = this.#log;
+    let changed = this.#forget(log.base);
+    const late = { ours: false, peer: false };
+    for (let row = Math.max(this.#next, log.base); row < log.end; row += 1) {
+      const rung = this.#read(row);
+      if (rung === undefined) continue;
+      const list = this[rung.side];
+      const last = list.at(-1);
+      if (last !== undefined && rung.end < last.end) late[rung.side] = true;
+      else this.#lanes[rung.side].place(rung);
+      list.push(rung);
+      changed = true;
+    }
+    this.#next = log.end;
+    for (const side of ['ours', 'peer'] as const) {
+      if (late[side]) this.#lanes[side].again(this[side].sort((a, b) => a.end - b.end || a.seq - b.seq));
+      const over = this[side].length - RUNGS_KEPT;
+      // An eighth more is let in before the oldest go: dropping one at a time would copy the list for each.
+      if (over > RUNGS_KEPT / 8) {
+        this[side] = this[side].slice(over);
+        this.left += over;
+      }
+    }
+    return changed;
+  }
+
+  #read(row: number): Rung | undefined {
+    const number = this.#log.socketAt(row);
+    if (number === 0) return undefined;
+    const peer = number === this.#own ? undefined : this.#peers.get(number);
+    if (number !== this.#own && peer === undefined) return undefined;
+    const event = this.#log.event(row);
+    if (event === undefined || (peer?.only !== undefined && !concerns(event, peer.only))) return undefined;
+    return rungOf(event, row, peer === undefined ? 'ours' : 'peer');
+  }
+
+  /** Drops rungs whose rows the log gave up. Rows grow along a side but for late facts, so the test is on each. */
+  #forget(base: number): boolean {
+    let changed = false;
+    for (const side of ['ours', 'peer'] as const) {
+      if (!this[side].some((rung) => rung.row < base)) continue;
+      this[side] = this[side].filter((rung) => rung.row >= base);
+      changed = true;
+    }
+    return changed;
+  }
+}
+
+/** The rung of an event; undefined for what is no call of its socket. */
+export function rungOf(event: LogEvent, row: number, side: Side): Rung | undefined {
+  if (event.type === 'note' && NO_RUNG.has(event.code)) return undefined;
+  const kind = KNOWN.has(event.type) ? event.type : 'unknown';
+  const bytes = event.type === 'sent' || event.type === 'received';
+  const offset = bytes || event.type === 'eof' ? event.offset : undefined;
+  return {
+    row,
+    seq: event.seq,
+    side,
+    kind,
+    tone: TONES[kind] ?? 'quiet',
+    start: event.t_us - (event.took_us ?? 0),
+    end: event.t_us,
+    call: event.took_us !== undefined,
+    len: bytes ? event.len : 0,
+    offset: offset ?? NaN,
+    local: event.type === 'reset' && event.by === 'local',
+    lane: 0,
+  };
+}
+
+/** Whether a fact of an unconnected datagram socket has to do with the end at this address. */
+function concerns(event: LogEvent, end: string): boolean {
+  if (event.type === 'sent') return event.to !== undefined && sameAddress(event.to, end);
+  if (event.type === 'received') return event.from !== undefined && sameAddress(event.from, end);
+  return true;
+}
+
+/** Gives out lanes in the order calls return. A lane is free for a call entered after the last one in it returned. */
+class Lanes {
+  #busyUntil: number[] = new Array<number>(LANES).fill(-Infinity);
+
+  place(rung: Rung): void {
+    // Reading waits while the rest goes on, so it has a lane of its own that nothing else asks for first.
+    const reads = rung.kind === 'received' || rung.kind === 'eof' || rung.kind === 'accepted';
+    const wanted = reads ? 1 : 0;
+    rung.lane = wanted;
+    if (!rung.call) return;
+    const order = reads ? [1, 2, 3, 0] : [0, 2, 3, 1];
+    const free = order.find((lane) => rung.start >= this.#busyUntil[lane]!);
+    rung.lane = free ?? LANES - 1;
+    this.#busyUntil[rung.lane] = rung.end;
+  }
+
+  again(rungs: readonly Rung[]): void {
+    this.#busyUntil.fill(-Infinity);
+    for (const rung of rungs) this.place(rung);
+  }
+}
