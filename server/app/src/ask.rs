@@ -217,7 +217,11 @@ pub fn target_problem(error: &TargetError) -> Refused {
         TargetError::InvalidHost { .. } => Code::InvalidHost,
         TargetError::InvalidPort { .. } => Code::InvalidPort,
     };
-    problem(code, error.to_string()).in_phase(Phase::Parse)
+    let refused = problem(code, error.to_string()).in_phase(Phase::Parse).with("reason", error.reason());
+    match error.position() {
+        Some(at) => refused.with("at", at),
+        None => refused,
+    }
 }
 
 #[cfg(test)]

@@ -37,18 +37,19 @@ impl Server {
         let budget = limits::share(limits::raise_descriptors(), args.max_sockets, args.max_connections)?;
         let listener = listen(args.listen).await?;
         let address = listener.local_addr().context("the listener has no address")?;
-        let policy = Policy::new(PolicyConfig {
-            control: vec![address],
-            listen_ports: args.listen_ports.clone(),
-            default_listen_host: args.default_listen_host(),
-        });
+        let policy = |listen_ports| {
+            let control = vec![address];
+            let default_listen_host = args.default_listen_host();
+            Arc::new(Policy::new(PolicyConfig { control, listen_ports, default_listen_host }))
+        };
         let resolver =
             if args.dns.is_empty() { Resolver::system() } else { Resolver::with_servers(args.dns.clone()) };
         let workspace = Workspace::new(WorkspaceConfig {
             log_bytes: args.log_bytes,
             log_full: args.log_full(),
             max_sockets: budget.sockets,
-            policy: Arc::new(policy),
+            policy: policy(args.listen_ports.clone()),
+            practice_policy: policy(None),
             resolver: Arc::new(resolver),
         });
         let shown = wire::Policy {

@@ -69,6 +69,7 @@ impl Opening {
             Scheme::TcpListen | Scheme::UdpBind => Purpose::Bind,
         };
         let checked = self.check(purpose, deadline).await?;
+        let checked = self.any_of_range(purpose, checked);
         match self.target.scheme {
             Scheme::Tcp => self.connect(&checked.allowed, deadline).await.map(Opened::Stream),
             Scheme::TcpListen => self.first(&checked.allowed, |at| self.listen(at)).map(Opened::Listener),
@@ -87,7 +88,14 @@ impl Opening {
 
     async fn check(&self, purpose: Purpose, deadline: Instant) -> Result<Checked, NotOpened> {
         let entered = Instant::now();
-        let (host, port) = (&self.target.host, self.target.port);
+        let host = &self.target.host;
+        // Port 0 stands for every port of the range. Which of them the policy allows does not depend on the host, so
+        // the host is asked about with one that is; the others follow when it is opened.
+        let on = |port| SocketAddr::from(([0, 0, 0, 0], port));
+        let range = self.policy.listen_ports().filter(|_| self.wants_any(purpose));
+        let allowed =
+            range.and_then(|mut ports| ports.find(|port| self.policy.check(on(*port), purpose).is_ok()));
+        let port = allowed.unwrap_or(self.target.port);
         let checked = match timeout_at(deadline, self.policy.targets(&self.resolver, host, port, purpose))
             .await
         {
@@ -97,7 +105,7 @@ impl Opening {
             }
             Ok(Err(Refusal::Denied(denials))) => {
                 let last = denials.len().saturating_sub(1);
-                for (index, denial) in denials.into_iter().enumerate() {
+                for (index, denial) in denials.iter().enumerate() {
                     self.deny(denial, index == last);
                 }
                 return Err(NotOpened);
@@ -109,13 +117,35 @@ impl Opening {
             self.record(Stamp::since(entered), Fact::Resolved(Box::new((name, addresses.clone()))));
         }
         for denial in &checked.denied {
-            self.deny(denial.clone(), false);
+            self.deny(denial, false);
         }
         Ok(checked)
     }
 
-    fn deny(&self, denial: crate::policy::Denial, fatal: bool) {
-        let crate::policy::Denial { address, class, rule } = denial;
+    /// Where the ports of listeners are limited, "any free port" means any free one of those.
+    fn any_of_range(&self, purpose: Purpose, checked: Checked) -> Checked {
+        let Some(ports) = self.policy.listen_ports().filter(|_| self.wants_any(purpose)) else {
+            return checked;
+        };
+        let on_every_port = |address: &CheckedAddr| {
+            let ip = address.get();
+            let policy = Arc::clone(&self.policy);
+            ports.clone().filter_map(move |port| {
+                let mut address = ip;
+                address.set_port(port);
+                policy.check(address, Purpose::Bind).ok()
+            })
+        };
+        let allowed = checked.allowed.iter().flat_map(on_every_port).collect();
+        Checked { allowed, ..checked }
+    }
+
+    fn wants_any(&self, purpose: Purpose) -> bool {
+        purpose == Purpose::Bind && self.target.port == 0
+    }
+
+    fn deny(&self, denial: &crate::policy::Denial, fatal: bool) {
+        let crate::policy::Denial { address, class, rule } = *denial;
         let denied = Denied { target: self.target.to_string(), address, class, rule, fatal };
         self.record(Stamp::now(), Fact::Denied(Box::new(denied)));
     }
@@ -198,8 +228,13 @@ impl Opening {
                 Ok(opened) => return Ok(opened),
                 Err((phase, error)) => {
                     let fatal = index + 1 == addresses.len();
-                    let failure = Failure::Os(Errno::from(&error));
-                    let failed = Failed { failure, phase, remote: Some(address.get()), fatal };
+                    let errno = Errno::from(&error);
+                    if errno == Errno::EADDRINUSE && self.target.port == 0 && !fatal {
+                        // One of many ports that would do is taken: nobody asked for this one.
+                        continue;
+                    }
+                    let failed =
+                        Failed { failure: Failure::Os(errno), phase, remote: Some(address.get()), fatal };
                     self.record(Stamp::since(entered), Fact::Failed(Box::new(failed)));
                 }
             }

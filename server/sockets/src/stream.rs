@@ -403,7 +403,7 @@ impl Task {
             Ok(()) => {
                 self.writing = false;
                 self.recorder.record(Stamp::since(entered), cause, Fact::Shutdown, None);
-                (!self.reading).then(|| End(None, EndReason::BothEnded))
+                (!self.reading).then_some(End(None, EndReason::BothEnded))
             }
             Err(error) => {
                 self.record_failure(cause, Failure::Os(Errno::from(&error)), Phase::Shutdown, false);

@@ -15,8 +15,12 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
+    sync::OwnedSemaphorePermit,
     time::{Sleep, sleep},
 };
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use super::serve::Traffic;
 
 /// How long a write may be blocked before the connection is dropped: a little longer than a WebSocket viewer has, so
 /// that its close frame is tried first.
@@ -52,17 +56,46 @@ pub struct ConnectionInfo {
     pub bytes: Arc<ConnectionBytes>,
 }
 
+/// What a connection holds while it lives. It belongs to the stream itself, so it lasts exactly as long, also after an
+/// upgrade has handed the stream to somebody else.
+pub(super) struct Lease {
+    bytes: Arc<ConnectionBytes>,
+    traffic: Arc<Traffic>,
+    /// Its place among the connections there may be.
+    _seat: OwnedSemaphorePermit,
+    /// What the end of the server waits for.
+    _tracked: TaskTrackerToken,
+}
+
+impl Lease {
+    pub(super) fn new(traffic: Arc<Traffic>, seat: OwnedSemaphorePermit, tracked: TaskTrackerToken) -> Self {
+        traffic.begin();
+        Self { bytes: Arc::default(), traffic, _seat: seat, _tracked: tracked }
+    }
+
+    /// Its bytes, counted live.
+    pub(super) fn bytes(&self) -> Arc<ConnectionBytes> {
+        Arc::clone(&self.bytes)
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.traffic.end(&self.bytes);
+    }
+}
+
 /// A TCP connection that counts, and does not wait for ever for a client that does not read.
 pub(super) struct Counted {
     stream: TcpStream,
-    bytes: Arc<ConnectionBytes>,
+    lease: Lease,
     /// Running while a write is blocked.
     blocked: Option<Pin<Box<Sleep>>>,
 }
 
 impl Counted {
-    pub(super) fn new(stream: TcpStream, bytes: Arc<ConnectionBytes>) -> Self {
-        Self { stream, bytes, blocked: None }
+    pub(super) fn new(stream: TcpStream, lease: Lease) -> Self {
+        Self { stream, lease, blocked: None }
     }
 
     fn written(
@@ -74,7 +107,7 @@ impl Counted {
             Poll::Ready(result) => {
                 self.blocked = None;
                 if let Ok(n) = result {
-                    self.bytes.sent.fetch_add(n as u64, Ordering::Relaxed);
+                    self.lease.bytes.sent.fetch_add(n as u64, Ordering::Relaxed);
                 }
                 Poll::Ready(result)
             }
@@ -95,7 +128,7 @@ impl AsyncRead for Counted {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let result = ready!(Pin::new(&mut self.stream).poll_read(context, buffer));
-        self.bytes.received.fetch_add((buffer.filled().len() - before) as u64, Ordering::Relaxed);
+        self.lease.bytes.received.fetch_add((buffer.filled().len() - before) as u64, Ordering::Relaxed);
         Poll::Ready(result)
     }
 }

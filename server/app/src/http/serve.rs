@@ -28,7 +28,7 @@ use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLaye
 use super::{
     App,
     answer::No,
-    connection::{ConnectionBytes, ConnectionInfo, Counted},
+    connection::{ConnectionBytes, ConnectionInfo, Counted, Lease},
     gate, routes,
 };
 use crate::problem::problem;
@@ -51,6 +51,9 @@ const REST: Duration = Duration::from_millis(100);
 /// How long connections have to end when the server does.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// How long those have that were cut.
+const LAST: Duration = Duration::from_millis(500);
+
 /// Connections, counted.
 #[derive(Debug, Default)]
 pub struct Traffic {
@@ -62,6 +65,17 @@ pub struct Traffic {
 }
 
 impl Traffic {
+    pub(super) fn begin(&self) {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn end(&self, bytes: &ConnectionBytes) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+        self.received.fetch_add(bytes.received(), Ordering::Relaxed);
+        self.sent.fetch_add(bytes.sent(), Ordering::Relaxed);
+    }
+
     /// Open now.
     #[must_use]
     pub fn open(&self) -> u64 {
@@ -119,9 +133,8 @@ pub async fn serve(listener: TcpListener, app: App, max_connections: usize) -> S
         match accepted {
             Ok((stream, peer)) => match Arc::clone(&seats).try_acquire_owned() {
                 Ok(seat) => {
-                    let connection =
-                        connection(stream, peer, app.clone(), service.clone(), cut.clone(), seat);
-                    connections.spawn(connection);
+                    let lease = Lease::new(Arc::clone(&app.traffic), seat, connections.token());
+                    tokio::spawn(connection(stream, peer, app.clone(), service.clone(), cut.clone(), lease));
                 }
                 Err(_) => {
                     app.traffic.refused.fetch_add(1, Ordering::Relaxed);
@@ -143,7 +156,8 @@ pub async fn serve(listener: TcpListener, app: App, max_connections: usize) -> S
     }
     let left = connections.len();
     cut.cancel();
-    connections.wait().await;
+    // A viewer whose write is blocked is not told by this: the end of the process cuts it.
+    timeout(LAST, connections.wait()).await.ok();
     Served::Cut(left)
 }
 
@@ -170,6 +184,7 @@ fn service(app: &App) -> Service {
 }
 
 /// A handler's panic is its request's problem, not the server's.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
 fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response<Body> {
     let what =
         panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
@@ -183,20 +198,14 @@ async fn connection(
     app: App,
     service: Service,
     cut: CancellationToken,
-    seat: OwnedSemaphorePermit,
+    lease: Lease,
 ) {
     // Events are small and must not wait for an ACK. A connection that is gone already says so when it is read.
     stream.set_nodelay(true).ok();
-    let bytes = Arc::new(ConnectionBytes::default());
-    let info = ConnectionInfo { peer, bytes: Arc::clone(&bytes) };
-    app.traffic.open.fetch_add(1, Ordering::Relaxed);
-    app.traffic.accepted.fetch_add(1, Ordering::Relaxed);
-    let io = TokioIo::new(Counted::new(stream, Arc::clone(&bytes)));
-    let seat = Arc::new(seat);
+    let info = ConnectionInfo { peer, bytes: lease.bytes() };
+    let io = TokioIo::new(Counted::new(stream, lease));
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(info.clone());
-        // An upgraded connection outlives this loop: whoever serves it holds the seat through the request.
-        request.extensions_mut().insert(Arc::clone(&seat));
         service.clone().oneshot(request.map(Body::new))
     });
     let connection = http1::Builder::new()
@@ -220,9 +229,6 @@ async fn connection(
     if let Err(error) = result {
         tracing::debug!(%peer, %error, "connection ended");
     }
-    app.traffic.open.fetch_sub(1, Ordering::Relaxed);
-    app.traffic.received.fetch_add(bytes.received(), Ordering::Relaxed);
-    app.traffic.sent.fetch_add(bytes.sent(), Ordering::Relaxed);
 }
 
 /// Tells a connection over the limit why it is not served, without reading a request: 503, and close.

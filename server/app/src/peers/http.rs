@@ -13,7 +13,7 @@ const PAGE: &str =
     "<!doctype html>\n<title>sockscope practice</title>\n<p>This page came over a plain TCP socket.</p>\n";
 
 /// What to do after an answer.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Then {
     Keep,
     Close,
@@ -113,8 +113,7 @@ fn answer(head: &[u8]) -> (String, usize, Then) {
         ("GET" | "HEAD", _) => ("404 Not Found", "There is only one page here: /\n"),
         _ => ("405 Method Not Allowed", "This server takes GET and HEAD.\n"),
     };
-    let text =
-        response(status, text, if then == Then::Keep { Then::Keep } else { Then::Close }, method != "HEAD");
+    let text = response(status, text, then, method != "HEAD");
     (text, body, then)
 }
 

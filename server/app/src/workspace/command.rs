@@ -185,7 +185,11 @@ impl Workspace {
             target,
             options,
             cause: order.cause(),
-            policy: Arc::clone(&self.config.policy),
+            policy: Arc::clone(if practice.is_some() {
+                &self.config.practice_policy
+            } else {
+                &self.config.policy
+            }),
             resolver: Arc::clone(&self.config.resolver),
             recorder,
         };

@@ -50,6 +50,8 @@ pub struct WorkspaceConfig {
     pub max_sockets: usize,
     /// What may be reached.
     pub policy: Arc<Policy>,
+    /// The same for practice peers: the ports of listeners that others reach are not theirs.
+    pub practice_policy: Arc<Policy>,
     /// How names become addresses.
     pub resolver: Arc<Resolver>,
 }
