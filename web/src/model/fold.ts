@@ -26,6 +26,8 @@ export class Sockets {
   readonly all = new Map<string, Socket>();
   /** What stands still beside sending: reading or accepting, and why. */
   readonly paused = new Map<string, string>();
+  /** What ended a socket that failed, as far as it was seen here. */
+  readonly failures = new Map<string, Event>();
   /** Numbers of sockets that belong to practice peers, removed ones included. */
   readonly practice = new Set<number>();
   #through: Seq | undefined;
@@ -58,7 +60,7 @@ export class Sockets {
 
   /** Folds the events of a batch that the list does not account for yet. */
   apply(batch: Batch): void {
-    this.#noteHidden(batch);
+    this.#note(batch);
     if (this.#through === undefined) {
       this.#waiting.push(batch);
       return;
@@ -82,12 +84,16 @@ export class Sockets {
     }
   }
 
-  #noteHidden(batch: Batch): void {
+  #note(batch: Batch): void {
     for (const [, extra] of batch.extras) {
       if (!('event' in extra)) continue;
       const { event } = extra;
       if ((event.type === 'opening' || event.type === 'connected') && event.practice !== undefined) {
         this.practice.add(socketNumber(event.socket));
+      }
+      // The snapshot says that a socket failed, not why; the replayed log does.
+      if ((event.type === 'failed' || event.type === 'refused_by_policy') && event.fatal && event.socket !== undefined) {
+        this.failures.set(event.socket, event);
       }
     }
   }
@@ -102,6 +108,7 @@ export class Sockets {
     if (known === undefined) return;
     if (event.type === 'note' && event.code === 'removed') {
       this.all.delete(event.socket);
+      this.failures.delete(event.socket);
       return;
     }
     if (event.type === 'paused' && event.what !== 'send') this.paused.set(event.socket, event.reason);
@@ -120,6 +127,7 @@ export class Sockets {
       if (closed <= CLOSED_SOCKETS) return;
       if (!ended(socket)) continue;
       this.all.delete(socket.id);
+      this.failures.delete(socket.id);
       closed -= 1;
     }
   }

@@ -1,4 +1,4 @@
-import { type Kind, socketNumber } from './columns';
+import type { Kind } from './columns';
 import type { EventLog } from './log';
 import { factMatches, type Matcher } from './matcher';
 
@@ -7,15 +7,15 @@ export const SEARCH_ROWS = 20_000;
 
 /** Which rows a view shows. Gaps are shown whatever the filter: what is missing might have passed it. */
 export interface Filter {
-  /** Only these sockets; null for all. */
-  readonly sockets: ReadonlySet<string> | null;
+  /** Only the sockets with these numbers; null for all. May grow while the filter is in use. */
+  readonly sockets: ReadonlySet<number> | null;
   /** Only bytes that went this way; both with everything else. */
   readonly direction: 'all' | 'sent' | 'received';
   /** Only these kinds; null for all. */
   readonly kinds: ReadonlySet<Kind> | null;
   /** Only rows that say this. */
   readonly matcher: Matcher | undefined;
-  /** Numbers of sockets that are left out. */
+  /** Numbers of sockets that are left out. May grow while the filter is in use. */
   readonly without: ReadonlySet<number>;
 }
 
@@ -29,23 +29,27 @@ export const EVERYTHING: Filter = { sockets: null, direction: 'all', kinds: null
 export class Rows {
   readonly #log: EventLog;
   readonly #filter: Filter;
-  readonly #sockets: ReadonlySet<number> | null;
   #rows = new Uint32Array(1024);
   #start = 0;
   #end = 0;
   #seen: number;
+  #dropped = 0;
   #away: number[] = [];
 
   constructor(log: EventLog, filter: Filter) {
     this.#log = log;
     this.#filter = filter;
-    this.#sockets = filter.sockets === null ? null : new Set([...filter.sockets].map(socketNumber));
     this.#seen = log.base;
   }
 
   /** How many rows pass. */
   get length(): number {
     return this.#end - this.#start;
+  }
+
+  /** How many passing rows the log gave up since the beginning: by so much every index has moved. */
+  get dropped(): number {
+    return this.#dropped;
   }
 
   /** How many rows were not looked at yet. */
@@ -75,22 +79,20 @@ export class Rows {
     return low - this.#start;
   }
 
-  /** Looks at new rows and drops those the log gave up. Answers whether anything changed. */
-  update(): boolean {
+  /** Looks at new rows, up to a row number if one is given, and drops those the log gave up. */
+  update(end = this.#log.end): void {
     const { base } = this.#log;
-    const length = this.length;
     const dropped = this.before(base);
     this.#start += dropped;
+    this.#dropped += dropped;
     if (this.#away.length > 0 && this.#away[0]! < base) this.#away = this.#away.filter((row) => row >= base);
     this.#seen = Math.max(this.#seen, base);
-    const until = this.#filter.matcher === undefined ? this.#log.end : Math.min(this.#log.end, this.#seen + SEARCH_ROWS);
-    const seen = this.#seen;
+    const until = this.#filter.matcher === undefined ? end : Math.min(end, this.#seen + SEARCH_ROWS);
     for (; this.#seen < until; this.#seen += 1) {
       const passes = this.#passes(this.#seen);
       if (passes === true) this.#push(this.#seen);
       else if (passes === undefined) this.#away.push(this.#seen);
     }
-    return dropped > 0 || this.length !== length || this.#seen !== seen;
   }
 
   /** Says of rows that were away whether they pass, now that their bytes were fetched. */
@@ -108,9 +110,9 @@ export class Rows {
     const log = this.#log;
     const kind = log.kindAt(row);
     if (kind === 'gap') return true;
-    const { direction, kinds, matcher, without } = this.#filter;
+    const { sockets, direction, kinds, matcher, without } = this.#filter;
     const socket = log.socketAt(row);
-    if (without.has(socket) || (this.#sockets !== null && !this.#sockets.has(socket))) return false;
+    if (without.has(socket) || (sockets !== null && !sockets.has(socket))) return false;
     if (direction !== 'all' && kind !== direction) return false;
     if (kinds !== null && !kinds.has(kind)) return false;
     if (matcher === undefined) return true;

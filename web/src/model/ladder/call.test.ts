@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Fact } from '../../wire/generated';
 import type { LogEvent } from '../log';
-import { amount, say } from './call';
+import { say } from './call';
 
 const said = (fact: Fact & { took_us?: number }) => say({ seq: 1, t_us: 1, at: '', ...fact } as LogEvent);
 
@@ -41,22 +41,5 @@ describe('say', () => {
   it('shows every character of what comes from elsewhere', () => {
     expect(said({ type: 'resolved', name: 'a\u202eb\n', addresses: ['\x1b'] }).what).toBe(String.raw`a\u{202e}b\n → \x1b`);
     expect(said({ type: 'te\nleported' } as unknown as Fact).what).toBe(String.raw`te\nleported`);
-  });
-});
-
-describe('amount', () => {
-  it('rounds to what is read at a glance', () => {
-    expect([0, 5, 1023, 1024, 1536, 10_240, 262_144, 1_048_000, 1_048_576, 5e9].map(amount)).toEqual([
-      '0 B',
-      '5 B',
-      '1023 B',
-      '1.0 KiB',
-      '1.5 KiB',
-      '10 KiB',
-      '256 KiB',
-      '1023 KiB',
-      '1.0 MiB',
-      '4.7 GiB',
-    ]);
   });
 });

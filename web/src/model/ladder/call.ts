@@ -98,19 +98,6 @@ export function say(event: LogEvent): Saying {
   }
 }
 
-/** An amount of bytes: `5 B`, `1.5 KiB`, `12 MiB`. */
-export function amount(bytes: number): string {
-  if (bytes < 1024) return `${String(bytes)} B`;
-  let value = bytes;
-  let unit = '';
-  for (const next of ['KiB', 'MiB', 'GiB', 'TiB']) {
-    if (value < 1023.5) break;
-    value /= 1024;
-    unit = next;
-  }
-  return `${value < 9.95 ? value.toFixed(1) : value.toFixed(0)} ${unit}`;
-}
-
 function call(name: string, what: string): Saying {
   return { name: { call: name }, what: safeLine(what) };
 }
