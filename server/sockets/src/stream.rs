@@ -442,6 +442,12 @@ impl Task {
 
     fn close(mut self, cause: &Cause, reason: EndReason) {
         self.inbox.commands.close();
+        if self.reading && !matches!(reason, EndReason::Reset | EndReason::Failed) {
+            // What the kernel already holds was received: record it. Closing with unread bytes would also send a RST
+            // where a FIN was asked for (RFC 2525 §2.17). One burst, so that a flood cannot keep the socket open; an end
+            // it meets changes nothing any more.
+            let _ = self.read();
+        }
         while let Ok(command) = self.inbox.commands.try_recv() {
             if let Command::Send(outgoing) = command {
                 self.pending.push_back(*outgoing);
