@@ -230,8 +230,9 @@ impl Workspace {
         let entry = inner.sockets.get(&id).ok_or_else(|| unknown_socket(id))?;
         can_send(entry, id)?;
         let mailbox = entry.mailbox.clone();
-        let keeps = entry.practice.is_none();
-        if keeps && inner.log.grant(bytes) < bytes {
+        let granted = inner.log.grant(bytes);
+        if granted < bytes {
+            inner.log.settle(granted);
             return Err(problem(Code::LogFull, "trim the log first"));
         }
         mailbox.send(outgoing).map_err(|refused| {
