@@ -3,10 +3,13 @@
 //! One mutex guards the log together with what its facts add up to (the list of sockets), so that a list is exact as of
 //! the log's head. It is held for the length of one append or one bounded read, never across an await.
 
+mod changing;
 mod command;
 pub mod convert;
 mod entry;
+mod opening;
 mod record;
+mod sending;
 mod watch;
 
 use std::{
@@ -26,7 +29,8 @@ use sockscope_wire::{Code, LogFull, Seq, Socket, SocketId, SocketList, TrimAnswe
 use tokio::sync::{Notify, Semaphore, futures::Notified};
 use tokio_util::task::TaskTracker;
 
-pub use command::{OpenGuard, Order};
+pub use command::Order;
+pub use opening::OpenGuard;
 pub use record::SocketRecorder;
 
 use crate::{

@@ -1,0 +1,231 @@
+//! Opening sockets, practice peers among them.
+
+use std::sync::Arc;
+
+use sockscope_sockets::{
+    datagram,
+    fact::{Fact, Stamp},
+    listener,
+    mailbox::{Command, Inbox, Mailbox},
+    open::{Opened, Opening},
+    options::Options,
+    stream,
+    target::{Scheme, Target},
+};
+use sockscope_wire::{Code, OpenRequest, PeerKind, PracticeStarted, Role, Socket, SocketId};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{
+    Inner, Order, SocketEntry, Workspace,
+    record::{Nursery, SocketRecorder},
+    watch::{Progress, Watcher},
+};
+use crate::{
+    ask, failure,
+    log::{Entry, Stored, Tag},
+    peers,
+    problem::{Refused, Saying as _, problem},
+};
+
+/// Waits for a socket to open. Dropping it before cancels the connect: the client that asked has left.
+pub struct OpenGuard {
+    workspace: Arc<Workspace>,
+    id: SocketId,
+    order: Order,
+    watcher: Watcher,
+    done: bool,
+}
+
+impl OpenGuard {
+    /// Which socket it is.
+    #[must_use]
+    pub fn id(&self) -> SocketId {
+        self.id
+    }
+
+    /// Waits until it is open or listens.
+    ///
+    /// # Errors
+    /// Why it did not open.
+    pub async fn opened(mut self) -> Result<Socket, Refused> {
+        let result = self.watcher.until(|progress| outcome(progress, self.id)).await;
+        self.done = true;
+        result?;
+        self.workspace.socket(self.id)
+    }
+
+    /// Leaves it opening: the log will tell.
+    pub fn leave(mut self) -> SocketId {
+        self.done = true;
+        self.id
+    }
+}
+
+fn outcome(progress: &Progress, id: SocketId) -> Option<Result<(), Refused>> {
+    if let Some(record) = &progress.ended {
+        return Some(Err(failure::problem_of(record, id)));
+    }
+    progress.opened.map(|_| Ok(()))
+}
+
+impl Drop for OpenGuard {
+    fn drop(&mut self) {
+        let mut inner = self.workspace.lock();
+        inner.watches.remove(&self.order.0.cause);
+        if !self.done
+            && let Some(entry) = inner.sockets.get(&self.id)
+        {
+            // Refused only when it has ended meanwhile, which is what was wanted.
+            entry.mailbox.tell(Command::Close(self.order.cause())).ok();
+        }
+    }
+}
+
+impl Workspace {
+    /// Opens a socket: it is in the list at once, and opens in its own task.
+    ///
+    /// # Errors
+    /// When the request is not understood or there is no room for another socket.
+    pub fn open(self: &Arc<Self>, order: &Order, request: &OpenRequest) -> Result<OpenGuard, Refused> {
+        let target: Target = request.open.parse().map_err(|error| ask::target_problem(&error))?;
+        let options = request.options.as_ref().map(ask::options).transpose()?.unwrap_or_default();
+        let name = request.name.as_deref().map(ask::name).transpose()?.flatten();
+        self.open_checked(order, target, options, name, None)
+    }
+
+    /// Starts a practice peer on loopback, as a hidden socket of this workspace.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub async fn start_practice(
+        self: &Arc<Self>,
+        order: &Order,
+        peer: PeerKind,
+    ) -> Result<PracticeStarted, Refused> {
+        let scheme = peers::scheme(peer);
+        let target: Target =
+            format!("{}://127.0.0.1:0", if scheme == "udp" { "udp-bind" } else { "tcp-listen" })
+                .parse()
+                .map_err(|error| ask::target_problem(&error))?;
+        let socket = self.open_checked(order, target, Options::default(), None, Some(peer))?.opened().await?;
+        let local = socket.local.ok_or_else(|| problem(Code::Internal, "an open listener has an address"))?;
+        Ok(PracticeStarted { id: socket.id, peer, target: format!("{scheme}://{local}") })
+    }
+
+    fn open_checked(
+        self: &Arc<Self>,
+        order: &Order,
+        target: Target,
+        options: Options,
+        name: Option<Box<str>>,
+        practice: Option<PeerKind>,
+    ) -> Result<OpenGuard, Refused> {
+        let seat = Arc::clone(&self.seats).try_acquire_owned().map_err(|_| {
+            problem(Code::TooManySockets, "close a socket first").with("max", self.config.max_sockets)
+        })?;
+        let role = match target.scheme {
+            Scheme::Tcp => Role::Client,
+            Scheme::TcpListen => Role::Listener,
+            Scheme::Udp => Role::Connected,
+            Scheme::UdpBind => Role::Bound,
+        };
+        let (mailbox, inbox) = Mailbox::new();
+        let (id, watcher) = {
+            let mut inner = self.lock();
+            inner.must_take_commands()?;
+            let id = inner.new_id();
+            let target: Box<str> = target.to_string().into();
+            let tag = Tag {
+                t_us: self.anchor.micros(tokio::time::Instant::now()),
+                took_us: None,
+                origin: order.cause(),
+                socket: Some(id),
+                hidden: practice.is_some(),
+            };
+            let opening = crate::log::Opening {
+                target: target.clone(),
+                role,
+                name: name.clone(),
+                practice,
+                options: options.clone(),
+            };
+            let mut entry = SocketEntry::new(target, role, mailbox);
+            entry.name = name;
+            entry.options = options.clone();
+            entry.practice = practice;
+            entry.opened_seq = inner.append(tag, Entry::Opening(Box::new(opening)), Stored::None);
+            inner.sockets.insert(id, entry);
+            (id, inner.watches.add(&order.0.cause, id))
+        };
+        self.news.notify_waiters();
+        let recorder =
+            Arc::new(SocketRecorder { workspace: Arc::clone(self), id, practice: practice.is_some() });
+        let opening = Opening {
+            target,
+            options,
+            cause: order.cause(),
+            policy: Arc::clone(if practice.is_some() {
+                &self.config.practice_policy
+            } else {
+                &self.config.policy
+            }),
+            resolver: Arc::clone(&self.config.resolver),
+            recorder,
+        };
+        self.tasks.spawn(drive(Arc::clone(self), id, practice, opening, inbox, seat));
+        Ok(OpenGuard { workspace: Arc::clone(self), id, order: order.clone(), watcher, done: false })
+    }
+
+    /// Which practice peer a socket is.
+    #[must_use]
+    pub fn practice_of(&self, id: SocketId) -> Option<PeerKind> {
+        self.lock().sockets.get(&id).filter(|entry| entry.parent.is_none()).and_then(|entry| entry.practice)
+    }
+}
+
+impl Inner {
+    pub(super) fn new_id(&mut self) -> SocketId {
+        let id = SocketId(self.next_socket);
+        self.next_socket += 1;
+        id
+    }
+}
+
+/// Opens the socket and owns it until it ends; the seat is free again when this returns.
+async fn drive(
+    workspace: Arc<Workspace>,
+    id: SocketId,
+    practice: Option<PeerKind>,
+    opening: Opening,
+    mut inbox: Inbox,
+    seat: OwnedSemaphorePermit,
+) {
+    let recorder = Arc::clone(&opening.recorder);
+    let options = opening.options.clone();
+    // Boxed, so that a socket that lives for hours does not carry what only opening it needed.
+    let mut open = Box::pin(async move { opening.open().await });
+    let opened = tokio::select! {
+        biased;
+        (cause, reason) = inbox.cancelled() => {
+            recorder.record(Stamp::now(), &cause, Fact::Closed(reason, 0), None);
+            return;
+        }
+        opened = &mut open => opened,
+    };
+    drop(open);
+    let anchor = workspace.anchor.instant();
+    match opened {
+        // The facts have said why.
+        Err(_) => {}
+        Ok(Opened::Stream(socket)) => stream::run(socket, options, inbox, recorder, anchor).await,
+        Ok(Opened::Listener(socket)) => {
+            let nursery = Nursery { workspace, parent: id, practice };
+            listener::run(socket, inbox, recorder, Arc::new(nursery)).await;
+        }
+        Ok(Opened::Datagram(socket)) => match practice {
+            Some(_) => peers::serve_datagrams(socket, inbox, recorder).await,
+            None => datagram::run(socket, options, inbox, recorder).await,
+        },
+    }
+    drop(seat);
+}
