@@ -20,7 +20,7 @@ use crate::{
     mailbox::{Command, Inbox, Outgoing},
     options::Options,
     policy::CheckedAddr,
-    stream::with_scratch,
+    scratch::with_scratch,
     sys,
 };
 

@@ -12,6 +12,7 @@ pub mod mailbox;
 pub mod open;
 pub mod options;
 pub mod policy;
+mod scratch;
 pub mod stream;
 mod sys;
 pub mod target;

@@ -1,12 +1,6 @@
 //! The task that owns a connected TCP socket.
 
-use std::{
-    cell::RefCell,
-    collections::VecDeque,
-    io::{self, Read as _},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, io, sync::Arc, time::Duration};
 
 use socket2::SockRef;
 use tokio::{
@@ -19,7 +13,8 @@ use crate::{
     errno::Errno,
     fact::{Cause, Chunk, EndReason, Fact, Failed, Failure, PauseReason, Phase, Recorder, Stamp, Wait, What},
     mailbox::{Command, Inbox, Outgoing},
-    options::{MAX_READ, Options},
+    options::Options,
+    scratch::{try_read, with_scratch},
 };
 
 /// Reads in a row before commands get a turn: enough to keep a flood at the kernel's speed, few enough that a close
@@ -31,32 +26,6 @@ const STALL_AFTER: Duration = Duration::from_secs(1);
 
 /// How long a close waits for queued bytes to be written before they are given up.
 const CLOSE_GRACE: Duration = Duration::from_secs(10);
-
-thread_local! {
-    /// Where every read of this thread lands before it is recorded: an idle socket owns no buffer.
-    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; MAX_READ].into_boxed_slice());
-}
-
-/// Lends the thread's read buffer for one call that does not wait.
-pub(crate) fn with_scratch<T>(read: impl FnOnce(&mut [u8]) -> T) -> T {
-    SCRATCH.with_borrow_mut(|scratch| read(scratch))
-}
-
-/// Reads once. A read that leaves part of the buffer empty has drained the socket, so its readiness is cleared at once
-/// and the next wait needs no further call to find that out; a FIN that came meanwhile keeps the socket ready
-/// (tokio never clears "read closed").
-fn try_read(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut drained = None;
-    let result = stream.try_io(Interest::READABLE, || {
-        let n = (&*SockRef::from(stream)).read(buffer)?;
-        if n > 0 && n < buffer.len() {
-            drained = Some(n);
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        Ok(n)
-    });
-    drained.map_or(result, Ok)
-}
 
 /// What happened, for one turn of the loop.
 enum Step {
