@@ -19,7 +19,8 @@ export default defineConfig({
     proxy: { '/api': { target: server, ws: true, changeOrigin: false } },
   },
   test: {
-    environment: 'happy-dom',
+    // Most tests need no page; those that do say so in their first line.
+    environment: 'node',
     include: ['src/**/*.test.ts'],
   },
 });

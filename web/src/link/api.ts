@@ -36,6 +36,8 @@ export interface EventQuery {
   readonly after: Seq;
   readonly limit: number;
   readonly socket?: string;
+  /** How many bytes of each payload come with it. */
+  readonly preview: number;
 }
 
 /** The REST half of the contract. */
@@ -73,7 +75,7 @@ export class Api {
 
   /** One page of the log. */
   events(query: EventQuery, epoch: string): Promise<Page> {
-    const parameters = new URLSearchParams({ after: String(query.after), limit: String(query.limit), epoch });
+    const parameters = new URLSearchParams({ after: String(query.after), limit: String(query.limit), payload: `preview:${String(query.preview)}`, epoch });
     if (query.socket !== undefined) parameters.set('socket', query.socket);
     return this.#json('GET', `${WORKSPACE}/events?${parameters.toString()}`);
   }

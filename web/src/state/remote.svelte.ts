@@ -1,4 +1,5 @@
 import type { Api } from '../link/api';
+import { PREVIEW_BYTES } from '../link/connection';
 import { decodeBase64 } from '../model/bytes/base64';
 import type { EventLog, LogEvent } from '../model/log';
 import type { Seq } from '../wire/generated';
@@ -66,7 +67,7 @@ export class Remote {
   async #window(seq: Seq): Promise<void> {
     const epoch = this.#epoch;
     try {
-      const page = await this.#api.events({ after: seq - 1, limit: WINDOW }, epoch);
+      const page = await this.#api.events({ after: seq - 1, limit: WINDOW, preview: PREVIEW_BYTES }, epoch);
       if (epoch !== this.#epoch) return;
       for (const event of page.events) {
         const bytes = 'payload' in event && event.payload !== undefined ? decodeBase64(event.payload) : undefined;

@@ -1,5 +1,5 @@
 import { Api, ApiError } from '../link/api';
-import { CLOSE, Connection, type LinkState } from '../link/connection';
+import { Connection, type LinkState } from '../link/connection';
 import { launchOf, Session } from '../link/session';
 import { workerTransport } from '../link/transport';
 import type { Batch } from '../model/columns';
@@ -163,7 +163,8 @@ class Scope {
       this.#connection = new Connection(this.api, workerTransport(), {
         state: (state) => {
           this.link = state;
-          if (state.is === 'lost' && state.code !== CLOSE.slow) this.sockets.clear();
+          if (state.is === 'lost') this.sockets.clear();
+          else if (state.is === 'live') void this.#refresh();
         },
         hello: (hello, fresh) => {
           this.#hello(hello, fresh);
@@ -196,7 +197,6 @@ class Scope {
       for (const listener of this.onflush) listener();
     }
     this.log.head = Math.max(this.log.head, hello.head);
-    void this.#refresh();
   }
 
   async #refresh(): Promise<void> {

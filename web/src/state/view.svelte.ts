@@ -30,7 +30,7 @@ class View {
   paused = $state(false);
   follow = $state(true);
   top = $state(0);
-  /** Goes up when the rows have changed. */
+  /** Goes up when the rows have changed; what is answered about rows depends on it. */
   version = $state(0);
   /** A search runs, and so many rows are left; -1 when none does. */
   searching = $state(-1);
@@ -52,14 +52,22 @@ class View {
     });
   }
 
-  /** How many lines there are; read `version` to be told of changes. */
+  /** How many lines there are. */
   get length(): number {
+    void this.version;
     return this.older + this.#rows.length;
   }
 
   /** Lines at the beginning whose events only the server has; they can be told only where no filter is set. */
   get older(): number {
+    void this.version;
     return this.filtered ? 0 : scope.log.older;
+  }
+
+  /** Events only the server has that a filter keeps from being placed among the rows. */
+  get unplaced(): number {
+    void this.version;
+    return this.filtered ? scope.log.older : 0;
   }
 
   /** Whether some rows may be hidden. */
@@ -74,12 +82,14 @@ class View {
 
   /** New events that are not in sight: the view is paused, or does not follow. */
   get waiting(): number {
+    void this.version;
     if (this.paused) return Math.max(0, scope.log.end - (this.#until ?? 0));
     return this.follow ? 0 : Math.max(0, this.#rows.length + this.#rows.dropped - this.#seenAtLeave);
   }
 
   /** Rows not yet looked through for the text. */
   get behind(): number {
+    void this.version;
     return this.paused ? 0 : this.#rows.behind + this.#rows.away.length;
   }
 
@@ -118,9 +128,10 @@ class View {
     this.refilter();
   }
 
-  /** The i-th line. */
-  line(i: number): Line {
+  /** The i-th line; undefined beyond the last. */
+  line(i: number): Line | undefined {
     const { older } = this;
+    if (i >= this.length) return undefined;
     if (i < older) return this.#fetched(scope.log.serverFirst + i);
     const row = this.#rows.at(i - older);
     const gap = scope.log.gap(row);
@@ -144,6 +155,7 @@ class View {
 
   /** Which line an event is on; -1 when it is on none. */
   lineOf(seq: Seq): number {
+    void this.version;
     const row = scope.log.rowOf(seq);
     if (row < 0) return seq >= scope.log.serverFirst && seq < scope.log.first && this.older > 0 ? seq - scope.log.serverFirst : -1;
     const i = this.#rows.before(row);
@@ -153,7 +165,7 @@ class View {
   /** The seq of a line; for a gap, undefined. */
   seqOf(i: number): Seq | undefined {
     const line = this.line(i);
-    return line.is === 'event' ? line.event.seq : line.is === 'away' ? line.seq : undefined;
+    return line?.is === 'event' ? line.event.seq : line?.is === 'away' ? line.seq : undefined;
   }
 
   /** Goes to the end and follows it. */
@@ -212,7 +224,7 @@ class View {
 
   #matches(i: number, matcher: Matcher): boolean | Promise<boolean> {
     const line = this.line(i);
-    if (line.is === 'gap') return false;
+    if (line === undefined || line.is === 'gap') return false;
     if (line.is === 'event' && !line.event.away) return this.#eventSays(line.event, matcher);
     const seq = line.is === 'event' ? line.event.seq : line.seq;
     return this.remote.load(seq).then((event) => event !== undefined && this.#eventSays(event, matcher));

@@ -108,6 +108,22 @@ describe('links', () => {
   });
 });
 
+describe('links of crowded calls', () => {
+  it('are left out, unless one end stands alone; the end of a stream is always shown', () => {
+    const { ours, peer } = rungsOf([
+      sent(100, 1, 5, 0),
+      received(120, 1, 5, 0, 's2'),
+      sent(200, 1, 5, 5),
+      received(220, 1, 5, 5, 's2'),
+      { type: 'shutdown', t: 300, took: 1, how: 'write' },
+      { type: 'eof', t: 320, took: 1, offset: 10, socket: 's2' },
+    ]);
+    const kinds = (apart: (seq: number) => boolean) => links(ours, peer, MAP, 0, 1000, apart).map((link) => [link.kind, link.sender]);
+    expect(kinds(() => false)).toEqual([['fin', 5]]);
+    expect(kinds((seq) => seq === 4)).toEqual([['bytes', 3], ['fin', 5]]);
+  });
+});
+
 describe('rungBySeq', () => {
   it('finds a rung, in its order or out of it', () => {
     const { ours } = rungsOf([sent(10, 1, 1, 0), sent(20, 1, 1, 1), sent(30, 1, 1, 2)]);

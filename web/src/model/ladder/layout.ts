@@ -5,7 +5,7 @@ import { lastIndex, type TimeMap } from './timemap';
  * Height of a tile. Labels are laid out tile by tile and never cross into the next, so what a stretch of the ladder
  * looks like depends on nothing outside it: panning moves labels and never regroups them.
  */
-export const TILE_PX = 480;
+export const TILE_PX = 360;
 
 /** Labels that may be pushed apart in one pile; a denser pile is grouped. */
 const PILE = 6;

@@ -27,10 +27,17 @@ const SAME_PX = 4;
 
 /**
  * The links between two pixels. Only streams have any: a datagram carries no offset, and one that is lost would shift
- * every line after it.
+ * every line after it. `apart` says whether a call can be told from its neighbours: lines between crowds say nothing.
  */
-export function links(ours: readonly Rung[], peer: readonly Rung[], map: TimeMap, top: number, bottom: number): Link[] {
-  const seen = { map, earliest: map.t(top), latest: map.t(bottom) };
+export function links(
+  ours: readonly Rung[],
+  peer: readonly Rung[],
+  map: TimeMap,
+  top: number,
+  bottom: number,
+  apart: (seq: number) => boolean = () => true,
+): Link[] {
+  const seen = { map, earliest: map.t(top), latest: map.t(bottom), apart };
   const found: Link[] = [];
   for (const [from, senders, receivers] of [
     ['ours', ours, peer],
@@ -47,6 +54,7 @@ interface Seen {
   readonly map: TimeMap;
   readonly earliest: number;
   readonly latest: number;
+  readonly apart: (seq: number) => boolean;
 }
 
 function* crossings(from: Side, senders: readonly Rung[], receivers: readonly Rung[], seen: Seen): IterableIterator<Link> {
@@ -61,6 +69,7 @@ function* crossings(from: Side, senders: readonly Rung[], receivers: readonly Ru
       const receiver = receivers[i]!;
       if (receiver.kind !== 'received') continue;
       if (receiver.offset >= sender.offset + sender.len) break;
+      if (!seen.apart(sender.seq) && !seen.apart(receiver.seq)) continue;
       const link = between(from, 'bytes', sender, receiver, seen);
       if (link === undefined || (last !== undefined && near(link, last))) continue;
       last = link;

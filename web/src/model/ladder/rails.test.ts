@@ -9,7 +9,7 @@ describe('rails', () => {
           const at = rails(width, { ours: lanes, peer: lanes }, peer);
           const edges = [0, at.axis, at.oursLabel.left + at.oursLabel.width, at.oursEdge, at.ours, at.peer, at.peerEdge, at.peerLabel.left, at.peerLabel.left + at.peerLabel.width];
           for (let i = 1; i < edges.length; i += 1) expect(edges[i]! + 1e-9).toBeGreaterThanOrEqual(edges[i - 1]!);
-          expect(edges.at(-1)).toBeCloseTo(width, 6);
+          expect(edges.at(-1)).toBeLessThanOrEqual(width - 10);
         }
       }
     }
@@ -17,7 +17,7 @@ describe('rails', () => {
 
   it('leave labels readable at 358 pixels, the width of a phone’s pane', () => {
     const at = rails(358, { ours: 2, peer: 2 }, true);
-    expect(at.oursLabel.width).toBeGreaterThan(80);
+    expect(at.oursLabel.width).toBeGreaterThanOrEqual(80);
     expect(at.narrow).toBe(true);
   });
 

@@ -7,6 +7,9 @@ const LANE = 11;
 /** Below this width labels take two lines, so that they fit beside the rails. */
 export const NARROW = 620;
 
+/** Kept free at the right edge for the scroll bar. */
+const BAR_ROOM = 12;
+
 /** How far a leader line reaches from the rail to its label. */
 export const LEADER = 16;
 
@@ -30,9 +33,9 @@ export interface Rails {
 /** Shares a width out. Without a peer its labels' room goes to ours; `lanes` are those in use on each side. */
 export function rails(width: number, lanes: { readonly ours: number; readonly peer: number }, peer: boolean): Rails {
   const narrow = width < NARROW;
-  const axis = narrow ? 52 : 84;
+  const axis = narrow ? 58 : 84;
   const bars = { ours: railWidth(lanes.ours), peer: railWidth(lanes.peer) };
-  const room = Math.max(0, width - axis - bars.ours - bars.peer - 2 * LEADER);
+  const room = Math.max(0, width - axis - bars.ours - bars.peer - 2 * LEADER - BAR_ROOM);
   const wire = Math.min(220, Math.max(narrow ? 44 : 90, room * (narrow ? 0.16 : 0.26)));
   const labels = Math.max(0, room - wire);
   const theirs = peer ? labels / 2 : Math.min(150, labels * 0.36);
@@ -50,7 +53,7 @@ export function rails(width: number, lanes: { readonly ours: number; readonly pe
     oursEdge,
     peerEdge,
     oursLabel: { left: axis, width: Math.max(0, oursEdge - LEADER - axis) },
-    peerLabel: { left: peerEdge + LEADER, width: Math.max(0, width - peerEdge - LEADER) },
+    peerLabel: { left: peerEdge + LEADER, width: Math.max(0, width - BAR_ROOM - peerEdge - LEADER) },
   };
 }
 

@@ -15,7 +15,10 @@ export const TICK_PX = 64;
 // A mark this near to a break would run into the break's own text.
 const CLEAR_PX = 10;
 
-/** Marks at round times between two pixels; none lies inside a break. */
+// Two marks nearer than this would run into each other.
+const AFTER_PX = 16;
+
+/** Marks at round times between two pixels, and one where each break ends; none lies inside a break. */
 export function ticks(map: TimeMap, top: number, bottom: number): Tick[] {
   const step = roundStep(TICK_PX * map.scale);
   const marks: Tick[] = [];
@@ -28,7 +31,11 @@ export function ticks(map: TimeMap, top: number, bottom: number): Tick[] {
       const t = i * step;
       marks.push({ y: map.y(map.start + t), t, text: tickText(t, step) });
     }
-    if (gap !== undefined) from = gap.bottom + CLEAR_PX;
+    if (gap === undefined) break;
+    const t = gap.to - map.start;
+    // After a break nobody can count on from the last mark.
+    if (gap.bottom <= end) marks.push({ y: gap.bottom, t, text: tickText(t, step) });
+    from = gap.bottom + AFTER_PX;
   }
   return marks;
 }

@@ -63,7 +63,7 @@ export function gestures(hands: Hands): Attachment<HTMLElement> {
 
     /** The click at the end of a drag is no choice. */
     function click(event: MouseEvent): void {
-      if (moved >= DRAG_PX) event.stopPropagation();
+      if (moved >= DRAG_PX) event.stopImmediatePropagation();
       moved = 0;
     }
 

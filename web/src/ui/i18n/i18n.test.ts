@@ -1,0 +1,123 @@
+// @vitest-environment happy-dom
+import { describe, expect, it } from 'vitest';
+import { KINDS } from '../../model/columns';
+import { events } from '../../model/fixtures';
+import type { LogEvent } from '../../model/log';
+import { CODES, type Fact, type PeerKind } from '../../wire/generated';
+import { en } from './en';
+import { LANGUAGES, sayIn, sentenceIn } from './lang.svelte';
+import { zh } from './zh';
+
+/** Every path to a text in a table; functions count as texts. */
+function paths(table: object, at = ''): string[] {
+  return Object.entries(table).flatMap(([key, value]) => (typeof value === 'object' && value !== null ? paths(value as object, `${at}${key}.`) : [at + key]));
+}
+
+const PEERS: Record<PeerKind, true> = {
+  echo: true,
+  echo_udp: true,
+  discard: true,
+  chargen: true,
+  daytime: true,
+  slow_reader: true,
+  fragmenter: true,
+  half_closer: true,
+  resetter: true,
+  silent: true,
+  greeter: true,
+  http: true,
+};
+
+const counters = { sent_bytes: 1, received_bytes: 1, sent_events: 1, received_events: 1, dropped: 0 };
+
+/** One fact of every kind; a new kind does not compile until it is here. */
+const FACTS: { [K in Fact['type']]: Extract<Fact, { type: K }> } = {
+  opening: { type: 'opening', target: 'tcp://a:1', role: 'client', options: {} },
+  resolved: { type: 'resolved', name: 'a', addresses: ['1.2.3.4', '::1'] },
+  connecting: { type: 'connecting', remote: 'a:1', attempt: 1, of: 2 },
+  connected: { type: 'connected', local: 'l:1', remote: 'a:1', parent: 's9' },
+  bound: { type: 'bound', local: 'l:1', reachable_from_outside: true },
+  listening: { type: 'listening', local: 'l:1', backlog: 9 },
+  accepted: { type: 'accepted', child: 's2', remote: 'a:1' },
+  sent: { type: 'sent', len: 1, to: 'a:1' },
+  received: { type: 'received', len: 2, from: 'a:1', truncated: true },
+  eof: { type: 'eof', offset: 2 },
+  shutdown: { type: 'shutdown', how: 'write' },
+  reset: { type: 'reset', by: 'peer', phase: 'receive', errno: 'ECONNRESET' },
+  closed: { type: 'closed', reason: 'closed', counters, unsent_bytes: 7 },
+  refused_by_policy: { type: 'refused_by_policy', target: 'tcp://a:1', address: '169.254.169.254', class: 'metadata', rule: 'never-metadata', fatal: true },
+  failed: { type: 'failed', code: 'refused', phase: 'connect', errno: 'ECONNREFUSED', remote: 'a:1', fatal: true },
+  option_set: { type: 'option_set', option: 'nodelay', asked: 1, granted: 1 },
+  dropped: { type: 'dropped', count: 3, total: 9, reason: 'kernel_buffer_full' },
+  paused: { type: 'paused', what: 'send', reason: 'peer_not_reading', queued_bytes: 70 },
+  resumed: { type: 'resumed', what: 'send', after_us: 1_200_000 },
+  note: { type: 'note', code: 'renamed', params: { name: 'x' } },
+};
+
+describe.each(Object.entries(LANGUAGES))('%s', (language, table) => {
+  const say = sayIn(table.words);
+
+  it('says everything the other language says', () => {
+    expect(paths(table).sort()).toEqual(paths(en).sort());
+  });
+
+  it('leaves no text empty', () => {
+    for (const path of paths(table)) {
+      const text = path.split('.').reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], table);
+      if (typeof text === 'string') expect(text, path).not.toBe('');
+    }
+  });
+
+  it('has a sentence for every code', () => {
+    for (const code of CODES) {
+      const text = say(code);
+      expect(text.length, code).toBeGreaterThan(2);
+      expect(text, code).not.toMatch(/undefined|\[object|_/u);
+    }
+  });
+
+  it('tells failures apart, with errno and phase', () => {
+    const five = (['refused', 'reset', 'timed_out', 'unreachable', 'denied', 'name_not_found', 'address_in_use'] as const).map((code) => say(code, { errno: 'EX', phase: 'connect', rule: 'r1' }));
+    expect(new Set(five).size).toBe(7);
+    for (const text of five) expect(text).toContain('EX');
+    expect(say('denied', { rule: 'never-metadata' })).toContain('never-metadata');
+  });
+
+  it('has a name and a sentence for every practice peer', () => {
+    for (const peer of Object.keys(PEERS) as PeerKind[]) expect(table.words.peers[peer].says.length).toBeGreaterThan(3);
+  });
+
+  it('has a sentence for every kind of fact', () => {
+    for (const fact of Object.values(FACTS)) {
+      const text = sentenceIn(table.words, events(1, [fact])[0] as LogEvent);
+      expect(text.length, fact.type).toBeGreaterThan(2);
+      expect(text, fact.type).not.toMatch(/undefined|NaN|\[object/u);
+    }
+  });
+
+  it('names every kind of row', () => {
+    for (const kind of KINDS) expect(table.words.kinds[kind], kind).toBeTruthy();
+  });
+
+  it('lets nothing hidden or reordering out of names and addresses', () => {
+    const hostile = 'a\u202eb\u0000c\u200bd\n<script>';
+    const text = sentenceIn(table.words, events(1, [{ type: 'resolved', name: hostile, addresses: [hostile] }])[0] as LogEvent);
+    expect(text).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+    expect(text).toContain('<script>');
+  });
+
+  it(`is ${language === 'zh' ? 'Chinese' : 'English'} where it speaks`, () => {
+    expect(/\p{Script=Han}/u.test(table.timeline.nothing)).toBe(language === 'zh');
+  });
+});
+
+describe('zh', () => {
+  it('repeats English only where it is meant', () => {
+    const same = paths(en).filter((path) => {
+      const at = (table: object): unknown => path.split('.').reduce<unknown>((value, key) => (value as Record<string, unknown>)[key], table);
+      return typeof at(en) === 'string' && at(en) === at(zh);
+    });
+    // Names of system calls and encodings are the same in every language.
+    expect(same.filter((path) => !/^(words\.phases\.|words\.peers\.http|composer\.(ending|placeholder)|detail\.copyBase64|timeline\.columns\.seq)/u.test(path))).toEqual([]);
+  });
+});
