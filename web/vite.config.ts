@@ -22,5 +22,7 @@ export default defineConfig({
     // Most tests need no page; those that do say so in their first line.
     environment: 'node',
     include: ['src/**/*.test.ts'],
+    // The test of contrast reads the tokens; Vitest would hand it an empty file.
+    css: true,
   },
 });
