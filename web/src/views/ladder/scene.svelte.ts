@@ -1,0 +1,248 @@
+import { type Bar, bars } from '../../model/ladder/bars';
+import { type Item, Layout, TILE_PX, tileOf } from '../../model/ladder/layout';
+import { type Link, links, rungBySeq } from '../../model/ladder/links';
+import { findPeers, type Peer } from '../../model/ladder/peers';
+import { type Rails, rails } from '../../model/ladder/rails';
+import { type Rung, Rungs, type Side } from '../../model/ladder/rungs';
+import { type Tick, ticks } from '../../model/ladder/ticks';
+import { lastIndex } from '../../model/ladder/timemap';
+import { Viewport } from '../../model/ladder/viewport';
+import type { EventLog } from '../../model/log';
+import type { Socket } from '../../wire/generated';
+
+/** A rung somebody walks to or points at. */
+export interface Place {
+  readonly side: Side;
+  readonly seq: number;
+}
+
+const SIDES = ['ours', 'peer'] as const;
+
+/**
+ * A ladder being looked at: its rungs, the view of them, and what of it is to be drawn. Rungs and view are plain
+ * objects; `changed` goes up when they change and `moved` when the view only moves, so that panning draws nothing anew
+ * until it enters another tile.
+ */
+export class Scene {
+  readonly view = new Viewport();
+  rungs: Rungs | undefined;
+  peers = $state.raw<readonly Peer[]>([]);
+  /** The rung the keyboard is on. */
+  active = $state.raw<Place | undefined>(undefined);
+  #changed = $state(0);
+  #moved = $state(0);
+  #width = $state(0);
+  #layout: Layout | undefined;
+  #socket = '';
+  #peerKey = '';
+
+  /** Where everything stands from left to right. */
+  readonly rails: Rails = $derived.by(() => {
+    void this.#changed;
+    return rails(this.#width, { ours: this.#lanes('ours'), peer: this.#lanes('peer') }, this.peers.length > 0);
+  });
+  readonly top = $derived.by(() => (this.#read(), this.view.top));
+  readonly height = $derived.by(() => (this.#read(), this.view.height));
+  readonly scale = $derived.by(() => (this.#read(), this.view.scale));
+  readonly compress = $derived.by(() => (this.#read(), this.view.compress));
+  readonly whole = $derived.by(() => (this.#read(), this.view.whole));
+  readonly extent = $derived.by(() => (this.#read(), this.view.extent));
+  readonly count = $derived.by(() => (void this.#changed, (this.rungs?.ours.length ?? 0) + (this.rungs?.peer.length ?? 0)));
+  readonly left = $derived.by(() => (void this.#changed, this.rungs?.left ?? 0));
+  readonly firstSeq = $derived.by(() => (void this.#changed, this.rungs?.ours[0]?.seq));
+
+  // A third of a tile around what is in sight is drawn too: a pan shows it before anything is computed.
+  readonly firstTile = $derived(tileOf(this.top - TILE_PX / 3));
+  readonly lastTile = $derived(tileOf(Math.max(0, this.top + this.height + TILE_PX / 3)));
+  /** The pixel of the map from which everything drawn is counted, so that numbers stay small at any zoom. */
+  readonly origin = $derived(this.firstTile * TILE_PX);
+  readonly #bottom = $derived((this.lastTile + 1) * TILE_PX);
+
+  readonly items: readonly Item[] = $derived.by(() => {
+    void this.#changed;
+    const layout = this.#layoutNow(this.rails.rowHeight);
+    return layout === undefined ? [] : SIDES.flatMap((side) => layout.items(side, this.firstTile, this.lastTile));
+  });
+  readonly bars: Readonly<Record<Side, readonly Bar[]>> = $derived.by(() => {
+    void this.#changed;
+    const of = (side: Side): Bar[] => bars(this.rungs?.side(side) ?? [], this.view.map, this.origin, this.#bottom);
+    return { ours: of('ours'), peer: of('peer') };
+  });
+  readonly links: readonly Link[] = $derived.by(() => {
+    void this.#changed;
+    if (this.rungs === undefined) return [];
+    const alone = new Set<number>();
+    for (const item of this.items) if (item.to - item.from === 1) alone.add(this.firstOf(item)!.seq);
+    return links(this.rungs.ours, this.rungs.peer, this.view.map, this.origin, this.#bottom, (seq) => alone.has(seq));
+  });
+  readonly ticks: readonly Tick[] = $derived.by(() => (void this.#changed, ticks(this.view.map, this.origin, this.#bottom)));
+  readonly breaks = $derived.by(() => (void this.#changed, this.view.map.breaksIn(this.origin, this.#bottom)));
+  readonly end = $derived.by(() => (void this.#changed, Math.min(this.#bottom, this.view.map.height)));
+
+  /** Takes in what the log has learned since. */
+  follow(socket: Socket, sockets: ReadonlyMap<string, Socket>, log: EventLog): void {
+    const peers = findPeers(socket, sockets);
+    const key = peers.map((peer) => `${peer.socket.id} ${peer.only ?? ''}`).join();
+    const other = this.#socket !== socket.id;
+    if (other) {
+      this.#socket = socket.id;
+      this.active = undefined;
+      this.view.auto = true;
+      this.view.whole = false;
+    }
+    if (other || this.rungs === undefined || this.rungs.stale || key !== this.#peerKey) {
+      this.#peerKey = key;
+      this.peers = peers;
+      this.rungs = new Rungs(log, socket.id, peers);
+    }
+    if (this.rungs.update() || other) this.#data();
+  }
+
+  /** The room there is. */
+  resize(width: number, height: number): void {
+    const narrow = this.rails.narrow;
+    this.#width = width;
+    this.view.resize(height);
+    if (this.rails.narrow !== narrow) this.#data();
+    else this.#redraw();
+  }
+
+  pan(pixels: number): boolean {
+    const went = this.view.pan(pixels);
+    if (went) this.#moved += 1;
+    return went;
+  }
+
+  panTo(above: number): void {
+    this.view.panTo(above);
+    this.#moved += 1;
+  }
+
+  zoom(factor: number, at = this.view.height / 2): void {
+    this.view.zoom(factor, at);
+    this.#redraw();
+  }
+
+  fit(): void {
+    this.view.fit();
+    this.#redraw();
+  }
+
+  setCompress(compress: boolean): void {
+    this.view.setCompress(compress);
+    this.#redraw();
+  }
+
+  /** The rungs under a label. */
+  rungsOf(item: Item): readonly Rung[] {
+    return this.rungs?.side(item.side).slice(item.from, item.to) ?? [];
+  }
+
+  /** The first rung under a label. */
+  firstOf(item: Item): Rung | undefined {
+    return this.rungs?.side(item.side)[item.from];
+  }
+
+  /** The label a rung is under. */
+  itemAt(place: Place): Item | undefined {
+    const layout = this.#layoutNow(this.rails.rowHeight);
+    const rungs = this.rungs?.side(place.side) ?? [];
+    return layout?.itemOf(place.side, rungBySeq(rungs, place.seq));
+  }
+
+  /** Looks closer at what a group stands for; answers whether that was possible. */
+  open(item: Item): boolean {
+    const rungs = this.rungsOf(item);
+    const [from, to] = [rungs[0]?.end ?? 0, rungs.at(-1)?.end ?? 0];
+    const before = this.view.scale;
+    if (to > from) this.view.show(from, to);
+    this.#redraw();
+    return this.view.scale < before;
+  }
+
+  /** Goes to the rung before or after, a group being one step. */
+  step(by: 1 | -1): void {
+    const from = this.active;
+    if (from === undefined) {
+      this.#enter();
+      return;
+    }
+    const item = this.itemAt(from);
+    if (item === undefined) return;
+    this.#go(item.side, by === 1 ? item.to : item.from - 1, by);
+  }
+
+  /** Goes to the rung of the other side that is nearest in time. */
+  cross(to: Side): void {
+    const rungs = this.rungs?.side(to) ?? [];
+    const from = this.active;
+    if (rungs.length === 0 || from?.side === to) return;
+    const here = from === undefined ? undefined : this.rungs?.side(from.side)[rungBySeq(this.rungs.side(from.side), from.seq)];
+    const time = here?.end ?? this.view.map.t(this.view.top);
+    const before = lastIndex(rungs, (rung) => rung.end <= time);
+    const after = rungs[before + 1];
+    const near = before < 0 || (after !== undefined && after.end - time < time - rungs[before]!.end) ? before + 1 : before;
+    this.#go(to, near, 1);
+  }
+
+  /** Goes to the first or the last rung of the side one is on. */
+  far(end: 'first' | 'last'): void {
+    const side = this.active?.side ?? 'ours';
+    const count = this.rungs?.side(side).length ?? 0;
+    this.#go(side, end === 'first' ? 0 : count - 1, 1);
+  }
+
+  /** Brings a rung into sight, wherever it is; answers whether it is on this ladder. */
+  show(seq: number): boolean {
+    for (const side of SIDES) {
+      const index = rungBySeq(this.rungs?.side(side) ?? [], seq);
+      if (index < 0) continue;
+      this.#go(side, index, 1);
+      return true;
+    }
+    return false;
+  }
+
+  #enter(): void {
+    const side = this.rungs !== undefined && this.rungs.ours.length > 0 ? 'ours' : 'peer';
+    this.#go(side, this.#layoutNow(this.rails.rowHeight)?.firstAt(side, this.view.top) ?? 0, 1);
+  }
+
+  #go(side: Side, index: number, by: 1 | -1): void {
+    const rungs = this.rungs?.side(side) ?? [];
+    const item = this.#layoutNow(this.rails.rowHeight)?.itemOf(side, Math.max(0, Math.min(rungs.length - 1, index)));
+    if (item === undefined) return;
+    const seq = rungs[item.from]!.seq;
+    if (by === -1 && index < 0 && this.active?.seq === seq) return;
+    this.active = { side, seq };
+    const half = this.rails.rowHeight / 2;
+    this.view.reveal(Math.min(item.top, item.label - half), Math.max(item.bottom, item.label + half));
+    this.#moved += 1;
+  }
+
+  #data(): void {
+    if (this.rungs !== undefined) this.view.data(this.rungs, this.rails.rowHeight);
+    this.#redraw();
+  }
+
+  #redraw(): void {
+    this.#layout = undefined;
+    this.#changed += 1;
+  }
+
+  #layoutNow(rowHeight: number): Layout | undefined {
+    if (this.#layout?.rowHeight !== rowHeight && this.rungs !== undefined) this.#layout = new Layout(this.rungs, this.view.map, rowHeight);
+    return this.#layout;
+  }
+
+  #lanes(side: Side): number {
+    let most = 0;
+    for (const rung of this.rungs?.side(side) ?? []) most = Math.max(most, rung.lane + 1);
+    return most;
+  }
+
+  #read(): void {
+    void this.#changed;
+    void this.#moved;
+  }
+}
