@@ -166,3 +166,6 @@ fn index(shelf: ShelfName) -> usize {
         ShelfName::Kernel => 1,
     }
 }
+
+#[cfg(test)]
+mod tests;

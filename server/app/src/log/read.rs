@@ -116,11 +116,8 @@ impl Log {
         let [conversation, kernel] = &self.shelves;
         let (a, gone_a) = conversation.of_socket(socket, after);
         let (b, gone_b) = kernel.of_socket(socket, after);
-        let gone_to = gone_a.max(gone_b).max(if self.trimmed_to > after { self.trimmed_to } else { Seq(0) });
-        if gone_to > after {
-            let (from, to) = (after.next(), gone_to);
-            slice.gaps.push(Span { from, to, reason: self.why_gone(to) });
-        }
+        // What it has lost lies before this one. Seqs of others among them are not told apart.
+        let gone_before = gone_a.max(gone_b).max(self.trimmed_to).next();
         let (mut a, mut b) = (a.peekable(), b.peekable());
         for _ in 0..SCAN {
             let seq = match (a.peek(), b.peek()) {
@@ -130,6 +127,7 @@ impl Log {
                 (None, None) => None,
             };
             let Some(seq) = seq else {
+                self.missing(slice.next, gone_before, &mut slice.gaps);
                 slice.next = self.head.max(after);
                 return slice;
             };
@@ -139,6 +137,7 @@ impl Log {
             {
                 return slice;
             }
+            self.missing(slice.next, seq.min(gone_before), &mut slice.gaps);
             slice.next = seq;
             if slice.records.len() == limits.records {
                 return slice;

@@ -98,6 +98,30 @@ impl Shelf {
         self.iter_from(Seq(0)).next().map(|record| record.seq)
     }
 
+    /// What the allocator was really asked for, nearly: for the tests, which hold the accounting against it.
+    #[cfg(test)]
+    pub(super) fn allocated(&self) -> usize {
+        let round = |bytes: usize| (bytes + 8).next_multiple_of(16).max(32);
+        let chunks = round(self.chunks.capacity() * mem::size_of::<Chunk>());
+        let records = |chunk: &Chunk| {
+            let heap = |record: &Record| match &record.payload {
+                Stored::Kept(bytes) => round(bytes.len() + 16) + record.entry.cost(),
+                _ => record.entry.cost(),
+            };
+            round(chunk.records.capacity() * mem::size_of::<Record>())
+                + chunk.records.iter().map(heap).sum::<usize>()
+        };
+        let holders = self.holders.capacity() * (mem::size_of::<(Option<SocketId>, Holder)>() + 1);
+        let lists = |holder: &Holder| round(holder.seqs.capacity() * mem::size_of::<Seq>());
+        // A node of the B-tree holds eleven entries and is at least half full.
+        let greed = self.greed.len() * 2 * mem::size_of::<(usize, Reverse<Option<SocketId>>)>();
+        chunks
+            + self.chunks.iter().map(records).sum::<usize>()
+            + holders
+            + self.holders.values().map(lists).sum::<usize>()
+            + greed
+    }
+
     /// What this record will cost.
     pub(super) fn cost(entry: &Entry, payload: &Stored) -> usize {
         RECORD_COST + entry.cost() + payload.cost()
@@ -108,6 +132,7 @@ impl Shelf {
         let payload = record.payload.cost();
         let cost = RECORD_COST + record.entry.cost() + payload;
         let (who, seq) = (record.socket, record.seq);
+        let begins = matches!(record.entry, Entry::Opening(_) | Entry::Born(_));
         match self.chunks.back_mut() {
             Some(chunk) if chunk.records.len() < CHUNK => chunk.records.push(record),
             _ => {
@@ -119,7 +144,9 @@ impl Shelf {
         let holder = self.holders.entry(who).or_insert_with(|| {
             self.bytes += HOLDER_COST;
             self.greed.insert((0, Reverse(who)));
-            Holder::default()
+            // Unless this is the first of a socket's life, it may have lost all it had.
+            let gone_to = if begins { Seq(0) } else { self.forgotten_to };
+            Holder { gone_to, ..Holder::default() }
         });
         holder.seqs.push_back(seq);
         holder.bytes += cost;
@@ -131,6 +158,8 @@ impl Shelf {
     /// Gives up payloads and records until `room` bytes fit, or nothing is left. The greediest gives first: payloads
     /// while they are most of what it holds, oldest first, else its oldest records.
     pub(super) fn make_room(&mut self, room: usize) {
+        // Whoever speaks next may be new here.
+        let room = room + HOLDER_COST;
         while self.bytes + room > self.share {
             let Some(&(_, Reverse(who))) = self.greed.last() else { return };
             let Some(holder) = self.holders.get_mut(&who) else { return };
