@@ -34,8 +34,7 @@ export function bars(rungs: readonly Rung[], map: TimeMap, top: number, bottom: 
         ...before,
         bottom: Math.max(before.bottom, bar.bottom),
         count: before.count + 1,
-        // What failed must not vanish behind its neighbours.
-        tone: bar.tone === 'error' ? bar.tone : before.tone,
+        tone: louder(before.tone, bar.tone),
         call: before.call || bar.call,
       };
     } else open[rung.lane] = found.push(bar) - 1;
@@ -51,6 +50,11 @@ function barOf(rung: Rung, map: TimeMap): Bar {
 
 function joins(before: Bar, next: Bar): boolean {
   return next.top - before.bottom < 1 && short(next) && (before.count > 1 || short(before));
+}
+
+/** What failed must not vanish behind its neighbours, nor a call behind a mere remark. */
+function louder(before: Tone, next: Tone): Tone {
+  return next === 'error' || before === 'quiet' ? next : before;
 }
 
 function short(bar: Bar): boolean {

@@ -36,6 +36,12 @@ describe('bars', () => {
     expect(drawn.reduce((sum, bar) => sum + bar.count, 0)).toBe(5001);
     expect(drawn.some((bar) => bar.tone === 'error')).toBe(true);
   });
+
+  it('take the tone of calls, not of a remark among them', () => {
+    const pause: TestFact = { type: 'paused', t: 0, what: 'send', reason: 'peer_not_reading' };
+    const drawn = bars(rungsOf([pause, sent(0.2, 0.1, 1, 0), sent(0.4, 0.1, 1, 1)]).ours, MAP, 0, 100);
+    expect(drawn.map(({ tone, count }) => [tone, count])).toEqual([['sent', 3]]);
+  });
 });
 
 describe('links', () => {

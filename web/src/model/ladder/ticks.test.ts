@@ -8,14 +8,14 @@ describe('ticks', () => {
     expect(ticks(new TimeMap(Float64Array.of(1000, 1200), 1, true), 0, 200).map((tick) => tick.text)).toEqual(['0', '100 µs', '200 µs']);
     expect(ticks(map, 0, 2000)).toEqual([
       { y: 0, t: 0, text: '0' },
-      { y: map.height, t: 1000, text: '1.0 ms' },
+      { y: map.height, t: 1000, text: '1.00 ms' },
     ]);
   });
 
   it('go on behind a break and stay clear of it', () => {
     const map = new TimeMap(Float64Array.of(0, 150, 1_000_130, 1_000_300), 1, true);
     const marks = ticks(map, 0, map.height);
-    expect(marks.map((mark) => mark.text)).toEqual(['0', '100 µs', '1.0001 s', '1.0002 s', '1.0003 s']);
+    expect(marks.map((mark) => mark.text)).toEqual(['0', '100 µs', '1.00013 s', '1.0002 s', '1.0003 s']);
     const [gap] = map.breaks;
     for (const mark of marks) expect(mark.y < gap!.top || mark.y >= gap!.bottom).toBe(true);
   });
