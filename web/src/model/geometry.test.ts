@@ -40,4 +40,10 @@ describe('geometry', () => {
     expect(reveal(12, 10, short)).toBe(10);
     expect(reveal(20, 10, short)).toBe(11);
   });
+
+  it('comes to rest also where nothing can be drawn', () => {
+    const hidden = { ...short, viewport: 0 };
+    const top = reveal(7, 0, hidden);
+    expect(reveal(7, top, hidden)).toBe(top);
+  });
 });

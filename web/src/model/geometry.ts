@@ -45,7 +45,8 @@ export function visible(top: number, g: Geometry): { readonly first: number; rea
 
 /** The position nearest to `top` at which a row is in sight as a whole. */
 export function reveal(row: number, top: number, g: Geometry): number {
-  const fits = g.viewport / g.rowHeight;
+  // Where not one row fits, the list is not drawn: the row goes to the upper edge.
+  const fits = Math.max(1, g.viewport / g.rowHeight);
   if (row < top) return row;
   if (row + 1 > top + fits) return Math.max(0, row + 1 - fits);
   return top;

@@ -17,7 +17,7 @@ describe('rails', () => {
 
   it('leave labels readable at 358 pixels, the width of a phone’s pane', () => {
     const at = rails(358, { ours: 2, peer: 2 }, true);
-    expect(at.oursLabel.width).toBeGreaterThan(78);
+    expect(at.oursLabel.width).toBeGreaterThan(76);
     expect(at.narrow).toBe(true);
   });
 

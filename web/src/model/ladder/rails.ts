@@ -33,7 +33,7 @@ export interface Rails {
 /** Shares a width out. Without a peer its labels' room goes to ours; `lanes` are those in use on each side. */
 export function rails(width: number, lanes: { readonly ours: number; readonly peer: number }, peer: boolean): Rails {
   const narrow = width < NARROW;
-  const axis = narrow ? 60 : 84;
+  const axis = narrow ? 64 : 84;
   const bars = { ours: railWidth(lanes.ours), peer: railWidth(lanes.peer) };
   const room = Math.max(0, width - axis - bars.ours - bars.peer - 2 * LEADER - BAR_ROOM);
   const wire = Math.min(220, Math.max(narrow ? 44 : 90, room * (narrow ? 0.16 : 0.26)));

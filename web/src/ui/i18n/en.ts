@@ -35,15 +35,14 @@ export const en = {
   },
   about: {
     policy: 'Policy',
-    policyText: (never: string, token: boolean) => `loopback, private and public targets may be dialled; never: ${never || 'none'}. ${token ? 'A token is needed.' : 'No token is needed.'}`,
-    ports: (ports: string) => `Listeners: ports ${ports} only.`,
+    policyText: (never: string, token: boolean) => `any loopback, private or public target; never ${never || 'none'}; ${token ? 'token needed' : 'no token'}`,
+    ports: (ports: string) => `listeners on ports ${ports} only`,
     recorded: 'Recorded',
     recordedText: (used: string, most: string, pause: boolean) =>
-      `everything every socket does, bytes included, in memory only: ${used} of ${most}; when full ${pause ? 'reading stops' : 'the oldest goes'}`,
+      `all that sockets do, bytes included; in memory, ${used} of ${most}; when full, ${pause ? 'reading stops' : 'the oldest goes'}`,
     sockets: (open: number, most: number) => `${n(open)} of ${n(most)} sockets`,
-    full: (used: string, most: string) => `log ${used} / ${most}`,
     version: (version: string) => `sockscope ${version}`,
-    mode: (mode: string) => `${mode} mode`,
+    mode: (mode: string) => mode,
   },
   gate: {
     title: 'Locked',

@@ -97,6 +97,7 @@ export const words: Words = {
     log_trimmed: (p) => `The log was cleared${p.params.up_to ? ` up to ${p.params.up_to}` : ''}.`,
     removed: 'Removed from the list.',
   },
+  origin: (text, where) => `${text} (${where})`,
   peers: {
     echo: { name: 'Echo', says: 'sends back what it gets' },
     echo_udp: { name: 'Echo (UDP)', says: 'sends each datagram back' },

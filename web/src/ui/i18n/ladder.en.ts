@@ -45,7 +45,7 @@ export const ladder = {
     fact: 'fact',
     fin: 'FIN',
     truncated: 'truncated',
-    reset_by_peer: 'RST from the peer',
+    reset_by_peer: 'RST by peer',
     reset_by_us: 'RST',
     failed: 'failed',
     of_read: 'reading',

@@ -44,7 +44,7 @@ export const ladder: LadderMessages = {
     fact: '事实',
     fin: 'FIN',
     truncated: '被截断',
-    reset_by_peer: '对端发来 RST',
+    reset_by_peer: '对端 RST',
     reset_by_us: 'RST',
     failed: '失败',
     of_read: '读取',

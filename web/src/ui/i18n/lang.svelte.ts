@@ -46,7 +46,7 @@ export function sayIn(words: Words): SayCode {
     const text = typeof sentence === 'string' ? sentence : sentence(params);
     const where = context.phase === undefined ? undefined : (words.phases[context.phase] ?? context.phase);
     const origin = [context.errno, where].filter((part) => part !== undefined).join(', ');
-    return origin === '' ? text : `${text} (${origin})`;
+    return origin === '' ? text : words.origin(text, origin);
   };
 }
 

@@ -24,6 +24,8 @@ export type FactSentences = { readonly [K in Fact['type']]: (event: FactOf<K>, s
 export interface Words {
   readonly facts: FactSentences;
   readonly codes: CodeSentences;
+  /** A sentence with errno and phase behind it. */
+  readonly origin: (text: string, where: string) => string;
   readonly peers: Record<PeerKind, { readonly name: string; readonly says: string }>;
   readonly states: Record<SocketState, string>;
   readonly roles: Record<Role, string>;

@@ -34,14 +34,13 @@ export const zh: Messages = {
   },
   about: {
     policy: '策略',
-    policyText: (never, token) => `可拨号到回环、私有和公网目标；永不拨号：${never || '无'}。${token ? '需要令牌。' : '不需要令牌。'}`,
-    ports: (ports) => `监听端口仅限 ${ports}。`,
+    policyText: (never, token) => `可达任何回环、私有或公网目标；永不：${never || '无'}；${token ? '需要令牌' : '无需令牌'}`,
+    ports: (ports) => `监听端口仅限 ${ports}`,
     recorded: '记录',
-    recordedText: (used, most, pause) => `每个套接字的一切行为，包括字节，仅存于内存：${used} / ${most}；满时${pause ? '停止读取' : '舍弃最旧的'}`,
+    recordedText: (used, most, pause) => `套接字的一切行为，含字节；仅存于内存，${used} / ${most}；满时${pause ? '停止读取' : '舍弃最旧的'}`,
     sockets: (open, most) => `套接字 ${n(open)} / ${n(most)}`,
-    full: (used, most) => `日志 ${used} / ${most}`,
     version: (version) => `sockscope ${version}`,
-    mode: (mode) => `${mode === 'local' ? '本地' : mode}模式`,
+    mode: (mode) => (mode === 'local' ? '本地' : mode),
   },
   gate: {
     title: '已锁定',

@@ -97,6 +97,7 @@ export const words: Words = {
     log_trimmed: (p) => `日志已清空${p.params.up_to ? `至 ${p.params.up_to}` : ''}。`,
     removed: '已从列表移除。',
   },
+  origin: (text, where) => `${text.replace(/。$/u, '')}（${where}）。`,
   peers: {
     echo: { name: '回显', says: '收到什么就发回什么' },
     echo_udp: { name: '回显（UDP）', says: '把每个数据报发回' },
