@@ -53,6 +53,8 @@ pub struct Hello {
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, utoipa::ToSchema))]
 pub struct Reply {
     /// The command's id; null when the frame was too malformed to have one.
+    // Always there, so that no other frame can be read as a reply.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub re: Option<String>,
     /// What its facts are marked with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -208,4 +210,20 @@ pub struct Subscribe {
     #[serde(default)]
     #[cfg_attr(feature = "codegen", ts(optional, as = "Option<bool>"))]
     pub paused: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_is_read_as_what_it_is() {
+        let read = |json: &str| serde_json::from_str::<ServerFrame>(json).expect("a frame");
+        let page = r#"{"epoch":"e","first":1,"shelves":{},"head":2,"next":2,"events":[],"gaps":[]}"#;
+        assert!(matches!(read(page), ServerFrame::Page(Page { head: Seq(2), .. })));
+        assert!(matches!(read(r#"{"re":null}"#), ServerFrame::Reply(Reply { re: None, .. })));
+        assert!(matches!(read(r#"{"re":"c1","cause":"v1.c1"}"#), ServerFrame::Reply(_)));
+        let hello = r#"{"hello":{"conn":"v1","epoch":"e","first":1,"head":0,"version":"0","now_us":5}}"#;
+        assert!(matches!(read(hello), ServerFrame::Hello { .. }));
+    }
 }
