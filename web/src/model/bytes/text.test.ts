@@ -85,14 +85,16 @@ describe('safeText', () => {
         return true;
       }
     };
+    const wrong: Uint8Array[] = [];
     for (let first = 0; first < 256; first++) {
       for (let second = 0; second < 256; second += 3) {
         for (const tail of [[], [0x80], [0xbf, 0x80]]) {
           const bytes = Uint8Array.from([first, second, ...tail]);
-          expect(safeText(bytes).some((run) => run.kind === 'invalid')).toBe(refused(bytes));
+          if (safeText(bytes).some((run) => run.kind === 'invalid') !== refused(bytes)) wrong.push(bytes);
         }
       }
     }
+    expect(wrong).toEqual([]);
   });
 
   it('never lets a single byte through that is not printable', () => {
@@ -105,10 +107,11 @@ describe('safeText', () => {
 
   it('draws no code point of a kind that could hide, wherever it lies', () => {
     const hides = /[\p{Cc}\p{Cf}\p{Cs}\p{Cn}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
+    const drawn: string[] = [];
     for (let code = 0; code <= 0x10ffff; code += code < 0x3000 ? 1 : 37) {
-      const line = safeLine(`a${String.fromCodePoint(code)}`);
-      expect(hides.test(line), code.toString(16)).toBe(false);
+      if (hides.test(safeLine(`a${String.fromCodePoint(code)}`))) drawn.push(code.toString(16));
     }
+    expect(drawn).toEqual([]);
   });
 
   it('lets a letter carry a few marks and escapes the tower', () => {

@@ -89,12 +89,24 @@ describe('Rungs', () => {
   });
 
   it('keeps the newest when there are too many, and counts the others', () => {
-    const count = RUNGS_KEPT * 1.25;
-    const rungs = new Rungs(testLog(Array.from({ length: count }, (_, i) => sent(i, 1, 1, i))), 's1', []);
+    const many = (count: number, after: number): TestFact[] => Array.from({ length: count }, (_, i) => sent(after + i, 1, 1, after + i));
+    const log = testLog([...many(RUNGS_KEPT * 2, 0), received(RUNGS_KEPT * 3, 1, 1, 0, 's2')]);
+    const rungs = new Rungs(log, 's1', [peer('s2')]);
     rungs.update();
     expect(rungs.ours).toHaveLength(RUNGS_KEPT);
-    expect(rungs.ours.at(-1)?.seq).toBe(count);
-    expect(rungs.left).toBe(count - RUNGS_KEPT);
+    expect(rungs.ours.at(-1)?.seq).toBe(RUNGS_KEPT * 2);
+    expect([rungs.peer.length, rungs.left]).toEqual([1, RUNGS_KEPT]);
+    // Little by little an eighth more is kept; a flood between two looks leaves only the newest.
+    log.append(decodePage(testPage(many(100, RUNGS_KEPT * 4), log.head)));
+    rungs.update();
+    expect(rungs.ours).toHaveLength(RUNGS_KEPT + 100);
+    log.append(decodePage(testPage(many(RUNGS_KEPT / 8, RUNGS_KEPT * 5), log.head)));
+    rungs.update();
+    expect(rungs.ours).toHaveLength(RUNGS_KEPT);
+    log.append(decodePage(testPage(many(RUNGS_KEPT + 50, RUNGS_KEPT * 6), log.head)));
+    rungs.update();
+    expect([rungs.ours.length, rungs.ours.at(-1)?.seq]).toEqual([RUNGS_KEPT, log.head]);
+    expect(rungs.left + rungs.ours.length + rungs.peer.length).toBe(log.head);
   });
 });
 

@@ -3,7 +3,7 @@ import type { EventLog, LogEvent } from '../log';
 import { type Peer, sameAddress } from './peers';
 
 /** Rungs kept of one side; beyond it the oldest leave the ladder (the timeline still has them). */
-export const RUNGS_KEPT = 20_000;
+export const RUNGS_KEPT = 10_000;
 
 /** Whose calls a rail shows. */
 export type Side = 'ours' | 'peer';
@@ -100,8 +100,11 @@ export class Rungs {
     const log = this.#log;
     let changed = this.#forget(log.base);
     const late = { ours: false, peer: false };
-    for (let row = Math.max(this.#next, log.base); row < log.end; row += 1) {
-      const rung = this.#read(row);
+    const start = Math.max(this.#next, log.base);
+    const from = this.#newest(start);
+    for (let row = start; row < log.end; row += 1) {
+      const side = this.#sideOf(row);
+      const rung = side === undefined || row < from[side] ? undefined : this.#read(row, side);
       if (rung === undefined) continue;
       const list = this[rung.side];
       const last = list.at(-1);
@@ -123,14 +126,39 @@ export class Rungs {
     return changed;
   }
 
-  #read(row: number): Rung | undefined {
+  /**
+   * Where the newest rows of each side begin, as many as are kept, without reading any: after a flood only those
+   * become rungs. What a side had before a row that is passed over is older still, and goes.
+   */
+  #newest(start: number): Record<Side, number> {
+    const from = { ours: start, peer: start };
+    const count = { ours: 0, peer: 0 };
+    if (this.#log.end - start <= RUNGS_KEPT) return from;
+    for (let row = this.#log.end - 1; row >= start; row -= 1) {
+      const side = this.#sideOf(row);
+      if (side === undefined) continue;
+      count[side] += 1;
+      if (count[side] === RUNGS_KEPT) from[side] = row;
+    }
+    for (const side of ['ours', 'peer'] as const) {
+      if (count[side] <= RUNGS_KEPT) continue;
+      this.left += count[side] - RUNGS_KEPT + this[side].length;
+      this[side] = [];
+    }
+    return from;
+  }
+
+  #sideOf(row: number): Side | undefined {
     const number = this.#log.socketAt(row);
-    if (number === 0) return undefined;
-    const peer = number === this.#own ? undefined : this.#peers.get(number);
-    if (number !== this.#own && peer === undefined) return undefined;
+    if (number === this.#own) return 'ours';
+    return this.#peers.has(number) ? 'peer' : undefined;
+  }
+
+  #read(row: number, side: Side): Rung | undefined {
     const event = this.#log.event(row);
-    if (event === undefined || (peer?.only !== undefined && !concerns(event, peer.only))) return undefined;
-    return rungOf(event, row, peer === undefined ? 'ours' : 'peer');
+    if (event === undefined) return undefined;
+    const only = side === 'ours' ? undefined : this.#peers.get(this.#log.socketAt(row))?.only;
+    return only !== undefined && !concerns(event, only) ? undefined : rungOf(event, row, side);
   }
 
   /** Drops rungs whose rows the log gave up. Rows grow along a side but for late facts, so the test is on each. */

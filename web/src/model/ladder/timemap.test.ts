@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { BREAK_PX, clampScale, fitScale, heightAt, IDLE_PX, lastIndex, MAX_SCALE, MIN_SCALE, moments, readableScale, TimeMap } from './timemap';
+import { BREAK_PX, clampScale, fitScale, Gaps, IDLE_PX, lastIndex, MAX_SCALE, MIN_SCALE, moments, readableScale, TimeMap } from './timemap';
 
 const times = (...list: number[]): Float64Array => Float64Array.from(list);
+const gaps = (...list: number[]): Gaps => new Gaps(times(...list));
 const BURSTS = times(0, 100, 5e6, 5e6 + 80, 5e6 + 200, 65e6);
 
 describe('TimeMap', () => {
@@ -43,7 +44,7 @@ describe('TimeMap', () => {
           last = y;
         }
         expect(map.y(map.end)).toBeCloseTo(map.height, 6);
-        expect(heightAt(BURSTS, scale, compress)).toBeCloseTo(map.height, 3);
+        expect(gaps(...BURSTS).height(scale, compress)).toBeCloseTo(map.height, 3);
       }
     }
   });
@@ -67,22 +68,22 @@ describe('scales', () => {
   it('fit everything, as closely as possible', () => {
     for (const compress of [true, false]) {
       for (const height of [150, 400, 3000]) {
-        const scale = fitScale(BURSTS, height, compress);
-        expect(heightAt(BURSTS, scale, compress)).toBeLessThanOrEqual(height);
-        if (!compress) expect(heightAt(BURSTS, scale / 1.2, false)).toBeGreaterThan(height);
+        const scale = fitScale(gaps(...BURSTS), height, compress);
+        expect(gaps(...BURSTS).height(scale, compress)).toBeLessThanOrEqual(height);
+        if (!compress) expect(gaps(...BURSTS).height(scale / 1.2, false)).toBeGreaterThan(height);
       }
     }
-    expect(fitScale(times(0, 100), 500, false)).toBeCloseTo(0.2, 1);
-    expect(fitScale(times(0, 100), 500, false, 3)).toBe(3);
-    expect(fitScale(times(), 500, true)).toBe(MIN_SCALE);
-    expect(fitScale(times(0, 1e15), 100, false)).toBe(MAX_SCALE);
+    expect(fitScale(gaps(0, 100), 500, false)).toBeCloseTo(0.2, 1);
+    expect(fitScale(gaps(0, 100), 500, false, 3)).toBe(3);
+    expect(fitScale(gaps(), 500, true)).toBe(MIN_SCALE);
+    expect(fitScale(gaps(0, 1e15), 100, false)).toBe(MAX_SCALE);
   });
 
   it('are readable where most neighbours are a row apart', () => {
-    expect(readableScale([0, 20, 40, 60], 20)).toBe(1);
-    expect(readableScale([0, 40, 80, 5e6], 20)).toBe(2);
-    expect(readableScale([5, 5, 5], 20)).toBe(1);
-    expect(readableScale([], 20)).toBe(1);
+    expect(readableScale(gaps(0, 20, 40, 60), 20)).toBe(1);
+    expect(readableScale(gaps(0, 40, 80, 5e6), 20)).toBe(2);
+    expect(readableScale(gaps(5, 5, 5), 20)).toBe(1);
+    expect(readableScale(gaps(), 20)).toBe(1);
   });
 
   it('stay within bounds', () => {

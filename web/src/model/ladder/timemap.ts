@@ -101,15 +101,34 @@ export function moments(...sides: readonly (readonly { readonly start: number; r
   return times.sort();
 }
 
-/** How tall everything is at a scale. */
-export function heightAt(times: Float64Array, scale: number, compress: boolean): number {
-  const idle = compress ? IDLE_PX * scale : Infinity;
-  let height = 0;
-  for (let i = 1; i < times.length; i += 1) {
-    const gap = times[i]! - times[i - 1]!;
-    height += gap > idle ? BREAK_PX : gap / scale;
+/** The stretches between moments by length, for asking how tall everything is at many scales. */
+export class Gaps {
+  readonly #sorted: Float64Array;
+  /** The sum of those before each. */
+  readonly #sums: Float64Array;
+
+  /** `times` ascending. */
+  constructor(times: Float64Array) {
+    const count = Math.max(0, times.length - 1);
+    this.#sorted = new Float64Array(count);
+    for (let i = 0; i < count; i += 1) this.#sorted[i] = times[i + 1]! - times[i]!;
+    this.#sorted.sort();
+    this.#sums = new Float64Array(count + 1);
+    for (let i = 0; i < count; i += 1) this.#sums[i + 1] = this.#sums[i]! + this.#sorted[i]!;
   }
-  return height;
+
+  /** How tall everything is at a scale. */
+  height(scale: number, compress: boolean): number {
+    const all = this.#sorted.length;
+    const drawn = compress ? lastIndex(this.#sorted, (gap) => gap <= IDLE_PX * scale) + 1 : all;
+    return this.#sums[drawn]! / scale + (all - drawn) * BREAK_PX;
+  }
+
+  /** The length that a share of the stretches longer than nothing do not reach; undefined when there is none. */
+  quantile(share: number): number | undefined {
+    const none = lastIndex(this.#sorted, (gap) => gap <= 0) + 1;
+    return this.#sorted[none + Math.floor((this.#sorted.length - none) * share)];
+  }
 }
 
 // Steps of an eighth of a factor of two: finer than anyone sees, coarse enough to try them all.
@@ -119,10 +138,9 @@ const STEP = 2 ** (1 / 8);
  * The closest scale at which everything is at most `height` tall. A stretch that becomes a break shrinks at once, so
  * height does not fall evenly with the scale and scales are tried from the close end.
  */
-export function fitScale(times: Float64Array, height: number, compress: boolean, closest = MIN_SCALE): number {
-  const span = (times.at(-1) ?? 0) - (times[0] ?? 0);
+export function fitScale(gaps: Gaps, height: number, compress: boolean, closest = MIN_SCALE): number {
   for (let scale = closest; scale < MAX_SCALE; scale *= STEP) {
-    if (span / scale <= height || (compress && heightAt(times, scale, true) <= height)) return scale;
+    if (gaps.height(scale, compress) <= height) return scale;
   }
   return MAX_SCALE;
 }
@@ -130,16 +148,10 @@ export function fitScale(times: Float64Array, height: number, compress: boolean,
 /** The share of neighbours that a readable scale may leave closer than a row. */
 const CROWDED_SHARE = 0.35;
 
-/** A scale at which most neighbouring moments of `ends` (ascending) lie at least `row` pixels apart. */
-export function readableScale(ends: readonly number[], row: number): number {
-  const gaps: number[] = [];
-  for (let i = 1; i < ends.length; i += 1) {
-    const gap = ends[i]! - ends[i - 1]!;
-    if (gap > 0) gaps.push(gap);
-  }
-  if (gaps.length === 0) return 1;
-  gaps.sort((a, b) => a - b);
-  return clampScale(gaps[Math.floor(gaps.length * CROWDED_SHARE)]! / row);
+/** A scale at which most neighbours lie at least `row` pixels apart. */
+export function readableScale(gaps: Gaps, row: number): number {
+  const gap = gaps.quantile(CROWDED_SHARE);
+  return gap === undefined ? 1 : clampScale(gap / row);
 }
 
 /** A scale within what the ladder offers. */
@@ -148,7 +160,7 @@ export function clampScale(scale: number): number {
 }
 
 /** The index of the last element for which the test holds, the test holding for a leading part only; -1 for none. */
-export function lastIndex<T>(list: readonly T[], holds: (element: T) => boolean): number {
+export function lastIndex<T>(list: ArrayLike<T>, holds: (element: T) => boolean): number {
   let low = 0;
   let high = list.length;
   while (low < high) {

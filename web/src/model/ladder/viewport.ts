@@ -1,4 +1,4 @@
-import { clampScale, fitScale, moments, readableScale, TimeMap } from './timemap';
+import { clampScale, fitScale, Gaps, moments, readableScale, TimeMap } from './timemap';
 import type { Rungs } from './rungs';
 
 /** Pixels kept free above the first and below the last rung. */
@@ -23,7 +23,8 @@ export class Viewport {
   /** Whether the whole ladder is kept in sight as it grows. */
   whole = false;
   #times: Float64Array = new Float64Array();
-  #ends: readonly number[] = [];
+  #gaps = new Gaps(this.#times);
+  #ends = this.#gaps;
   #row = 20;
 
   /** New rungs: whatever the reader sees stays where it is, unless it was the end and the end moved. */
@@ -32,7 +33,8 @@ export class Viewport {
     this.#times = moments(rungs.ours, rungs.peer);
     // Each side is labelled for itself, so only neighbours on one side can crowd each other.
     const longer = rungs.ours.length >= rungs.peer.length ? rungs.ours : rungs.peer;
-    this.#ends = longer.map((rung) => rung.end);
+    this.#ends = new Gaps(Float64Array.from(longer, (rung) => rung.end));
+    this.#gaps = new Gaps(this.#times);
     this.#row = rowHeight;
     const anchor = this.map.t(this.top);
     const had = this.map.end > this.map.start || this.map.end > 0;
@@ -145,14 +147,13 @@ export class Viewport {
   }
 
   #ideal(): number {
-    const fitting = this.#fitting();
-    return this.whole ? fitting : Math.min(fitting, readableScale(this.#ends, this.#row));
+    return this.whole ? this.#fitting() : Math.min(this.#fitting(), readableScale(this.#ends, this.#row));
   }
 
   /** The closest scale that shows all, but no closer than reading asks for: a few calls need no magnifying glass. */
   #fitting(): number {
     const closest = clampScale(readableScale(this.#ends, this.#row) / 3);
-    return fitScale(this.#times, Math.max(1, this.height - 2 * MARGIN_PX), this.compress, closest);
+    return fitScale(this.#gaps, Math.max(1, this.height - 2 * MARGIN_PX), this.compress, closest);
   }
 
   #rebuild(): void {
