@@ -38,7 +38,7 @@ export function rails(width: number, lanes: { readonly ours: number; readonly pe
   const room = Math.max(0, width - axis - bars.ours - bars.peer - 2 * LEADER - BAR_ROOM);
   const wire = Math.min(220, Math.max(narrow ? 44 : 90, room * (narrow ? 0.16 : 0.26)));
   const labels = Math.max(0, room - wire);
-  const theirs = peer ? labels / 2 : Math.min(150, labels * 0.36);
+  const theirs = peer ? labels / 2 : Math.min(narrow ? 24 : 150, labels * 0.36);
   const oursEdge = axis + (labels - theirs) + LEADER;
   const ours = oursEdge + bars.ours;
   const peerAt = ours + wire;
