@@ -84,6 +84,11 @@ impl Client {
         self.address
     }
 
+    /// Its token.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// The full path of one within the workspace (`sockets`), or of any (`/healthz`).
     pub fn path(path: &str) -> String {
         if path.starts_with('/') { path.to_owned() } else { format!("/api/v1/workspaces/default/{path}") }

@@ -15,7 +15,7 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{Client, DEADLINE, TOKEN, batch::decode_batch, within};
+use super::{Client, DEADLINE, batch::decode_batch, within};
 
 /// A viewer. What it heard is in its fields; [`Viewer::until`] listens until they say what is waited for.
 pub struct Viewer {
@@ -63,9 +63,9 @@ pub async fn upgrade_on(
 }
 
 impl Viewer {
-    /// Connects with the tests' token and waits for the hello; `query` without `?`.
+    /// Connects with the client's token and waits for the hello; `query` without `?`.
     pub async fn connect(client: &Client, query: &str) -> Self {
-        let bearer = format!("Bearer {TOKEN}");
+        let bearer = format!("Bearer {}", client.token());
         let (ws, _) = upgrade(client.address(), query, &[("authorization", bearer.as_str())])
             .await
             .expect("the upgrade succeeds");

@@ -92,7 +92,7 @@ fn check_site(headers: &HeaderMap) -> Result<(), Refused> {
     if fine { Ok(()) } else { Err(problem(Code::CrossSite, "requests from other sites are refused")) }
 }
 
-fn identify(app: &App, request: &Request) -> Result<Principal, Refused> {
+fn identify(app: &App, request: &Request, takes_ticket: bool) -> Result<Principal, Refused> {
     let refused = || problem(Code::Unauthorized, "send Authorization: Bearer, or open a fresh launch link");
     let mut bearers = request.headers().get_all(header::AUTHORIZATION).iter();
     if let Some(bearer) = bearers.next() {
@@ -106,7 +106,8 @@ fn identify(app: &App, request: &Request) -> Result<Principal, Refused> {
             None => app.auth.nobody().ok_or_else(refused),
         };
     }
-    if request.headers().contains_key(header::UPGRADE)
+    if takes_ticket
+        && request.headers().contains_key(header::UPGRADE)
         && let Some(ticket) = offered(request.headers()).find_map(|protocol| protocol.strip_prefix("ticket."))
         && let Some(principal) = app.auth.redeem_ticket(ticket)
     {
@@ -139,9 +140,9 @@ fn pass(app: &App, request: &Request) -> Result<Option<Principal>, Refused> {
     match access(request.method(), request.uri().path()) {
         Access::Page => Ok(None),
         Access::Open => check_site(request.headers()).map(|()| None),
-        Access::Token => {
+        needed @ (Access::Token | Access::Ticket) => {
             check_site(request.headers())?;
-            identify(app, request).map(Some)
+            identify(app, request, needed == Access::Ticket).map(Some)
         }
     }
 }

@@ -17,6 +17,8 @@ pub enum Access {
     Open,
     /// A token.
     Token,
+    /// A token, or a ticket: what a browser can offer when it opens a WebSocket.
+    Ticket,
 }
 
 /// What the gate asks of a request for this path. Unknown paths need a token.
@@ -28,8 +30,14 @@ pub fn access(method: &Method, path: &str) -> Access {
         "/api/v1/session" if *method == Method::POST => Access::Open,
         "/" if reads => Access::Page,
         _ if reads && assets::is_asset(path) => Access::Page,
+        _ if *method == Method::GET && is_web_socket(path) => Access::Ticket,
         _ => Access::Token,
     }
+}
+
+fn is_web_socket(path: &str) -> bool {
+    let workspace = path.strip_prefix("/api/v1/workspaces/").and_then(|rest| rest.strip_suffix("/ws"));
+    workspace.is_some_and(|workspace| !workspace.contains('/'))
 }
 
 /// One route: a method, a path pattern, what answers it.

@@ -1,0 +1,7 @@
+//! Who is let in.
+
+mod credentials;
+mod matrix;
+mod page;
+mod secrets;
+mod start;
