@@ -104,6 +104,14 @@ export class Connection {
     void this.#connect();
   }
 
+  /**
+   * Takes the snapshot of the sockets again. While a long log is replayed, a socket that was just opened is in the
+   * snapshot long before its facts arrive; those are then passed over by their seq.
+   */
+  refresh(): Promise<void> {
+    return this.#live ? this.#snapshot() : Promise.resolve();
+  }
+
   /** Gives a command and answers its reply, problem or not. */
   command(wish: Omit<ClientFrame, 'id'>): Promise<Reply> {
     if (!this.#live) return Promise.reject(new NoReply('lost'));

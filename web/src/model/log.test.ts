@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Arena } from './arena';
 import { decodePage } from './decode';
 import { events, page, utf8 } from './fixtures';
-import { EventLog } from './log';
+import { ADDRESSES, EventLog } from './log';
 
 const hello = { type: 'received', len: 5, offset: 0, payload: btoa('hello') } as const;
 
@@ -86,6 +86,17 @@ describe('EventLog', () => {
     expect(log.length).toBe(1);
     expect(log.first).toBe(4);
     expect(log.get(3)).toBeUndefined();
+    expect(log.lost).toEqual({ from: 1, to: 3, reason: 'trimmed' });
+  });
+
+  it('says what was lost before it came', () => {
+    const log = new EventLog();
+    expect(log.lost).toBeUndefined();
+    log.append(decodePage(page(events(8, [hello]), { first: 8, gaps: [{ from: 1, to: 7, reason: 'trimmed' }] })));
+    expect(log.length).toBe(1);
+    expect(log.lost).toEqual({ from: 1, to: 7, reason: 'trimmed' });
+    log.append(decodePage(page(events(9, [hello]), { first: 9 })));
+    expect(log.lost).toEqual({ from: 1, to: 8, reason: 'evicted' });
   });
 
   it('keeps addresses of datagrams apart', () => {
@@ -94,6 +105,15 @@ describe('EventLog', () => {
     log.append(decodePage(page(events(1, [from('a:1'), from('b:2'), from('a:1')]))));
     log.append(decodePage(page(events(4, [from('c:3'), from('b:2')]))));
     expect([1, 2, 3, 4, 5].map((seq) => (log.get(seq) as { from?: string }).from)).toEqual(['a:1', 'b:2', 'a:1', 'c:3', 'b:2']);
+  });
+
+  it('forgets addresses no row names any more, and mixes none up', () => {
+    const log = new EventLog({ rows: 20_000, facts: 100_000 });
+    const total = ADDRESSES + 20_000;
+    for (let first = 1; first <= total; first += 4000) {
+      log.append(decodePage(page(events(first, Array.from({ length: 4000 }, (_, i) => ({ type: 'received', len: 1, from: `a:${String(first + i)}` }) as const)))));
+    }
+    for (const seq of [log.first, log.first + 9999, log.head]) expect(log.get(seq)).toMatchObject({ from: `a:${String(seq)}` });
   });
 
   it('begins anew with another log', () => {

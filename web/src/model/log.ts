@@ -1,4 +1,4 @@
-import type { Event, Gap, Seq } from '../wire/generated';
+import type { Event, Gap, GapReason, Seq } from '../wire/generated';
 import { Arena } from './arena';
 import { type Batch, columns, type Columns, type Extra, FLAG, KIND, KINDS, type Kind, socketId, socketNumber } from './columns';
 import { isoOf } from './time';
@@ -8,6 +8,9 @@ export const INDEX_ROWS = 1_000_000;
 
 /** Facts kept as objects (all but `sent` and `received`, which are columns); beyond it the oldest rows go. */
 export const FACT_ROWS = 100_000;
+
+/** Addresses of datagrams kept before those no row names any more are looked for and forgotten. */
+export const ADDRESSES = 65_536;
 
 const BLOCK_ROWS = 8192;
 
@@ -45,9 +48,11 @@ export class EventLog {
   #end = 0;
   #blockStart = 0;
   #facts = 0;
+  #lost: GapReason = 'evicted';
   #arena: Arena;
   #strings: string[] = [];
   #stringIds = new Map<string, number>();
+  #stringsAllowed = ADDRESSES;
   readonly #limits: { rows: number; facts: number };
 
   constructor(limits = { rows: INDEX_ROWS, facts: FACT_ROWS }, arena = new Arena()) {
@@ -78,6 +83,11 @@ export class EventLog {
   /** Events the server keeps and the page does not: they are older than every row here. */
   get older(): number {
     return this.length === 0 ? 0 : Math.max(0, this.first - this.serverFirst);
+  }
+
+  /** What the server gave up at the log's beginning; undefined while it has everything. */
+  get lost(): Gap | undefined {
+    return this.serverFirst > 1 ? { from: 1, to: this.serverFirst - 1, reason: this.#lost } : undefined;
   }
 
   /** Payload bytes held. */
@@ -234,6 +244,7 @@ export class EventLog {
       this.#copy(batch, from);
       this.#evict();
     }
+    if (batch.first > this.serverFirst) this.#lost = lossOf(batch);
     this.#drop(batch.first);
     return batch.count - from;
   }
@@ -299,6 +310,20 @@ export class EventLog {
     return id;
   }
 
+  /** Keeps the addresses that rows still name; they are never more than there are rows. */
+  #forgetAddresses(): void {
+    const old = this.#strings;
+    this.#strings = [];
+    this.#stringIds.clear();
+    for (const { columns: c } of this.#blocks) {
+      for (let slot = 0; slot < BLOCK_ROWS; slot += 1) {
+        const address = c.address[slot]!;
+        if (address !== 0) c.address[slot] = this.#intern(old[address - 1]!);
+      }
+    }
+    this.#stringsAllowed = Math.max(ADDRESSES, this.#strings.length * 2);
+  }
+
   #room(): Block {
     if (this.#slot(this.#end) === 0 && this.#end === this.#blockStart + this.#blocks.length * BLOCK_ROWS) {
       this.#blocks.push({ columns: columns(BLOCK_ROWS), piece: new Uint32Array(BLOCK_ROWS), extras: new Map() });
@@ -309,6 +334,7 @@ export class EventLog {
   /** Gives up whole blocks, oldest first, while a capacity is exceeded. */
   #evict(): void {
     while ((this.length > this.#limits.rows || this.#facts > this.#limits.facts) && this.#blocks.length > 1) this.#shift();
+    if (this.#strings.length > this.#stringsAllowed) this.#forgetAddresses();
   }
 
   /** Gives up rows the server no longer has, so that every viewer of a workspace sees the same log. */
@@ -337,4 +363,13 @@ export class EventLog {
   #rowIn(block: Block, slot: number): number {
     return this.#blockStart + this.#blocks.indexOf(block) * BLOCK_ROWS + slot;
   }
+}
+
+/** Why the log begins later than it did: somebody cleared it and the batch says so, or it was full. */
+function lossOf(batch: Batch): GapReason {
+  for (const [, extra] of batch.extras) {
+    if ('gap' in extra && extra.gap.to === batch.first - 1) return extra.gap.reason;
+    if ('event' in extra && extra.event.type === 'note' && extra.event.code === 'log_trimmed') return 'trimmed';
+  }
+  return 'evicted';
 }

@@ -50,6 +50,7 @@ async function command(wish: Omit<ClientFrame, 'id'>): Promise<Reply | undefined
 export async function open(request: OpenRequest): Promise<boolean> {
   const reply = await command({ open: request });
   if (reply?.socket !== undefined) {
+    if (scope.catchingUp > 0) await scope.connection.refresh();
     view.choose(reply.socket);
     view.latest();
   }

@@ -16,6 +16,9 @@ const COUNTERS_MS = 100;
 /** How often the page asks how full the log is, in ms. */
 const ABOUT_MS = 5000;
 
+/** A live flood is this far behind at most; more is a log being replayed. */
+const CATCHING_UP = 20_000;
+
 /** What the page is showing as a whole. */
 export type Phase = 'starting' | 'locked' | 'ready';
 
@@ -110,6 +113,13 @@ class Scope {
     } finally {
       this.#starting = false;
     }
+  }
+
+  /** How many events of a long log are still to be replayed; 0 when the page is at the end. */
+  get catchingUp(): number {
+    void this.version;
+    const left = this.log.head - (this.log.length === 0 ? this.log.serverFirst - 1 : this.log.seqAt(this.log.end - 1));
+    return left > CATCHING_UP ? left : 0;
   }
 
   /** Seconds until the connection is tried again. */

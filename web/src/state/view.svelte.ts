@@ -52,10 +52,21 @@ class View {
     });
   }
 
-  /** How many lines there are. */
+  /** How many lines there are. What the log lost is a line of its own, above all others. */
   get length(): number {
     void this.version;
+    const events = this.older + this.#rows.length;
+    return events === 0 ? 0 : this.#lead + events;
+  }
+
+  /** How many lines are events or gaps between them. */
+  get count(): number {
+    void this.version;
     return this.older + this.#rows.length;
+  }
+
+  get #lead(): 0 | 1 {
+    return scope.log.lost === undefined ? 0 : 1;
   }
 
   /** Lines at the beginning whose events only the server has; they can be told only where no filter is set. */
@@ -130,10 +141,13 @@ class View {
 
   /** The i-th line; undefined beyond the last. */
   line(i: number): Line | undefined {
-    const { older } = this;
     if (i >= this.length) return undefined;
-    if (i < older) return this.#fetched(scope.log.serverFirst + i);
-    const row = this.#rows.at(i - older);
+    const { lost } = scope.log;
+    if (i === 0 && lost !== undefined) return { is: 'gap', gap: lost };
+    const { older } = this;
+    const place = i - this.#lead;
+    if (place < older) return this.#fetched(scope.log.serverFirst + place);
+    const row = this.#rows.at(place - older);
     const gap = scope.log.gap(row);
     if (gap !== undefined) return { is: 'gap', gap };
     const event = scope.log.event(row);
@@ -145,8 +159,7 @@ class View {
 
   /** The time of the line before, for deltas; undefined for the first. */
   timeBefore(i: number): number | undefined {
-    const { older } = this;
-    for (let before = i - 1 - older; before >= 0; before -= 1) {
+    for (let before = i - 1 - this.#lead - this.older; before >= 0; before -= 1) {
       const row = this.#rows.at(before);
       if (scope.log.kindAt(row) !== 'gap') return scope.log.timeAt(row);
     }
@@ -157,9 +170,9 @@ class View {
   lineOf(seq: Seq): number {
     void this.version;
     const row = scope.log.rowOf(seq);
-    if (row < 0) return seq >= scope.log.serverFirst && seq < scope.log.first && this.older > 0 ? seq - scope.log.serverFirst : -1;
+    if (row < 0) return seq >= scope.log.serverFirst && seq < scope.log.first && this.older > 0 ? this.#lead + seq - scope.log.serverFirst : -1;
     const i = this.#rows.before(row);
-    return i < this.#rows.length && this.#rows.at(i) === row ? this.older + i : -1;
+    return i < this.#rows.length && this.#rows.at(i) === row ? this.#lead + this.older + i : -1;
   }
 
   /** The seq of a line; for a gap, undefined. */

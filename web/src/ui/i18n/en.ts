@@ -126,6 +126,7 @@ export const en = {
     next: 'Next match',
     noMatch: 'No match',
     searching: (left: number) => `searching, ${n(left)} to go`,
+    catchingUp: (left: number) => `replaying the log, ${n(left)} to go`,
     jump: (count: number) => (count > 0 ? `Jump to latest (${n(count)} new)` : 'Jump to latest'),
     pause: 'Pause view',
     resume: 'Resume view',

@@ -124,6 +124,7 @@ export const zh: Messages = {
     next: '下一个匹配',
     noMatch: '没有匹配',
     searching: (left) => `搜索中，还剩 ${n(left)} 项`,
+    catchingUp: (left) => `正在回放日志，还剩 ${n(left)} 条`,
     jump: (count) => (count > 0 ? `跳到最新（${n(count)} 条新事件）` : '跳到最新'),
     pause: '暂停视图',
     resume: '恢复视图',
