@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { decodePage } from '../model/decode';
+import { decodePage } from '../model/log/decode';
 import { events, page } from '../model/fixtures';
 import type { SocketList } from '../wire/generated';
 import { ApiError } from './api';

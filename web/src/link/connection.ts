@@ -1,4 +1,4 @@
-import type { Batch } from '../model/columns';
+import type { Batch } from '../model/log/columns';
 import type { ClientFrame, Hello, Reply, Seq, SocketList } from '../wire/generated';
 import { ApiError } from './api';
 import type { FromWorker, Transport } from './protocol';

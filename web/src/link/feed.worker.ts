@@ -1,4 +1,4 @@
-import { BatchBuilder, splitFrame, transferables } from '../model/decode';
+import { BatchBuilder, splitFrame, transferables } from '../model/log/decode';
 import type { Hello, Page, Reply } from '../wire/generated';
 import type { FromWorker, ToWorker } from './protocol';
 

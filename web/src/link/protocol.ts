@@ -1,4 +1,4 @@
-import type { Batch } from '../model/columns';
+import type { Batch } from '../model/log/columns';
 import type { Hello, Reply } from '../wire/generated';
 
 /** What the page asks of the worker that holds the WebSocket. */

@@ -1,7 +1,7 @@
 import type { Api } from '../link/api';
 import { PREVIEW_BYTES } from '../link/connection';
 import { decodeBase64 } from '../model/bytes/base64';
-import type { EventLog, LogEvent } from '../model/log';
+import type { EventLog, LogEvent } from '../model/log/log';
 import type { Seq } from '../wire/generated';
 
 /** Events fetched at one go. */

@@ -2,9 +2,9 @@ import { Api, ApiError } from '../link/api';
 import { Connection, type LinkState } from '../link/connection';
 import { launchOf, Session } from '../link/session';
 import { workerTransport } from '../link/transport';
-import type { Batch } from '../model/columns';
-import { Sockets } from '../model/fold';
-import { EventLog } from '../model/log';
+import type { Batch } from '../model/log/columns';
+import { Sockets } from '../model/sockets/fold';
+import { EventLog } from '../model/log/log';
 import type { About, Hello, PracticePeer } from '../wire/generated';
 
 /** A hidden tab draws no frames; what comes is taken in this often all the same, in ms. */

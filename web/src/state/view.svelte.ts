@@ -1,7 +1,7 @@
-import { type Kind, socketNumber } from '../model/columns';
-import type { LogEvent } from '../model/log';
-import { factMatches, type Matcher, matcherOf } from '../model/matcher';
-import { type Filter, Rows, SEARCH_ROWS } from '../model/rows';
+import { type Kind, socketNumber } from '../model/log/columns';
+import type { LogEvent } from '../model/log/log';
+import { factMatches, type Matcher, matcherOf } from '../model/log/matcher';
+import { type Filter, Rows, SEARCH_ROWS } from '../model/log/rows';
 import type { Gap, Seq } from '../wire/generated';
 import { Remote, WINDOW } from './remote.svelte';
 import { scope } from './scope.svelte';

@@ -354,9 +354,9 @@ offset: number, } | { "type": "shutdown",
  */
 how: How, } | { "type": "reset", 
 /**
- * Who reset it: `peer` (its RST arrived) or `local` (ours went).
+ * Who reset it: `peer` (its RST arrived) or `local` (ours went). Not `by`: that names who gave the command.
  */
-by: Direction, 
+side: Direction, 
 /**
  * The call that found out, where the peer did it.
  */
@@ -631,9 +631,9 @@ offset: number, } | { "type": "shutdown",
  */
 how: How, } | { "type": "reset", 
 /**
- * Who reset it: `peer` (its RST arrived) or `local` (ours went).
+ * Who reset it: `peer` (its RST arrived) or `local` (ours went). Not `by`: that names who gave the command.
  */
-by: Direction, 
+side: Direction, 
 /**
  * The call that found out, where the peer did it.
  */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Fact } from '../../wire/generated';
-import type { LogEvent } from '../log';
+import type { LogEvent } from '../log/log';
 import { say } from './call';
 
 const said = (fact: Fact & { took_us?: number }) => say({ seq: 1, t_us: 1, at: '', ...fact } as LogEvent);
@@ -28,8 +28,8 @@ describe('say', () => {
       errno: 'ECONNREFUSED',
       word: 'failed',
     });
-    expect(said({ type: 'reset', by: 'peer', phase: 'receive', errno: 'ECONNRESET' })).toMatchObject({ name: { call: 'recv' }, errno: 'ECONNRESET', word: 'reset_by_peer' });
-    expect(said({ type: 'reset', by: 'local' })).toMatchObject({ name: { call: 'close' }, word: 'reset_by_us' });
+    expect(said({ type: 'reset', side: 'peer', phase: 'receive', errno: 'ECONNRESET' })).toMatchObject({ name: { call: 'recv' }, errno: 'ECONNRESET', word: 'reset_by_peer' });
+    expect(said({ type: 'reset', side: 'local' })).toMatchObject({ name: { call: 'close' }, word: 'reset_by_us' });
     expect(said({ type: 'failed', code: 'resolve_timed_out', phase: 'resolve', fatal: true })).toMatchObject({ name: { call: 'getaddrinfo' }, what: 'resolve_timed_out' });
   });
 

@@ -1,5 +1,5 @@
 import { safeLine } from '../bytes/text';
-import type { LogEvent } from '../log';
+import type { LogEvent } from '../log/log';
 
 /** A word the page has a translation of; names of system calls stay what they are and need none. */
 export type Word =
@@ -111,7 +111,7 @@ function failed(name: string, errno: string, remote?: string): Saying {
 }
 
 function reset(event: Extract<LogEvent, { type: 'reset' }>): Saying {
-  if (event.by === 'local') return { ...call('close', 'SO_LINGER 0'), word: 'reset_by_us' };
+  if (event.side === 'local') return { ...call('close', 'SO_LINGER 0'), word: 'reset_by_us' };
   const name = event.phase === undefined ? undefined : PHASE_CALLS[event.phase];
   if (name === undefined) return fact('reset_by_peer', event.errno ?? '');
   return { ...failed(name, event.errno ?? 'ECONNRESET'), word: 'reset_by_peer' };

@@ -94,8 +94,8 @@ describe('links', () => {
   });
 
   it('show the reset that the peer found', () => {
-    const ours: TestFact = { type: 'reset', t: 200, took: 2, by: 'local' };
-    const theirs: TestFact = { type: 'reset', t: 240, by: 'peer', phase: 'receive', errno: 'ECONNRESET', socket: 's2' };
+    const ours: TestFact = { type: 'reset', t: 200, took: 2, side: 'local' };
+    const theirs: TestFact = { type: 'reset', t: 240, side: 'peer', phase: 'receive', errno: 'ECONNRESET', socket: 's2' };
     expect(between([ours, theirs])).toMatchObject([{ from: 'ours', kind: 'rst', leaves: 200, arrives: 240 }]);
   });
 

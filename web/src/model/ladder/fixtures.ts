@@ -1,6 +1,6 @@
 import type { Event, Fact, Page, Socket } from '../../wire/generated';
-import { decodePage } from '../decode';
-import { EventLog } from '../log';
+import { decodePage } from '../log/decode';
+import { EventLog } from '../log/log';
 
 /** A fact of a test, with only what the test is about. */
 export type TestFact = Fact & { readonly socket?: string; readonly t: number; readonly took?: number; readonly seq?: number };

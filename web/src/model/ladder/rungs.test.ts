@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decodePage } from '../decode';
+import { decodePage } from '../log/decode';
 import { received, sent, testLog, testPage, testSocket, type TestFact } from './fixtures';
 import { Rungs, RUNGS_KEPT } from './rungs';
 

@@ -1,5 +1,5 @@
-import { type Kind, KINDS, socketNumber } from '../columns';
-import type { EventLog, LogEvent } from '../log';
+import { type Kind, KINDS, socketNumber } from '../log/columns';
+import type { EventLog, LogEvent } from '../log/log';
 import { type Peer, sameAddress } from './peers';
 
 /** Rungs kept of one side; beyond it the oldest leave the ladder (the timeline still has them). */
@@ -190,7 +190,7 @@ export function rungOf(event: LogEvent, row: number, side: Side): Rung | undefin
     call: event.took_us !== undefined,
     len: bytes ? event.len : 0,
     offset: offset ?? NaN,
-    local: event.type === 'reset' && event.by === 'local',
+    local: event.type === 'reset' && event.side === 'local',
     lane: 0,
   };
 }

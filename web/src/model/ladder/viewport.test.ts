@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decodePage } from '../decode';
+import { decodePage } from '../log/decode';
 import { sent, testLog, testPage } from './fixtures';
 import { Rungs } from './rungs';
 import { MAX_SCALE, MIN_SCALE } from './timemap';

@@ -17,7 +17,7 @@ export const words: Words = {
     received: (e) => `Received ${bytes(e.len)}${e.from ? ` from ${e.from}` : ''}${e.truncated ? '; the datagram was longer, the rest is gone' : ''}`,
     eof: (e) => `The peer sent FIN after ${bytes(e.offset)}: it will send no more`,
     shutdown: () => 'We sent FIN: nothing more goes out, the peer may still send',
-    reset: (e) => (e.by === 'peer' ? `The peer reset the connection (RST)${suffix(e)}` : 'We reset the connection (RST)'),
+    reset: (e) => (e.side === 'peer' ? `The peer reset the connection (RST)${suffix(e)}` : 'We reset the connection (RST)'),
     closed: (e, say) => `Closed. ${say(e.reason)}${e.unsent_bytes > 0 ? ` ${bytes(e.unsent_bytes)} were never sent.` : ''}`,
     refused_by_policy: (e) => `Denied by rule “${e.rule}”: ${e.address ?? e.target}${e.class ? ` is ${e.class}` : ''}. Nothing was dialled, bound or sent.`,
     failed: (e, say) => `${say(e.code, { phase: e.phase, ...(e.errno === undefined ? {} : { errno: e.errno }) })}${e.remote ? ` — ${e.remote}` : ''}${e.fatal ? '' : ' (the socket lives on)'}`,

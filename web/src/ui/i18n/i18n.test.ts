@@ -1,8 +1,8 @@
 // @vitest-environment happy-dom
 import { describe, expect, it } from 'vitest';
-import { KINDS } from '../../model/columns';
+import { KINDS } from '../../model/log/columns';
 import { events } from '../../model/fixtures';
-import type { LogEvent } from '../../model/log';
+import type { LogEvent } from '../../model/log/log';
 import { CODES, type Fact, type PeerKind } from '../../wire/generated';
 import { en } from './en';
 import { LANGUAGES, sayIn, sentenceIn } from './lang.svelte';
@@ -43,7 +43,7 @@ const FACTS: { [K in Fact['type']]: Extract<Fact, { type: K }> } = {
   received: { type: 'received', len: 2, from: 'a:1', truncated: true },
   eof: { type: 'eof', offset: 2 },
   shutdown: { type: 'shutdown', how: 'write' },
-  reset: { type: 'reset', by: 'peer', phase: 'receive', errno: 'ECONNRESET' },
+  reset: { type: 'reset', side: 'peer', phase: 'receive', errno: 'ECONNRESET' },
   closed: { type: 'closed', reason: 'closed', counters, unsent_bytes: 7 },
   refused_by_policy: { type: 'refused_by_policy', target: 'tcp://a:1', address: '169.254.169.254', class: 'metadata', rule: 'never-metadata', fatal: true },
   failed: { type: 'failed', code: 'refused', phase: 'connect', errno: 'ECONNREFUSED', remote: 'a:1', fatal: true },

@@ -1,5 +1,5 @@
 import { safeLine } from '../../model/bytes/text';
-import type { LogEvent } from '../../model/log';
+import type { LogEvent } from '../../model/log/log';
 import type { Gap } from '../../wire/generated';
 import { en, type Messages } from './en';
 import type { CodeParams, SayCode, Words } from './types';

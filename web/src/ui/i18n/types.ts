@@ -1,5 +1,5 @@
-import type { LogEvent } from '../../model/log';
-import type { TargetError } from '../../model/target';
+import type { LogEvent } from '../../model/log/log';
+import type { TargetError } from '../../model/sockets/target';
 import type { Code, Fact, GapReason, PauseWhat, PeerKind, Phase, Role, SocketState } from '../../wire/generated';
 
 /** What a sentence about a code may name; every string from elsewhere is already safe to show. */

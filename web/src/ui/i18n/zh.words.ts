@@ -17,7 +17,7 @@ export const words: Words = {
     received: (e) => `收到 ${bytes(e.len)}${e.from ? `，来自 ${e.from}` : ''}${e.truncated ? '；数据报更长，其余部分已丢失' : ''}`,
     eof: (e) => `对端在 ${bytes(e.offset)}之后发来 FIN：不再发送`,
     shutdown: () => '我方已发送 FIN：不再发送，对端仍可发送',
-    reset: (e) => (e.by === 'peer' ? `对端重置了连接（RST）${suffix(e)}` : '我方重置了连接（RST）'),
+    reset: (e) => (e.side === 'peer' ? `对端重置了连接（RST）${suffix(e)}` : '我方重置了连接（RST）'),
     closed: (e, say) => `已关闭。${say(e.reason)}${e.unsent_bytes > 0 ? `有 ${bytes(e.unsent_bytes)}始终未发出。` : ''}`,
     refused_by_policy: (e) => `被规则“${e.rule}”拒绝：${e.address ?? e.target}${e.class ? ` 属于 ${e.class}` : ''}。没有拨号、绑定或发送任何内容。`,
     failed: (e, say) => `${say(e.code, { phase: e.phase, ...(e.errno === undefined ? {} : { errno: e.errno }) })}${e.remote ? ` — ${e.remote}` : ''}${e.fatal ? '' : '（套接字仍可用）'}`,

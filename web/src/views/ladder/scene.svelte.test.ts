@@ -1,6 +1,6 @@
 import { flushSync } from 'svelte';
 import { describe, expect, it } from 'vitest';
-import { decodePage } from '../../model/decode';
+import { decodePage } from '../../model/log/decode';
 import { received, sent, testLog, testPage, testSocket, type TestFact } from '../../model/ladder/fixtures';
 import type { Socket } from '../../wire/generated';
 import { Scene } from './scene.svelte';

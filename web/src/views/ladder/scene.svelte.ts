@@ -7,7 +7,7 @@ import { type Rung, Rungs, type Side } from '../../model/ladder/rungs';
 import { type Tick, ticks } from '../../model/ladder/ticks';
 import { lastIndex } from '../../model/ladder/timemap';
 import { Viewport } from '../../model/ladder/viewport';
-import type { EventLog } from '../../model/log';
+import type { EventLog } from '../../model/log/log';
 import type { Socket } from '../../wire/generated';
 
 /** A rung somebody walks to or points at. */

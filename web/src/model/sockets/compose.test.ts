@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { cannotSend, composed, SENT_HISTORY, SentHistory } from './compose';
-import { socket, utf8 } from './fixtures';
+import { socket, utf8 } from '../fixtures';
 
 describe('composed', () => {
   it.each([

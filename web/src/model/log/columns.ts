@@ -1,4 +1,4 @@
-import type { Event, Gap } from '../wire/generated';
+import type { Event, Gap } from '../../wire/generated';
 
 /** Every kind of row, by the number it has in a column. Numbers live only in memory; a new kind goes before `unknown`. */
 export const KINDS = [

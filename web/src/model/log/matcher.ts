@@ -1,5 +1,5 @@
-import type { Event } from '../wire/generated';
-import { parseHex } from './bytes/hex';
+import type { Event } from '../../wire/generated';
+import { parseHex } from '../bytes/hex';
 
 /** Finds a text in bytes and in fields. */
 export interface Matcher {

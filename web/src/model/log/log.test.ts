@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Arena } from './arena';
 import { decodePage } from './decode';
-import { events, page, utf8 } from './fixtures';
+import { events, page, utf8 } from '../fixtures';
 import { ADDRESSES, EventLog } from './log';
 
 const hello = { type: 'received', len: 5, offset: 0, payload: btoa('hello') } as const;

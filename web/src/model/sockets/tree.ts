@@ -1,4 +1,4 @@
-import type { Socket } from '../wire/generated';
+import type { Socket } from '../../wire/generated';
 import { ended } from './fold';
 
 /** A line of the list of sockets. */

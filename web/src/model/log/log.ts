@@ -1,7 +1,7 @@
-import type { Event, Gap, GapReason, Seq } from '../wire/generated';
+import type { Event, Gap, GapReason, Seq } from '../../wire/generated';
 import { Arena } from './arena';
 import { type Batch, columns, type Columns, type Extra, FLAG, KIND, KINDS, type Kind, socketId, socketNumber } from './columns';
-import { isoOf } from './time';
+import { isoOf } from '../time';
 
 /** Rows the page keeps, at 62 bytes each; beyond it the oldest go and only the server has them. */
 export const INDEX_ROWS = 1_000_000;

@@ -1,5 +1,5 @@
-import type { Event, PeerSeen, Seq, Socket, SocketList, SocketState } from '../wire/generated';
-import { type Batch, KIND, socketId, socketNumber } from './columns';
+import type { Event, PeerSeen, Seq, Socket, SocketList, SocketState } from '../../wire/generated';
+import { type Batch, KIND, socketId, socketNumber } from '../log/columns';
 
 /** Peers of an unconnected datagram socket that are listed, as on the server. */
 export const PEERS_SEEN = 256;

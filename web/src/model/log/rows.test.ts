@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Arena } from './arena';
 import { decodePage } from './decode';
-import { events, page } from './fixtures';
+import { events, page } from '../fixtures';
 import { EventLog } from './log';
 import { matcherOf } from './matcher';
 import { EVERYTHING, Rows } from './rows';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { socket } from './fixtures';
+import { socket } from '../fixtures';
 import { branches, label } from './tree';
 
 const listener = socket({ id: 's1', role: 'listener', state: 'listening', target: 'tcp-listen://:9' });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Event, SocketList } from '../wire/generated';
-import { decodePage } from './decode';
-import { events, page, socket } from './fixtures';
+import type { Event, SocketList } from '../../wire/generated';
+import { decodePage } from '../log/decode';
+import { events, page, socket } from '../fixtures';
 import { CLOSED_SOCKETS, ended, Sockets } from './fold';
 
 const EMPTY: SocketList = { epoch: 'e1', head: 0, sockets: [] };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FLAG, KINDS } from './columns';
 import { BatchBuilder, decodePage, splitFrame, transferables } from './decode';
-import { events, page, utf8 } from './fixtures';
+import { events, page, utf8 } from '../fixtures';
 import { EventLog } from './log';
 
 function frame(json: unknown, raw: Uint8Array): ArrayBuffer {

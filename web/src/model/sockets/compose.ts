@@ -1,7 +1,7 @@
-import type { Socket } from '../wire/generated';
-import { parseEscapes } from './bytes/escapes';
-import { parseHex } from './bytes/hex';
-import type { Parsed } from './bytes/result';
+import type { Socket } from '../../wire/generated';
+import { parseEscapes } from '../bytes/escapes';
+import { parseHex } from '../bytes/hex';
+import type { Parsed } from '../bytes/result';
 
 /** How what is typed becomes bytes. */
 export type ComposeMode = 'text' | 'escapes' | 'hex';

@@ -1,7 +1,7 @@
-import type { Event, Gap, Page } from '../wire/generated';
-import { decodeBase64 } from './bytes/base64';
+import type { Event, Gap, Page } from '../../wire/generated';
+import { decodeBase64 } from '../bytes/base64';
 import { type Batch, columns, type Columns, type Extra, FLAG, KIND, type Kind, socketNumber } from './columns';
-import { wallOf } from './time';
+import { wallOf } from '../time';
 
 const text = new TextDecoder();
 
