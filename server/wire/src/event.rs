@@ -168,8 +168,8 @@ pub enum Fact {
     },
     /// The connection was reset.
     Reset {
-        /// Who reset it: `peer` (its RST arrived) or `local` (ours went).
-        by: Direction,
+        /// Who reset it: `peer` (its RST arrived) or `local` (ours went). Not `by`: that names who gave the command.
+        side: Direction,
         /// The call that found out, where the peer did it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[cfg_attr(feature = "codegen", ts(optional))]

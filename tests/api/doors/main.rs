@@ -6,4 +6,7 @@
 #[path = "../../support/mod.rs"]
 mod support;
 
+mod contract;
+mod delivery;
 mod gate;
+mod story;

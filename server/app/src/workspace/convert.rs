@@ -110,11 +110,11 @@ fn socket_fact(fact: &Fact, payload: &Stored, mode: PayloadMode) -> wire::Fact {
         Fact::Eof(offset) => wire::Fact::Eof { offset: *offset },
         Fact::Shutdown => wire::Fact::Shutdown { how: How::Write },
         Fact::ResetByPeer(phase, errno) => wire::Fact::Reset {
-            by: Direction::Peer,
+            side: Direction::Peer,
             phase: Some(self::phase(*phase)),
             errno: Some(errno.name()),
         },
-        Fact::ResetByUs => wire::Fact::Reset { by: Direction::Local, phase: None, errno: None },
+        Fact::ResetByUs => wire::Fact::Reset { side: Direction::Local, phase: None, errno: None },
         // The workspace records the end with its counters (`Entry::Closed`); a task alone does not know them.
         Fact::Closed(reason, unsent) => closed(*reason, *unsent, Counters::default()),
         Fact::Denied(denied) => {

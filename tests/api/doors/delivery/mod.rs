@@ -1,0 +1,4 @@
+//! Every way of delivery is a cursor over the same log.
+
+mod agree;
+mod paging;
