@@ -158,8 +158,7 @@ impl Workspace {
             (id, inner.watches.add(&order.0.cause, id))
         };
         self.news.notify_waiters();
-        let recorder =
-            Arc::new(SocketRecorder { workspace: Arc::clone(self), id, practice: practice.is_some() });
+        let recorder = Arc::new(SocketRecorder::new(self, id, practice.is_some()));
         let opening = Opening {
             target,
             options,

@@ -24,13 +24,19 @@ use crate::{
 
 /// Records the facts of one socket.
 pub struct SocketRecorder {
-    pub(super) workspace: Arc<Workspace>,
-    pub(super) id: SocketId,
+    workspace: Arc<Workspace>,
+    id: SocketId,
     /// A practice peer's calls are recorded without their bytes.
-    pub(super) practice: bool,
+    practice: bool,
 }
 
 impl SocketRecorder {
+    /// For the socket of that name; of a `practice` peer, calls are recorded without their bytes.
+    #[must_use]
+    pub fn new(workspace: &Arc<Workspace>, id: SocketId, practice: bool) -> Self {
+        Self { workspace: Arc::clone(workspace), id, practice }
+    }
+
     /// Whose facts these are.
     #[must_use]
     pub fn id(&self) -> SocketId {
@@ -179,8 +185,7 @@ impl Adopt for Nursery {
         };
         workspace.news.notify_waiters();
         let practice = self.practice;
-        let recorder =
-            Arc::new(SocketRecorder { workspace: Arc::clone(workspace), id, practice: practice.is_some() });
+        let recorder = Arc::new(SocketRecorder::new(workspace, id, practice.is_some()));
         open::prepare_accepted(&socket2::SockRef::from(&stream), &options, recorder.as_ref(), &None);
         let anchor = workspace.anchor.instant();
         workspace.tasks.spawn(async move {

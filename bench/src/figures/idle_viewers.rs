@@ -1,0 +1,30 @@
+//! Memory of WebSocket viewers that follow a quiet log.
+
+use anyhow::Result;
+
+use super::{Effort, memory};
+use crate::{report::Row, server::Server};
+
+pub(super) fn measure(effort: &Effort) -> Result<Vec<Row>> {
+    let count = effort.pick(5_000, 500);
+    let mut server = Server::start(&effort.sockscope, &["--max-connections", "6000"])?;
+    let mut viewers = server.peer("viewers")?;
+    // What is made once is made now.
+    let idle = server.descriptors()?;
+    viewers.ask("open 10")?;
+    viewers.ask("close")?;
+    server.until_descriptors(|now| now <= idle)?;
+    let viewers = std::cell::RefCell::new(viewers);
+    let rounds = memory::rounds(
+        &mut server,
+        count,
+        |_| viewers.borrow_mut().ask(&format!("open {count}")).map(|_| ()),
+        |_| viewers.borrow_mut().ask("close").map(|_| ()),
+    )?;
+    Ok(rounds.rows(
+        "a viewer",
+        "≤ 16 KiB",
+        16 << 10,
+        "greeted and following the head, clients in another process",
+    ))
+}

@@ -1,0 +1,96 @@
+//! What is measured. Each figure is a file; it returns rows and judges nothing but its own target.
+
+mod append;
+mod datagrams;
+mod flood;
+mod idle_sockets;
+mod idle_viewers;
+mod memory;
+mod ping_pong;
+mod start;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::report::Row;
+
+/// How hard to try, and what to measure.
+pub(crate) struct Effort {
+    /// A short run.
+    pub(crate) quick: bool,
+    /// The release binary.
+    pub(crate) sockscope: PathBuf,
+}
+
+impl Effort {
+    /// One of two numbers.
+    pub(crate) fn pick<T>(&self, full: T, quick: T) -> T {
+        if self.quick { quick } else { full }
+    }
+}
+
+/// A group of figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Figure {
+    /// Start and size
+    Start,
+    /// Log::append
+    Append,
+    /// 64-byte echo
+    PingPong,
+    /// chargen into one socket
+    Flood,
+    /// 64-byte datagrams
+    Datagrams,
+    /// WebSocket viewers
+    IdleViewers,
+    /// TCP sockets
+    IdleSockets,
+}
+
+impl Figure {
+    /// All, quiet ones first.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Start,
+        Self::Append,
+        Self::PingPong,
+        Self::Flood,
+        Self::Datagrams,
+        Self::IdleViewers,
+        Self::IdleSockets,
+    ];
+
+    /// As the table calls it.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Start => "Start and size",
+            Self::Append => "The log alone",
+            Self::PingPong => "Ping-pong, 64 bytes",
+            Self::Flood => "Flood of a stream",
+            Self::Datagrams => "Flood of datagrams, 64 bytes",
+            Self::IdleViewers => "Idle WebSocket viewers",
+            Self::IdleSockets => "Idle TCP sockets",
+        }
+    }
+
+    /// Measures it.
+    pub(crate) fn measure(self, effort: &Effort) -> Result<Vec<Row>> {
+        match self {
+            Self::Start => start::measure(effort),
+            Self::Append => append::measure(effort),
+            Self::PingPong => ping_pong::measure(effort),
+            Self::Flood => flood::measure(effort),
+            Self::Datagrams => datagrams::measure(effort),
+            Self::IdleViewers => idle_viewers::measure(effort),
+            Self::IdleSockets => idle_sockets::measure(effort),
+        }
+    }
+}
+
+/// The middle one.
+fn median<T: Copy + PartialOrd>(mut values: Vec<T>) -> Option<T> {
+    values.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
+    values.get(values.len() / 2).copied()
+}

@@ -1,0 +1,64 @@
+//! What the kernel says of processes: memory, time, cores.
+
+use std::{fs, time::Duration};
+
+use anyhow::{Context as _, Result};
+use nix::{
+    sched::{CpuSet, sched_setaffinity},
+    sys::resource::{Resource, getrlimit, setrlimit},
+    time::{ClockId, clock_gettime},
+    unistd::Pid,
+};
+
+/// The memory a process holds now, in bytes: VmRSS.
+pub(crate) fn resident(pid: u32) -> Result<u64> {
+    status(pid, "VmRSS:")
+}
+
+/// The most it ever held: VmHWM.
+pub(crate) fn resident_peak(pid: u32) -> Result<u64> {
+    status(pid, "VmHWM:")
+}
+
+fn status(pid: u32, name: &str) -> Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).context("the process has ended")?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).context("a status without memory")?;
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse().context("not a number of kB")?;
+    Ok(kib * 1024)
+}
+
+/// User and system time of a process so far; the kernel counts it in ticks of 10 ms.
+pub(crate) fn cpu_of(pid: u32) -> Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("the process has ended")?;
+    // The second field is a name in brackets, which may hold anything; utime and stime are fields 14 and 15.
+    let fields = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace()).context("not a stat line")?;
+    let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    Ok(Duration::from_millis(ticks * 10))
+}
+
+/// User and system time of this process so far, all threads together.
+pub(crate) fn cpu() -> Duration {
+    clock(ClockId::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+/// User and system time of this thread so far.
+pub(crate) fn thread_cpu() -> Duration {
+    clock(ClockId::CLOCK_THREAD_CPUTIME_ID)
+}
+
+fn clock(id: ClockId) -> Duration {
+    clock_gettime(id).map_or(Duration::ZERO, Duration::from)
+}
+
+/// Keeps the calling thread, and those it starts, on one core. `false` where there is no such core.
+pub(crate) fn pin(core: usize) -> bool {
+    let mut set = CpuSet::new();
+    set.set(core).is_ok() && sched_setaffinity(Pid::from_raw(0), &set).is_ok()
+}
+
+/// Thousands of connections need as many descriptors; what the hard limit allows.
+pub(crate) fn raise_descriptors() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).ok();
+    }
+}
