@@ -154,13 +154,14 @@ impl Workspace {
 }
 
 fn sent(progress: &Progress, total: u64, id: SocketId) -> Option<Result<SendAnswer, Refused>> {
-    if let Some(record) = progress.failed.as_ref().or(progress.ended.as_ref()) {
-        let mut refused = failure::problem_of(record, id);
-        refused.taken = Some(progress.sent);
-        return Some(Err(refused));
+    // Asked first: what became of the socket after the kernel had all of it is another matter.
+    if progress.sent >= total && progress.sent_seq != Seq(0) {
+        return Some(Ok(SendAnswer { seq: progress.sent_seq, sent: progress.sent }));
     }
-    (progress.sent >= total && progress.sent_seq != Seq(0))
-        .then_some(Ok(SendAnswer { seq: progress.sent_seq, sent: progress.sent }))
+    let record = progress.failed.as_ref().or(progress.ended.as_ref())?;
+    let mut refused = failure::problem_of(record, id);
+    refused.taken = Some(progress.sent);
+    Some(Err(refused))
 }
 
 fn can_send(entry: &SocketEntry, id: SocketId) -> Result<(), Refused> {
