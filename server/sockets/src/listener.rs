@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use futures_util::FutureExt as _;
 use socket2::SockRef;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -11,7 +12,7 @@ use tokio::{
 
 use crate::{
     errno::Errno,
-    fact::{Cause, EndReason, Fact, Failed, Failure, PauseReason, Phase, Recorder, Stamp, What},
+    fact::{Cause, EndReason, Fact, Failed, Failure, PauseReason, Phase, Recorder, Stamp, Wait, What},
     mailbox::{Command, Inbox},
 };
 
@@ -31,6 +32,7 @@ enum Step {
     Command(Option<Command>),
     Accepted(io::Result<(TcpStream, SocketAddr)>),
     Seat(OwnedSemaphorePermit),
+    /// The log has room again, or a descriptor may be free again.
     Rested,
 }
 
@@ -42,6 +44,22 @@ enum Door {
     NoSeat { stream: Box<TcpStream>, remote: SocketAddr, stamp: Stamp, since: Instant },
     /// accept(2) has no descriptor to give; standing still since.
     NoDescriptor(Instant),
+    /// The log has no room for what an accepted connection says; standing still since, until the wait ends.
+    NoRoom(Instant, Wait),
+}
+
+impl Door {
+    /// Opens it unless the log is full: connections then wait in the kernel, like the bytes of a stream.
+    fn open(recorder: &dyn Recorder) -> Self {
+        let mut room = recorder.room();
+        match (&mut room).now_or_never() {
+            Some(()) => Self::Open(Instant::now()),
+            None => {
+                pause(recorder, PauseReason::LogFull);
+                Self::NoRoom(Instant::now(), room)
+            }
+        }
+    }
 }
 
 /// Owns the listener until it is closed. Facts of accepted connections are recorded by `adopt`.
@@ -52,12 +70,12 @@ pub async fn run(
     nursery: Arc<dyn Adopt>,
 ) {
     let seats = nursery.seats();
-    let mut door = Door::Open(Instant::now());
+    let mut door = Door::open(recorder.as_ref());
     let (cause, reason) = loop {
         let step = tokio::select! {
             biased;
             command = inbox.commands.recv() => Step::Command(command),
-            step = watch(&listener, &door, &seats) => step,
+            step = watch(&listener, &mut door, &seats) => step,
         };
         match step {
             Step::Command(command) => {
@@ -71,7 +89,7 @@ pub async fn run(
                 door = match Arc::clone(&seats).try_acquire_owned() {
                     Ok(seat) => {
                         nursery.adopt(stream, remote, stamp, seat);
-                        Door::Open(Instant::now())
+                        Door::open(recorder.as_ref())
                     }
                     Err(_) => {
                         pause(recorder.as_ref(), PauseReason::TooManySockets);
@@ -89,7 +107,7 @@ pub async fn run(
                     let failure = Failure::Os(errno);
                     let failed = Failed { failure, phase: Phase::Accept, remote: None, fatal: false };
                     recorder.record(Stamp::now(), &None, Fact::Failed(Box::new(failed)), None);
-                    door = Door::Open(Instant::now());
+                    door = Door::open(recorder.as_ref());
                 }
             },
             Step::Seat(seat) => {
@@ -97,13 +115,13 @@ pub async fn run(
                     resume(recorder.as_ref(), since);
                     nursery.adopt(*stream, remote, stamp, seat);
                 }
-                door = Door::Open(Instant::now());
+                door = Door::open(recorder.as_ref());
             }
             Step::Rested => {
-                if let Door::NoDescriptor(since) = door {
+                if let Door::NoDescriptor(since) | Door::NoRoom(since, _) = door {
                     resume(recorder.as_ref(), since);
                 }
-                door = Door::Open(Instant::now());
+                door = Door::open(recorder.as_ref());
             }
         }
     };
@@ -113,7 +131,7 @@ pub async fn run(
     recorder.record(Stamp::since(entered), &cause, Fact::Closed(reason, 0), None);
 }
 
-async fn watch(listener: &TcpListener, door: &Door, seats: &Arc<Semaphore>) -> Step {
+async fn watch(listener: &TcpListener, door: &mut Door, seats: &Arc<Semaphore>) -> Step {
     match door {
         Door::Open(_) => Step::Accepted(listener.accept().await),
         Door::NoSeat { .. } => match Arc::clone(seats).acquire_owned().await {
@@ -123,6 +141,10 @@ async fn watch(listener: &TcpListener, door: &Door, seats: &Arc<Semaphore>) -> S
         },
         Door::NoDescriptor(_) => {
             sleep(NO_DESCRIPTORS_REST).await;
+            Step::Rested
+        }
+        Door::NoRoom(_, room) => {
+            room.await;
             Step::Rested
         }
     }

@@ -26,7 +26,7 @@ pub(super) enum Stop {
     Failed(EndReason),
 }
 
-/// A connected stream whose calls are recorded.
+/// A connected stream whose calls are recorded. A full log that may not give anything up stops it, like any other.
 pub(super) struct Connection {
     stream: TcpStream,
     recorder: Arc<SocketRecorder>,
@@ -41,6 +41,7 @@ impl Connection {
 
     /// recv(2): how many bytes came; 0 at the peer's FIN.
     pub(super) async fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, Stop> {
+        self.recorder.room().await;
         let entered = Instant::now();
         let n = self.stream.read(buffer).await.map_err(|error| self.failed(Phase::Receive, &error))?;
         let fact = if n == 0 { Fact::Eof(self.received) } else { Fact::Received(chunk(n, self.received)) };
@@ -52,6 +53,7 @@ impl Connection {
     /// send(2), as often as it takes.
     pub(super) async fn send(&mut self, mut data: &[u8]) -> Result<(), Stop> {
         while !data.is_empty() {
+            self.recorder.room().await;
             let entered = Instant::now();
             let n = self.stream.write(data).await.map_err(|error| self.failed(Phase::Send, &error))?;
             self.recorder.record(Stamp::since(entered), &None, Fact::Sent(chunk(n, self.sent)), Some(&[]));

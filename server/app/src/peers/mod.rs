@@ -69,7 +69,10 @@ pub async fn serve_datagrams(socket: UdpSocket, mut inbox: Inbox, recorder: Arc<
         let received = tokio::select! {
             biased;
             ending = inbox.end() => break ending,
-            received = receive_message(&socket, &mut buffer) => received,
+            received = async {
+                recorder.room().await;
+                receive_message(&socket, &mut buffer).await
+            } => received,
         };
         match received {
             Ok(message) => {
