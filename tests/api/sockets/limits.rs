@@ -1,0 +1,107 @@
+//! Too many sockets, too few descriptors: what exists still flows, and the API still answers.
+
+use std::{io::Write as _, net::TcpStream};
+
+use serde_json::json;
+
+use crate::kit::{Listener, Server, dial, eventually, id, number, read_exactly, text};
+
+#[test]
+fn too_many_sockets_are_refused_and_existing_ones_still_flow() {
+    let server = Server::start(&["--max-sockets", "4"]);
+    let listener = Listener::new();
+    let mut open: Vec<(String, TcpStream)> = (0..4).map(|_| listener.meet(&server)).collect();
+    let head = server.head();
+    let problem = server.try_open(&listener.target(), json!({})).problem(429, "too_many_sockets");
+    assert_eq!(problem["params"]["max"], "4");
+    assert_eq!(server.head(), head, "it never came to be");
+    for (client, peer) in &mut open {
+        server.say(client, b"still here");
+        assert_eq!(read_exactly(peer, 10), b"still here");
+        peer.write_all(b"me too").expect("written");
+        assert_eq!(server.received(client, 6), b"me too");
+    }
+    server.ask("POST", "practice", Some(&json!({ "peer": "echo" }))).problem(429, "too_many_sockets");
+    server.close(&open[0].0);
+    listener.meet(&server);
+}
+
+#[test]
+fn a_listener_pauses_when_no_more_sockets_may_be_open_and_goes_on_after() {
+    let server = Server::start(&["--max-sockets", "3"]);
+    let listening = server.open("tcp-listen://127.0.0.1:0");
+    let listener = id(&listening);
+    let mut peers = [dial(&listening), dial(&listening)];
+    let children = peers.each_ref().map(|peer| {
+        let remote = peer.local_addr().expect("connected").to_string();
+        text(&server.fact(&listener, json!({ "type": "accepted", "remote": remote }))["child"])
+    });
+    let mut waiting = dial(&listening);
+    waiting.write_all(b"patience").expect("the kernel took it");
+    server.fact(&listener, json!({ "type": "paused", "what": "accept", "reason": "too_many_sockets" }));
+    for (child, peer) in children.iter().zip(&mut peers) {
+        peer.write_all(b"flow").expect("written");
+        assert_eq!(server.received(child, 4), b"flow");
+    }
+    server.close(&children[0]);
+    server.fact(&listener, json!({ "type": "resumed", "what": "accept" }));
+    let remote = waiting.local_addr().expect("connected").to_string();
+    let accepted = server.fact(&listener, json!({ "type": "accepted", "remote": remote }));
+    assert_eq!(server.received(&text(&accepted["child"]), 8), b"patience");
+}
+
+#[test]
+fn few_descriptors_are_a_clear_refusal_and_the_server_recovers() {
+    let server = Server::start_with_descriptors(128);
+    let listener = Listener::new();
+    let (first, mut peer) = listener.meet(&server);
+    let mut more = Vec::new();
+    let refused = loop {
+        let answer = server.try_open(&listener.target(), json!({}));
+        if answer.status != 201 {
+            break answer;
+        }
+        more.push((id(&answer.ok()), listener.accept()));
+        assert!(more.len() < 128, "there are not that many descriptors");
+    };
+    refused.problem(429, "too_many_sockets");
+    let held = std::fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("it runs").count();
+    assert!(held < 128, "{held} descriptors");
+    assert_eq!(server.ask("GET", "/healthz", None).status, 200);
+    server.say(&first, b"flows");
+    assert_eq!(read_exactly(&mut peer, 5), b"flows");
+    for (client, _) in more.drain(..) {
+        server.close(&client);
+    }
+    let (again, mut peer) = listener.meet(&server);
+    server.say(&again, b"recovered");
+    assert_eq!(read_exactly(&mut peer, 9), b"recovered");
+    eventually("the descriptors are given back", || {
+        std::fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("it runs").count() < held - 20
+    });
+}
+
+#[test]
+fn at_most_a_thousand_closed_sockets_stay_listed() {
+    let server = Server::start(&[]);
+    let survivor = id(&server.open("udp-bind://127.0.0.1:0"));
+    let first = id(&server.open("udp-bind://127.0.0.1:0"));
+    server.close(&first);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..260 {
+                    server.close(&id(&server.open("udp-bind://127.0.0.1:0")));
+                }
+            });
+        }
+    });
+    let sockets = server.sockets();
+    assert_eq!(sockets.len(), 1001, "a thousand and the open one");
+    assert_eq!(id(&sockets[0]), survivor);
+    server.ask("GET", &format!("sockets/{first}"), None).problem(404, "unknown_socket");
+    let ids: Vec<u64> = sockets.iter().map(|s| id(s)[1..].parse().expect("s and a number")).collect();
+    assert!(ids.is_sorted_by(|a, b| a < b), "oldest first, no id twice");
+    assert_eq!(*ids.last().expect("many"), 1042);
+    assert_eq!(number(&server.ask("GET", "/api/v1/about", None).ok()["sockets"]), 1);
+}
