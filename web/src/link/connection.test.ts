@@ -4,7 +4,7 @@ import { decodePage } from '../model/log/decode';
 import { events, page } from '../model/fixtures';
 import type { SocketList } from '../wire/generated';
 import { ApiError } from './api';
-import { BACKOFF_MS, Connection, type Doors, type LinkState, type Listener, NoReply, REPLY_MS } from './connection';
+import { BACKOFF_MS, Connection, type Doors, type LinkState, type Listener, NoReply, REPLAY_EVENTS, REPLY_MS } from './connection';
 import type { FromWorker, ToWorker, Transport } from './protocol';
 
 class FakeTransport implements Transport {
@@ -98,6 +98,14 @@ describe('Connection', () => {
     const url = new URL(opened!.url);
     expect(url.protocol).toMatch(/^wss?:$/u);
     expect(Object.fromEntries(url.searchParams)).toMatchObject({ after: '0', binary: '1' });
+  });
+
+  it('replays only the end of a long log', async () => {
+    connection.stop();
+    listed = { epoch: 'e1', head: REPLAY_EVENTS + 500, sockets: [] };
+    connection.start();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(Object.fromEntries(new URL(transport.opened.at(-1)!.url).searchParams)).toMatchObject({ after: '500', epoch: 'e1' });
   });
 
   it('takes the snapshot only after hello', async () => {

@@ -12,6 +12,12 @@ export const REPLY_MS = 15_000;
 /** Bytes of each payload that come without being asked for; the rest is fetched when somebody looks at it. */
 export const PREVIEW_BYTES = 4096;
 
+/**
+ * Events of a log that are replayed when the page first comes to it. Older ones stay on the server and are fetched when
+ * somebody scrolls to them: a page must not be minutes behind because the log is long.
+ */
+export const REPLAY_EVENTS = 200_000;
+
 /** Close codes of the server. */
 export const CLOSE = { slow: 4008, shuttingDown: 4012, gone: 4014 } as const;
 
@@ -62,6 +68,8 @@ export class Connection {
   #generation = 0;
   #epoch = '';
   #after: Seq = 0;
+  /** Where the first replay begins, and in which log. */
+  #begin: { readonly epoch: string; readonly after: Seq } | undefined;
   #attempt = 0;
   #commands = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -133,6 +141,10 @@ export class Connection {
     if (this.#attempt === 0) this.#listener.state({ is: 'connecting' });
     let ticket: string;
     try {
+      if (this.#epoch === '') {
+        const { epoch, head } = await this.#doors.sockets();
+        this.#begin = { epoch, after: Math.max(0, head - REPLAY_EVENTS) };
+      }
       ({ ticket } = await this.#doors.ticket());
     } catch (error) {
       // 401 is the gate's affair: it stops this connection and asks for a token.
@@ -140,8 +152,9 @@ export class Connection {
       return;
     }
     if (generation !== this.#generation || !this.#running) return;
-    const query = new URLSearchParams({ after: String(this.#after), binary: '1', payload: `preview:${String(PREVIEW_BYTES)}` });
-    if (this.#epoch !== '') query.set('epoch', this.#epoch);
+    const from = this.#epoch === '' ? this.#begin : { epoch: this.#epoch, after: this.#after };
+    const query = new URLSearchParams({ after: String(from?.after ?? 0), binary: '1', payload: `preview:${String(PREVIEW_BYTES)}` });
+    if (from !== undefined && from.after > 0) query.set('epoch', from.epoch);
     const url = new URL(`/api/v1/workspaces/default/ws?${query.toString()}`, location.href);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     this.#transport.post({ type: 'open', generation, url: url.href, protocols: ['sockscope.v1', `ticket.${ticket}`] });
@@ -168,7 +181,8 @@ export class Connection {
 
   #hello(hello: Hello): void {
     const fresh = hello.epoch !== this.#epoch;
-    if (fresh) this.#after = 0;
+    if (fresh) this.#after = this.#begin?.epoch === hello.epoch ? this.#begin.after : 0;
+    this.#begin = undefined;
     this.#epoch = hello.epoch;
     this.#attempt = 0;
     this.#live = true;
