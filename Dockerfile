@@ -12,6 +12,7 @@ WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY server server
 COPY xtask xtask
+COPY bench bench
 COPY docs/openapi.json docs/openapi.json
 COPY --from=page /src/web/dist web/dist
 # Naming the target keeps +crt-static away from build scripts and macros, which cannot be static.

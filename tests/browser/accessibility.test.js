@@ -24,7 +24,6 @@ for (const colorScheme of ['light', 'dark']) {
         await screen.waitForEvent('received', 'hello');
         await screen.selectLastEvent('received');
         await t.checkAccessibility();
-        await t.screenshot(viewport === NARROW ? `narrow-${colorScheme}-${locale.slice(0, 2)}` : pictureName(colorScheme, locale));
         await assertNoSidewaysScroll(t.page);
 
         await screen.openLadder();
@@ -34,11 +33,6 @@ for (const colorScheme of ['light', 'dark']) {
       });
     }
   }
-}
-
-/** The README shows `light` and `dark`. */
-function pictureName(colorScheme, locale) {
-  return locale === 'en-US' ? colorScheme : `${colorScheme}-zh`;
 }
 
 async function assertNoSidewaysScroll(page) {
