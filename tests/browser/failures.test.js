@@ -33,6 +33,8 @@ async function everyFailure(t) {
     { what: 'denied', open: 'tcp://169.254.169.254:80', errno: null },
     { what: 'not found', open: 'tcp://no-such-name.invalid:80', errno: 'EAI_NONAME' },
     { what: 'timed out', open: `tcp://127.0.0.1:${await silentPort(t)}`, errno: 'ETIMEDOUT', options: { connect_timeout_ms: 500 } },
+    // TCP has no broadcast: the kernel finds no way there, on every machine.
+    { what: 'unreachable', open: 'tcp://255.255.255.255:80', errno: 'ENETUNREACH' },
     { what: 'in use', open: `tcp-listen://127.0.0.1:${busy.port}`, errno: 'EADDRINUSE' },
   ];
   const said = new Map();
