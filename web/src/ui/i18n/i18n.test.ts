@@ -95,6 +95,11 @@ describe.each(Object.entries(LANGUAGES))('%s', (language, table) => {
     }
   });
 
+  it('tells who reset a connection', () => {
+    const by = (side: 'peer' | 'local'): string => sentenceIn(table.words, events(1, [{ type: 'reset', side }])[0] as LogEvent);
+    expect(by('peer')).not.toBe(by('local'));
+  });
+
   it('names every kind of row', () => {
     for (const kind of KINDS) expect(table.words.kinds[kind], kind).toBeTruthy();
   });
