@@ -33,6 +33,7 @@ pub struct OpenGuard {
     id: SocketId,
     order: Order,
     watcher: Watcher,
+    role: Role,
     done: bool,
 }
 
@@ -48,7 +49,7 @@ impl OpenGuard {
     /// # Errors
     /// Why it did not open.
     pub async fn opened(mut self) -> Result<Socket, Refused> {
-        let result = self.watcher.until(|progress| outcome(progress, self.id)).await;
+        let result = self.watcher.until(|progress| outcome(progress, self.id, self.role)).await;
         self.done = true;
         result?;
         self.workspace.socket(self.id)
@@ -61,11 +62,13 @@ impl OpenGuard {
     }
 }
 
-fn outcome(progress: &Progress, id: SocketId) -> Option<Result<(), Refused>> {
-    if let Some(record) = &progress.ended {
-        return Some(Err(failure::problem_of(record, id)));
+/// Whether it opened; what became of it afterwards is another matter, so that is asked second.
+fn outcome(progress: &Progress, id: SocketId, role: Role) -> Option<Result<(), Refused>> {
+    // An address is all a datagram socket needs; a stream's still has to be listened on or connected.
+    if progress.opened.is_some() || (role == Role::Bound && progress.bound.is_some()) {
+        return Some(Ok(()));
     }
-    progress.opened.map(|_| Ok(()))
+    progress.ended.as_ref().map(|record| Err(failure::problem_of(record, id)))
 }
 
 impl Drop for OpenGuard {
@@ -172,7 +175,7 @@ impl Workspace {
             recorder,
         };
         self.tasks.spawn(drive(Arc::clone(self), id, practice, opening, inbox, seat));
-        Ok(OpenGuard { workspace: Arc::clone(self), id, order: order.clone(), watcher, done: false })
+        Ok(OpenGuard { workspace: Arc::clone(self), id, order: order.clone(), watcher, role, done: false })
     }
 
     /// Which practice peer a socket is.

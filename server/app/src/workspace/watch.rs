@@ -18,7 +18,9 @@ pub(super) struct Progress {
     pub sent: u64,
     /// The last `sent` event.
     pub sent_seq: Seq,
-    /// The socket is open or listens.
+    /// The socket has a local address.
+    pub bound: Option<Seq>,
+    /// The socket is connected or listens.
     pub opened: Option<Seq>,
     /// The direction is shut down.
     pub shut_down: Option<Seq>,
@@ -59,14 +61,14 @@ impl Watches {
     }
 
     /// Tells whoever waits for it. Free of cost while nobody does.
-    pub(super) fn tell(&self, record: &Record, ended: bool) {
+    pub(super) fn tell(&self, record: &Record, open: bool, ended: bool) {
         if self.by_cause.is_empty() {
             return;
         }
         if let Some(origin) = &record.origin
             && let Some((_, watch)) = self.by_cause.get(&origin.cause)
         {
-            watch.update(|progress| progress.take(record));
+            watch.update(|progress| progress.take(record, open));
         }
         if ended {
             for (_, watch) in self.by_cause.values().filter(|(socket, _)| Some(*socket) == record.socket) {
@@ -77,14 +79,18 @@ impl Watches {
 }
 
 impl Progress {
-    fn take(&mut self, record: &Record) {
+    fn take(&mut self, record: &Record, open: bool) {
         let Entry::Fact(fact) = &record.entry else { return };
+        if open {
+            self.opened.get_or_insert(record.seq);
+        }
         match fact {
             Fact::Sent(chunk) => {
                 self.sent += u64::from(chunk.len);
                 self.sent_seq = record.seq;
             }
-            Fact::Connected(_) | Fact::Listening(_) | Fact::Bound(_) => self.opened = Some(record.seq),
+            Fact::Bound(_) => self.bound = Some(record.seq),
+            Fact::Connected(_) | Fact::Listening(_) => self.opened = Some(record.seq),
             Fact::Shutdown => self.shut_down = Some(record.seq),
             Fact::OptionSet(_) => self.options += 1,
             Fact::Failed(failed) => {
@@ -96,6 +102,9 @@ impl Progress {
             Fact::Denied(_) | Fact::ResetByPeer(..) => self.failed = Some(record.clone()),
             Fact::Resolved(_)
             | Fact::Connecting(_)
+            | Fact::Connected(_)
+            | Fact::Listening(_)
+            | Fact::Bound(_)
             | Fact::Received(_)
             | Fact::Eof(_)
             | Fact::ResetByUs
