@@ -9,7 +9,9 @@ use std::{
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::kit::{Listener, Server, dial, eventually, id, is_like, number, read_to_fin, reset, text, types};
+use crate::kit::{
+    Blackhole, Listener, Server, dial, eventually, id, is_like, number, read_to_fin, reset, text, types,
+};
 
 #[test]
 fn after_a_half_close_the_peer_sees_fin_and_can_still_send() {
@@ -201,4 +203,18 @@ async fn sigterm_ends_sockets_with_fin_and_the_server_with_zero() {
     assert_eq!(read_to_fin(&mut idle_peer), b"before the end");
     assert_eq!(read_to_fin(&mut busy_peer), b"");
     assert_eq!(read_to_fin(&mut accepted), b"");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_waits_for_no_peer_that_does_not_read_or_answer() {
+    let mut server = Server::start(&[]);
+    let (stuck, _peer) = Listener::new().meet_with(&server, json!({ "send_buffer": 4096 }));
+    server.send(&stuck, &vec![0; 1 << 20], "?timeout=0");
+    let _closing = server.begin("DELETE", &format!("sockets/{stuck}"), &json!({}));
+    let hole = Blackhole::new("127.0.0.1:0");
+    let _opening = server.begin("POST", "sockets", &json!({ "open": format!("tcp://{}", hole.address) }));
+    server.fact("", json!({ "type": "connecting", "remote": hole.address.to_string() }));
+    server.practice("chargen");
+    let status = server.process().terminate(Duration::from_secs(5)).await;
+    assert_eq!(status.code(), Some(0));
 }

@@ -127,6 +127,19 @@ impl Server {
         kib * 1024
     }
 
+    /// CPU time it has used, in hundredths of a second.
+    pub(crate) fn cpu(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("it runs");
+        // Behind the name, which may hold anything: utime and stime are the 12th and 13th words (proc(5)).
+        let words: Vec<&str> = stat.rsplit(')').next().expect("a name").split_whitespace().collect();
+        words[11..13].iter().map(|ticks| ticks.parse::<u64>().expect("a number")).sum()
+    }
+
+    /// How many descriptors it holds.
+    pub(crate) fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("it runs").count()
+    }
+
     /// A request with JSON; the path is relative to the workspace unless it begins with `/`.
     pub(crate) fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
         let body = body.map(|body| body.to_string().into_bytes());

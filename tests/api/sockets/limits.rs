@@ -1,8 +1,13 @@
 //! Too many sockets, too few descriptors: what exists still flows, and the API still answers.
 
-use std::{io::Write as _, net::TcpStream};
+use std::{
+    io::Write as _,
+    net::{Shutdown, TcpStream},
+    time::Duration,
+};
 
 use serde_json::json;
+use socket2::SockRef;
 
 use crate::kit::{Listener, Server, dial, eventually, id, number, read_exactly, text};
 
@@ -65,7 +70,7 @@ fn few_descriptors_are_a_clear_refusal_and_the_server_recovers() {
         assert!(more.len() < 128, "there are not that many descriptors");
     };
     refused.problem(429, "too_many_sockets");
-    let held = std::fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("it runs").count();
+    let held = server.descriptors();
     assert!(held < 128, "{held} descriptors");
     assert_eq!(server.ask("GET", "/healthz", None).status, 200);
     server.say(&first, b"flows");
@@ -76,9 +81,7 @@ fn few_descriptors_are_a_clear_refusal_and_the_server_recovers() {
     let (again, mut peer) = listener.meet(&server);
     server.say(&again, b"recovered");
     assert_eq!(read_exactly(&mut peer, 9), b"recovered");
-    eventually("the descriptors are given back", || {
-        std::fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("it runs").count() < held - 20
-    });
+    eventually("the descriptors are given back", || server.descriptors() < held - 20);
 }
 
 #[test]
@@ -87,6 +90,7 @@ fn at_most_a_thousand_closed_sockets_stay_listed() {
     let survivor = id(&server.open("udp-bind://127.0.0.1:0"));
     let first = id(&server.open("udp-bind://127.0.0.1:0"));
     server.close(&first);
+    let descriptors = server.descriptors();
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
@@ -104,4 +108,43 @@ fn at_most_a_thousand_closed_sockets_stay_listed() {
     assert!(ids.is_sorted_by(|a, b| a < b), "oldest first, no id twice");
     assert_eq!(*ids.last().expect("many"), 1042);
     assert_eq!(number(&server.ask("GET", "/api/v1/about", None).ok()["sockets"]), 1);
+    let held = server.descriptors();
+    assert!(held <= descriptors + 8, "{held} descriptors where there were {descriptors}");
+}
+
+/// A socket that waits, for whatever reason, uses no CPU: nothing asks again and again.
+#[test]
+fn nothing_spins_while_it_waits() {
+    let server = Server::start(&["--max-sockets", "6"]);
+    let pausing = Server::start(&["--log-full", "pause", "--log-bytes", "4M"]);
+    let listener = Listener::new();
+    SockRef::from(&listener.0).set_recv_buffer_size(4096).expect("a living socket");
+
+    let (_idle, _idle_peer) = listener.meet(&server);
+    let (half, half_peer) = listener.meet(&server);
+    half_peer.shutdown(Shutdown::Write).expect("open");
+    server.fact(&half, json!({ "type": "eof" }));
+    let (stuck, _stuck_peer) = listener.meet_with(&server, json!({ "send_buffer": 4096 }));
+    server.send(&stuck, &vec![0; 1 << 20], "?timeout=0").problem(504, "send_timed_out");
+    server.fact(&stuck, json!({ "type": "paused" }));
+    let deaf = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    server.open(&format!("udp://{}", deaf.local_addr().expect("bound")));
+    let listening = server.open("tcp-listen://127.0.0.1:0");
+    let _accepted = [dial(&listening), dial(&listening)];
+    server.fact(&id(&listening), json!({ "type": "paused", "what": "accept" }));
+
+    let full = pausing.open("tcp-listen://127.0.0.1:0");
+    let (filled, mut filler) = listener.meet(&pausing);
+    filler.set_write_timeout(Some(Duration::from_millis(200))).expect("not zero");
+    while filler.write(&[0; 65_536]).is_ok() {}
+    pausing.fact(&filled, json!({ "type": "paused", "what": "read" }));
+    filler.shutdown(Shutdown::Write).expect("open");
+    let _waiting = [dial(&full), dial(&full)];
+    pausing.fact(&id(&full), json!({ "type": "paused", "what": "accept" }));
+
+    let before = [server.cpu(), pausing.cpu()];
+    // Not a wait for something: the time over which is measured.
+    std::thread::sleep(Duration::from_secs(1));
+    let used = [server.cpu() - before[0], pausing.cpu() - before[1]];
+    assert!(used.iter().all(|ticks| *ticks <= 20), "{used:?} hundredths of a second of CPU in a second");
 }

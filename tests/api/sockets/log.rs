@@ -216,3 +216,32 @@ fn a_full_log_that_pauses_accepts_nobody_and_goes_on_after_a_trim() {
         });
     }
 }
+
+/// Room is set aside for a send until it is recorded. One that fails, is refused or is given up gives it back.
+#[test]
+fn sends_that_come_to_nothing_give_back_their_room_in_the_log() {
+    let server = Server::start(&["--log-full", "pause", "--log-bytes", "4M"]);
+    let listener = Listener::new();
+    let half = vec![0; 500_000];
+    for turn in 0..12 {
+        let (client, peer) = listener.meet_with(&server, json!({ "send_buffer": 4096 }));
+        server.send(&client, &half, "?timeout=0").problem(504, "send_timed_out");
+        server.send(&client, &half, "?timeout=0").problem(504, "send_timed_out");
+        server.send(&client, &half, "?timeout=0").problem(429, "queue_full");
+        if turn % 2 == 0 {
+            server.ask("DELETE", &format!("sockets/{client}?reset=true"), None).ok();
+        } else {
+            crate::kit::reset(peer);
+        }
+        server.fact(&client, json!({ "type": "closed" }));
+        let bound = id(&server.open("udp-bind://127.0.0.1:0"));
+        server.send(&bound, &half, "?to=127.0.0.1:9").problem(413, "message_too_long");
+        server.close(&bound);
+        server.ask("POST", "log/trim", Some(&json!({ "up_to": server.head() }))).ok();
+    }
+    let (client, mut peer) = listener.meet(&server);
+    peer.write_all(&vec![1; 3 << 20]).expect("all of it fits");
+    eventually("all is received", || {
+        number(&server.socket(&client)["counters"]["received_bytes"]) == 3 << 20
+    });
+}

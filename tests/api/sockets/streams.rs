@@ -77,6 +77,16 @@ fn a_listener_accepts_many_clients_and_each_is_a_socket_with_a_parent() {
 }
 
 #[test]
+fn a_listener_listens_by_the_time_it_is_answered() {
+    let server = Server::start(&[]);
+    for _ in 0..200 {
+        let listening = server.open("tcp-listen://127.0.0.1:0");
+        assert_eq!(listening["state"], "listening");
+        dial(&listening);
+    }
+}
+
+#[test]
 fn ipv6_works_like_ipv4() {
     let server = Server::start(&[]);
     let listener = Listener::on("[::1]:0");
