@@ -61,14 +61,14 @@ impl Watches {
     }
 
     /// Tells whoever waits for it. Free of cost while nobody does.
-    pub(super) fn tell(&self, record: &Record, open: bool, ended: bool) {
+    pub(super) fn tell(&self, record: &Record, ended: bool) {
         if self.by_cause.is_empty() {
             return;
         }
         if let Some(origin) = &record.origin
             && let Some((_, watch)) = self.by_cause.get(&origin.cause)
         {
-            watch.update(|progress| progress.take(record, open));
+            watch.update(|progress| progress.take(record));
         }
         if ended {
             for (_, watch) in self.by_cause.values().filter(|(socket, _)| Some(*socket) == record.socket) {
@@ -79,11 +79,8 @@ impl Watches {
 }
 
 impl Progress {
-    fn take(&mut self, record: &Record, open: bool) {
+    fn take(&mut self, record: &Record) {
         let Entry::Fact(fact) = &record.entry else { return };
-        if open {
-            self.opened.get_or_insert(record.seq);
-        }
         match fact {
             Fact::Sent(chunk) => {
                 self.sent += u64::from(chunk.len);
@@ -102,9 +99,6 @@ impl Progress {
             Fact::Denied(_) | Fact::ResetByPeer(..) => self.failed = Some(record.clone()),
             Fact::Resolved(_)
             | Fact::Connecting(_)
-            | Fact::Connected(_)
-            | Fact::Listening(_)
-            | Fact::Bound(_)
             | Fact::Received(_)
             | Fact::Eof(_)
             | Fact::ResetByUs
