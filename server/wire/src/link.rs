@@ -4,8 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{OpenRequest, Page, PayloadMode, Problem, Seq, SocketId, SocketOptions};
 
-/// Close codes of the WebSocket, beside those of RFC 6455.
+/// Close codes of the WebSocket: those of RFC 6455 that are used, and ours.
 pub mod close_code {
+    /// What came is no frame of RFC 6455.
+    pub const PROTOCOL: u16 = 1002;
+    /// A text frame was not UTF-8.
+    pub const NOT_TEXT: u16 = 1007;
+    /// A command was larger than the limit.
+    pub const TOO_LARGE: u16 = 1009;
+    /// The server failed.
+    pub const INTERNAL: u16 = 1011;
     /// The viewer did not read for 10 s; come back with the last seq.
     pub const SLOW: u16 = 4008;
     /// The server is shutting down; come back later.

@@ -8,5 +8,7 @@ mod support;
 
 mod contract;
 mod delivery;
+mod ending;
 mod gate;
+mod input;
 mod story;

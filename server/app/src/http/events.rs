@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, Stream};
 use http::{HeaderMap, HeaderValue, header};
 use serde::Deserialize;
-use sockscope_wire::{Page, PayloadMode, Seq, TrimRequest};
+use sockscope_wire::{GapReason, Page, PayloadMode, Seq, TrimRequest};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -109,7 +109,13 @@ fn sse_text(page: &Page) -> String {
     let mut text = String::new();
     for gap in &page.gaps {
         let data = serde_json::to_string(gap).expect("a gap is JSON");
-        text.push_str(&format!("event: gap\nid: {}:{}\ndata: {data}\n\n", page.epoch, gap.to));
+        // Where to go on after it. A cursor that did not belong here begins at the beginning, also when its stream is
+        // cut right after it was told so.
+        let to = match gap.reason {
+            GapReason::WrongEpoch | GapReason::BeyondHead => Seq(0),
+            GapReason::Evicted | GapReason::Trimmed => gap.to,
+        };
+        text.push_str(&format!("event: gap\nid: {}:{to}\ndata: {data}\n\n", page.epoch));
     }
     for event in &page.events {
         let data = serde_json::to_string(event).expect("an event is JSON");

@@ -89,7 +89,8 @@ pub(super) fn router() -> Router<App> {
         table().into_iter().fold(Router::new(), |router, route| router.route(route.path, (route.handler)()));
     router
         .route("/", get(assets::index))
-        .route("/{*path}", get(assets::file))
+        // What is none of the page's files is no route, by whatever method.
+        .route("/{*path}", get(assets::file).fallback(answer::unknown_route))
         .fallback(answer::unknown_route)
         .method_not_allowed_fallback(answer::wrong_method)
 }

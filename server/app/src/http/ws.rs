@@ -13,6 +13,7 @@ use sockscope_wire::{
     ClientFrame, Code, Hello, PatchSocket, Reply, SendRequest, ServerFrame, SocketId, Subscribe, close_code,
 };
 use tokio::time::{Instant, interval, timeout};
+use tokio_tungstenite::tungstenite::{self, error::ProtocolError};
 
 use super::{
     App,
@@ -99,6 +100,21 @@ enum End {
     Gone,
 }
 
+impl End {
+    /// A viewer that broke a rule of RFC 6455 is told which.
+    fn because_of(error: axum::Error) -> Self {
+        match error.into_inner().downcast_ref::<tungstenite::Error>() {
+            Some(tungstenite::Error::Capacity(_)) => {
+                Self::Say(close_code::TOO_LARGE, "a command has at most 64 KiB")
+            }
+            Some(tungstenite::Error::Utf8(_)) => Self::Say(close_code::NOT_TEXT, "text is UTF-8"),
+            Some(tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => Self::Gone,
+            Some(tungstenite::Error::Protocol(_)) => Self::Say(close_code::PROTOCOL, "no frame of RFC 6455"),
+            _ => Self::Gone,
+        }
+    }
+}
+
 impl Viewer {
     async fn serve(mut self) {
         let end = match self.greet().await {
@@ -163,7 +179,7 @@ impl Viewer {
     }
 
     async fn say(&mut self, frame: &ServerFrame) -> Result<(), End> {
-        let json = serde_json::to_string(frame).map_err(|_| End::Say(1011, "internal"))?;
+        let json = serde_json::to_string(frame).map_err(|_| End::Say(close_code::INTERNAL, "internal"))?;
         self.write(Message::Text(json.into())).await
     }
 
@@ -189,7 +205,8 @@ impl Viewer {
             }
             // tungstenite answers pings and closes by itself.
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
-            Some(Ok(Message::Close(_)) | Err(_)) | None => Err(End::Gone),
+            Some(Err(error)) => Err(End::because_of(error)),
+            Some(Ok(Message::Close(_))) | None => Err(End::Gone),
         }
     }
 

@@ -208,8 +208,11 @@ impl Workspace {
     /// When there never was one, or it is gone.
     pub fn record(&self, seq: Seq) -> Result<Record, Refused> {
         let inner = self.lock();
-        if seq == Seq(0) || seq > inner.log.head() {
-            return Err(problem(Code::UnknownEvent, format!("the log ends at {}", inner.log.head())));
+        if seq == Seq(0) {
+            return Err(problem(Code::UnknownEvent, "the first event is 1"));
+        }
+        if seq > inner.log.head() {
+            return Err(problem(Code::BeyondHead, format!("the log ends at {}", inner.log.head())));
         }
         inner.log.get(seq).cloned().ok_or_else(|| problem(Code::Evicted, format!("event {seq} is gone")))
     }

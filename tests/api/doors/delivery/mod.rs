@@ -2,3 +2,7 @@
 
 mod agree;
 mod paging;
+mod payload;
+mod resume;
+mod trim;
+mod viewers;
