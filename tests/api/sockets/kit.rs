@@ -288,10 +288,12 @@ impl Server {
     /// Waits for a fact of a socket (of any, with `""`) that is like this one, and tells it.
     #[track_caller]
     pub(crate) fn fact(&self, id: &str, like: Value) -> Value {
-        let filter = if id.is_empty() { String::new() } else { format!("&socket={id}") };
+        let mut filter = if id.is_empty() { String::new() } else { format!("&socket={id}") };
+        if let Some(kind) = like["type"].as_str() {
+            filter.push_str(&format!("&type={kind}"));
+        }
         let begin = Instant::now();
         let mut after = 0;
-        let mut seen = Vec::new();
         while begin.elapsed() < PATIENCE {
             let path = format!("events?after={after}&wait=1&payload=preview:64{filter}");
             let page = self.ask("GET", &path, None).ok();
@@ -299,11 +301,12 @@ impl Server {
                 if is_like(&event, &like) {
                     return event;
                 }
-                seen.push(event);
             }
             after = number(&page["next"]);
         }
-        panic!("{id} never did {like}, but: {seen:#?}");
+        let (events, _) =
+            self.history(&format!("payload=preview:64{}", filter.split("&type").next().unwrap_or_default()));
+        panic!("{id} never did {like}, but last: {:#?}", &events[events.len().saturating_sub(20)..]);
     }
 
     /// Waits until a socket has received that much, and tells the bytes.
