@@ -70,9 +70,6 @@ pub struct ServeArgs {
     /// Let anybody in who reaches the port; only on a loopback address
     #[arg(long, env = "SOCKSCOPE_NO_TOKEN", value_parser = clap::builder::FalseyValueParser::new(), num_args = 0, default_missing_value = "true", default_value = "false")]
     pub no_token: bool,
-    /// A fixed token of at least 32 characters instead of a random one
-    #[arg(long, env = "SOCKSCOPE_TOKEN", hide_env_values = true, hide = true)]
-    token: Option<String>,
     /// A file that holds the fixed token
     #[arg(long, env = "SOCKSCOPE_TOKEN_FILE", value_name = "PATH")]
     token_file: Option<PathBuf>,
@@ -131,12 +128,13 @@ pub enum ConfigError {
 }
 
 impl ServeArgs {
-    /// The token to ask for; `None` with `--no-token`.
+    /// The token to ask for; `None` with `--no-token`. `given` is what SOCKSCOPE_TOKEN says: there is no flag for it,
+    /// since every user of the machine can read command lines.
     ///
     /// # Errors
     /// When what was asked for is contradictory or not safe.
-    pub fn token(&self) -> Result<Option<String>, ConfigError> {
-        let fixed = match (&self.token, &self.token_file) {
+    pub fn token(&self, given: Option<&str>) -> Result<Option<String>, ConfigError> {
+        let fixed = match (given, &self.token_file) {
             (Some(_), Some(_)) => return Err(ConfigError::TwoTokens),
             (Some(token), None) => Some(token.trim().to_owned()),
             (None, Some(path)) => {
@@ -227,24 +225,24 @@ mod tests {
     #[test]
     fn default_bind_is_loopback() {
         assert_eq!(args(&[]).listen, SocketAddr::from(([127, 0, 0, 1], PORT)));
-        assert!(args(&[]).token().expect("fine").is_some(), "and a token is needed");
+        assert!(args(&[]).token(None).expect("fine").is_some(), "and a token is needed");
     }
 
     #[test]
     fn no_token_needs_loopback() {
-        assert!(args(&["--no-token"]).token().expect("fine").is_none());
+        assert!(args(&["--no-token"]).token(None).expect("fine").is_none());
         let open = args(&["--no-token", "--listen", "0.0.0.0:7625"]);
-        assert!(matches!(open.token(), Err(ConfigError::OpenToAll(_))));
-        assert!(args(&["serve", "--no-token", "--listen", "[::1]:0"]).token().expect("fine").is_none());
+        assert!(matches!(open.token(None), Err(ConfigError::OpenToAll(_))));
+        assert!(args(&["serve", "--no-token", "--listen", "[::1]:0"]).token(None).expect("fine").is_none());
     }
 
     #[test]
     fn a_fixed_token_must_be_long_and_printable() {
-        assert!(matches!(args(&["--token", "short"]).token(), Err(ConfigError::ShortToken(5))));
+        assert!(matches!(args(&[]).token(Some("short")), Err(ConfigError::ShortToken(5))));
         let long = "0123456789abcdef0123456789abcdef";
-        assert_eq!(args(&["--token", long]).token().expect("fine").as_deref(), Some(long));
-        assert!(matches!(args(&["--token", long, "--no-token"]).token(), Err(ConfigError::TokenAndNone)));
-        assert!(matches!(args(&["--token", &"ü".repeat(40)]).token(), Err(ConfigError::BadToken)));
+        assert_eq!(args(&[]).token(Some(long)).expect("fine").as_deref(), Some(long));
+        assert!(matches!(args(&["--no-token"]).token(Some(long)), Err(ConfigError::TokenAndNone)));
+        assert!(matches!(args(&[]).token(Some(&"ü".repeat(40))), Err(ConfigError::BadToken)));
     }
 
     #[test]

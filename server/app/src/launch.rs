@@ -13,7 +13,10 @@ use std::{
     time::Duration,
 };
 
-use nix::unistd::geteuid;
+use nix::{
+    sys::socket::{getsockopt, sockopt},
+    unistd::geteuid,
+};
 use tokio::{
     io::AsyncWriteExt as _,
     net::{UnixListener, UnixStream},
@@ -24,6 +27,9 @@ use crate::http::App;
 
 /// How long either side waits for the other.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The longest link.
+const LINK: usize = 256;
 
 /// How a link is spelled: the code in the fragment, which no browser sends to a server or a referrer.
 #[must_use]
@@ -90,11 +96,21 @@ async fn answer(mut stream: UnixStream, app: &App, address: SocketAddr) -> io::R
 /// # Errors
 /// When there is no server on that port, or it will not say.
 pub fn ask(port: u16) -> anyhow::Result<String> {
-    let stream = StdStream::connect_addr(&name(port)?)
+    let mut stream = StdStream::connect_addr(&name(port)?)
         .map_err(|error| anyhow::anyhow!("no sockscope answers for port {port} on this machine: {error}"))?;
+    // Anybody may take an abstract name: whoever answers must be us or root, as we must be to it.
+    let server = getsockopt(&stream, sockopt::PeerCredentials)?.uid();
+    anyhow::ensure!(
+        server == geteuid().as_raw() || server == 0 || geteuid().is_root(),
+        "port {port} is answered by user {server}, not by you: not trusted"
+    );
     stream.set_read_timeout(Some(PATIENCE))?;
-    let mut link = String::new();
-    stream.take(1024).read_to_string(&mut link)?;
+    let mut answer = [0; LINK];
+    // The server writes a link at once and whole.
+    let n = stream.read(&mut answer)?;
+    let link = std::str::from_utf8(&answer[..n])?;
     anyhow::ensure!(!link.is_empty(), "the server runs as another user; ask as that user or as root");
-    Ok(link)
+    let is_link = link.starts_with("http://") && link.bytes().all(|byte| byte.is_ascii_graphic());
+    anyhow::ensure!(is_link, "what answers for port {port} is no sockscope");
+    Ok(link.to_owned())
 }

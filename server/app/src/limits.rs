@@ -61,7 +61,7 @@ pub fn share(
             Budget { sockets: DEFAULT.min(half), connections: DEFAULT.min(half) }
         }
     };
-    let needed = budget.sockets + budget.connections + RESERVE;
+    let needed = budget.sockets.saturating_add(budget.connections).saturating_add(RESERVE);
     if needed > available || budget.sockets == 0 || budget.connections == 0 {
         let Budget { sockets, connections } = budget;
         return Err(TooMany { sockets, connections, needed, available });

@@ -78,7 +78,7 @@ fn announce(server: &Server, open: bool) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
     writeln!(
         out,
-        "sockscope {} listens on {}. Open this link (it works once, for 60 s; `sockscope link` makes another):",
+        "sockscope {} listens on {}. Open this link:",
         env!("CARGO_PKG_VERSION"),
         server.address()
     )?;

@@ -89,13 +89,14 @@ pub fn status(code: Code) -> u16 {
         Code::BadHost => 421,
         Code::NotAWebSocket => 426,
         Code::RateLimited | Code::QueueFull | Code::TooManySockets | Code::LogFull => 429,
-        Code::Internal | Code::Os => 500,
+        Code::Internal => 500,
         Code::NameNotFound
         | Code::NoAddress
         | Code::ResolveFailed
         | Code::Refused
         | Code::Reset
         | Code::BrokenPipe
+        | Code::Os
         | Code::Unreachable => 502,
         Code::TooManyConnections | Code::ShuttingDown | Code::NoDescriptors => 503,
         Code::TimedOut | Code::ResolveTimedOut | Code::SendTimedOut => 504,

@@ -5,7 +5,10 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use sockscope_sockets::policy::{Policy, PolicyConfig, Resolver};
 use sockscope_wire as wire;
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{
+    net::{TcpListener, UnixListener},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -23,6 +26,8 @@ const SOCKETS_GRACE: Duration = Duration::from_secs(1);
 pub struct Server {
     app: App,
     listener: TcpListener,
+    /// Where `sockscope link` knocks.
+    door: Option<UnixListener>,
     address: SocketAddr,
     budget: Budget,
 }
@@ -33,7 +38,8 @@ impl Server {
     /// # Errors
     /// When the flags are refused, or the address cannot be bound; the message is one sentence for the user.
     pub async fn bind(args: &ServeArgs) -> anyhow::Result<Self> {
-        let token = args.token()?;
+        let given = std::env::var("SOCKSCOPE_TOKEN").ok().filter(|token| !token.is_empty());
+        let token = args.token(given.as_deref())?;
         let budget = limits::share(limits::raise_descriptors(), args.max_sockets, args.max_connections)?;
         let listener = listen(args.listen).await?;
         let address = listener.local_addr().context("the listener has no address")?;
@@ -69,7 +75,11 @@ impl Server {
             ending: CancellationToken::new(),
             traffic: Arc::default(),
         });
-        Ok(Self { app, listener, address, budget })
+        let door = launch::listen(address.port())
+            // The server is no worse for it: the link it prints works.
+            .inspect_err(|error| tracing::warn!(%error, "`sockscope link` will not reach this server"))
+            .ok();
+        Ok(Self { app, listener, door, address, budget })
     }
 
     /// Where it listens.
@@ -87,14 +97,10 @@ impl Server {
     /// Serves until `shutdown` ends, then: stops accepting, tells viewers, closes sockets with FIN, waits for both
     /// under a grace time, and says whether all ended by themselves.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Served {
-        let Self { app, listener, address, budget } = self;
+        let Self { app, listener, door, address, budget } = self;
         let mut tasks = JoinSet::new();
-        match launch::listen(address.port()) {
-            Ok(door) => {
-                tasks.spawn(launch::serve(door, app.clone(), address));
-            }
-            // The server is no worse for it: the link it printed works.
-            Err(error) => tracing::warn!(%error, "`sockscope link` will not reach this server"),
+        if let Some(door) = door {
+            tasks.spawn(launch::serve(door, app.clone(), address));
         }
         let ending = app.ending.clone();
         let serving = http::serve(listener, app.clone(), budget.connections);

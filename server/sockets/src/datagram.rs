@@ -183,7 +183,9 @@ impl Task {
         for _ in 0..RECEIVE_BURST {
             let size = self.options.datagram_read_size();
             let granted = self.recorder.admit(size);
-            if granted < size && self.no_room.is_none() {
+            if granted >= size {
+                self.resume();
+            } else if self.no_room.is_none() {
                 self.no_room = Some((Instant::now(), 0, self.recorder.room()));
                 let fact = Fact::Paused(What::Read, PauseReason::LogFull, 0);
                 self.recorder.record(Stamp::now(), &None, fact, None);
@@ -265,9 +267,18 @@ impl Task {
 
     /// Takes over the kernel's counter, and records what it grew by unless that was just done.
     fn note_overflow(&mut self, overflow: u32) {
-        self.unrecorded += u64::from(overflow.wrapping_sub(self.overflow));
+        let grew = overflow.wrapping_sub(self.overflow);
+        // A datagram tells the counter of when it was queued, which may be before we last asked (SO_MEMINFO).
+        if grew > u32::MAX / 2 {
+            return;
+        }
+        self.unrecorded += u64::from(grew);
         self.overflow = overflow;
-        if self.unrecorded > 0 && self.recorded_at.is_none_or(|at| at.elapsed() >= DROPS_APART) {
+        // A full log gets one event for all of them when it has room again.
+        if self.no_room.is_none()
+            && self.unrecorded > 0
+            && self.recorded_at.is_none_or(|at| at.elapsed() >= DROPS_APART)
+        {
             self.record_overflow();
         }
     }
@@ -301,8 +312,8 @@ impl Task {
                 self.lost(lost, DropReason::LogFull);
             }
             self.recorder.record(Stamp::now(), &None, Fact::Resumed(What::Read, since.elapsed()), None);
+            self.count_drops();
         }
-        self.count_drops();
     }
 
     fn failed(&self, cause: &Cause, phase: Phase, remote: Option<SocketAddr>, errno: Errno, fatal: bool) {
@@ -340,6 +351,7 @@ impl Task {
         let size = self.options.datagram_read_size();
         // The kernel accounts at least 512 bytes a datagram against SO_RCVBUF.
         let at_most = SockRef::from(&self.socket).recv_buffer_size().unwrap_or(0) / 512 + 1;
+        let mut unrecorded = 0;
         for _ in 0..at_most {
             let granted = self.recorder.admit(size);
             let room = granted >= size;
@@ -347,9 +359,14 @@ impl Task {
             self.recorder.decline(granted - *result.as_ref().unwrap_or(&0));
             match result {
                 Ok(_) if room => {}
-                Ok(_) => self.lost(1, DropReason::LogFull),
-                Err(_) => return,
+                Ok(_) => unrecorded += 1,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // An ICMP error comes before the datagrams behind it.
+                Err(_) => {}
             }
+        }
+        if unrecorded > 0 {
+            self.lost(unrecorded, DropReason::LogFull);
         }
     }
 }

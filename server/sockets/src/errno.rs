@@ -33,6 +33,10 @@ impl Errno {
     pub const ENFILE: Self = Self(nix::errno::Errno::ENFILE);
     /// Not connected.
     pub const ENOTCONN: Self = Self(nix::errno::Errno::ENOTCONN);
+    /// The kernel has no buffer left.
+    pub const ENOBUFS: Self = Self(nix::errno::Errno::ENOBUFS);
+    /// The kernel has no memory left.
+    pub const ENOMEM: Self = Self(nix::errno::Errno::ENOMEM);
     /// The datagram is too long.
     pub const EMSGSIZE: Self = Self(nix::errno::Errno::EMSGSIZE);
 

@@ -98,7 +98,7 @@ pub async fn run(
                 };
             }
             Step::Accepted(Err(error)) => match Errno::from(&error) {
-                Errno::EMFILE | Errno::ENFILE => {
+                Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM => {
                     pause(recorder.as_ref(), PauseReason::NoDescriptors);
                     door = Door::NoDescriptor(Instant::now());
                 }

@@ -21,6 +21,9 @@ use crate::{
 /// How long a connection attempt has before the next address is tried beside it (RFC 8305 §5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
+/// Attempts under way at the same time: each holds a descriptor of its own.
+const ATTEMPTS: usize = 3;
+
 /// listen(2)'s backlog unless asked otherwise.
 pub const BACKLOG: u32 = 1024;
 
@@ -164,7 +167,7 @@ impl Opening {
         loop {
             let more = waiting.len() > 0;
             tokio::select! {
-                () = sleep_until(next_at), if more => {
+                () = sleep_until(next_at), if more && running.len() < ATTEMPTS => {
                     if let Some((address, attempt)) = waiting.next() {
                         self.record(Stamp::now(), Fact::Connecting(Box::new((address.get(), u32::from(attempt), u32::from(of)))));
                         running.push(self.attempt(address));

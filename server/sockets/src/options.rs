@@ -63,6 +63,19 @@ impl Options {
         self.read_size.map_or(MAX_DATAGRAM, |size| (size as usize).clamp(1, MAX_DATAGRAM))
     }
 
+    /// What a listener's options mean for the connections it accepts.
+    #[must_use]
+    pub fn for_accepted(&self) -> Self {
+        Self {
+            connect_timeout: None,
+            reuse_addr: None,
+            backlog: None,
+            broadcast: None,
+            ipv6_only: None,
+            ..self.clone()
+        }
+    }
+
     /// Takes over what `newer` says; what it leaves out stays.
     pub fn merge(&mut self, newer: &Self) {
         let Self {

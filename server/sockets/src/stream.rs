@@ -180,6 +180,11 @@ impl Task {
                 None
             }
             Some(Command::Shutdown(cause)) if self.pending.is_empty() => self.shut_down(&cause),
+            // One already waits for the queue; this one changes nothing.
+            Some(Command::Shutdown(cause)) if self.shutting_down.is_some() => {
+                self.record_failure(&cause, Failure::Os(Errno::ENOTCONN), Phase::Shutdown, false);
+                None
+            }
             Some(Command::Shutdown(cause)) => {
                 self.shutting_down = Some(cause);
                 None
@@ -413,9 +418,16 @@ impl Task {
         self.inbox.commands.close();
         if self.reading && !matches!(reason, EndReason::Reset | EndReason::Failed) {
             // What the kernel already holds was received: record it. Closing with unread bytes would also send a RST
-            // where a FIN was asked for (RFC 2525 §2.17). One burst, so that a flood cannot keep the socket open; an end
-            // it meets changes nothing any more.
-            let _ = self.read();
+            // where a FIN was asked for (RFC 2525 §2.17). No more than the kernel can hold, so that a flood cannot keep
+            // the socket open; an end it meets changes nothing any more.
+            let mut left = SockRef::from(&self.stream).recv_buffer_size().unwrap_or(0) as u64;
+            while left > 0 && self.no_room.is_none() {
+                let before = self.received;
+                if self.read().is_some() || self.received == before {
+                    break;
+                }
+                left = left.saturating_sub(self.received - before);
+            }
         }
         while let Ok(command) = self.inbox.commands.try_recv() {
             if let Command::Send(outgoing) = command {

@@ -1,14 +1,16 @@
 //! Reading requests: bodies, queries, paths. What is not understood is a problem that says what and where.
 
-use std::{str::FromStr, sync::Arc};
+use std::{str::FromStr, sync::Arc, time::Duration};
 
 use axum::{
+    body::Body,
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::request::Parts,
 };
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header;
-use http_body_util::LengthLimitError;
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
 use sockscope_sockets::fact::Origin;
 use sockscope_wire::{Code, PayloadMode, Phase, Seq, SocketId};
@@ -24,17 +26,20 @@ use crate::{
 /// The most bytes a request's body may have.
 pub(super) const BODY: usize = 1 << 20;
 
+/// How long a body may take to arrive: nobody holds a connection by not sending what was announced.
+const BODY_TIME: Duration = Duration::from_secs(10);
+
 /// A JSON body.
 pub(super) struct Json<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = No;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, No> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, No> {
         if !is_json(&request) {
             return Err(No(problem(Code::UnsupportedMediaType, "send application/json")));
         }
-        let bytes = body(request, state).await?;
+        let bytes = body(request).await?;
         parse(&bytes).map(Json).map_err(No)
     }
 }
@@ -47,15 +52,29 @@ pub(super) fn is_json(request: &Request) -> bool {
 }
 
 /// The whole body, if it is not too large.
-pub(super) async fn body<S: Send + Sync>(request: Request, _state: &S) -> Result<Bytes, No> {
-    use http_body_util::{BodyExt as _, Limited};
-    match Limited::new(request.into_body(), BODY).collect().await {
-        Ok(whole) => Ok(whole.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            Err(No(problem(Code::TooLarge, format!("at most {BODY} bytes")).with("max", BODY)))
-        }
-        Err(error) => Err(No(problem(Code::MalformedJson, error.to_string()))),
+pub(super) async fn body(request: Request) -> Result<Bytes, No> {
+    tokio::time::timeout(BODY_TIME, whole(request.into_body()))
+        .await
+        .unwrap_or_else(|_| Err(No(problem(Code::TimedOut, "the body did not arrive in time"))))
+}
+
+/// Copied into one buffer as it comes: a body of many tiny chunks costs no more than its bytes.
+async fn whole(mut body: Body) -> Result<Bytes, No> {
+    let too_large = || No(problem(Code::TooLarge, format!("at most {BODY} bytes")).with("max", BODY));
+    if body.size_hint().lower() > BODY as u64 {
+        return Err(too_large());
     }
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| No(problem(Code::MalformedJson, error.to_string())))?;
+        if let Ok(data) = frame.into_data() {
+            if whole.len() + data.len() > BODY {
+                return Err(too_large());
+            }
+            whole.extend_from_slice(&data);
+        }
+    }
+    Ok(whole.freeze())
 }
 
 /// JSON as a value.

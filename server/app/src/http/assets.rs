@@ -26,8 +26,9 @@ const STUB: &str = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\"
 
 /// Whether a path can only be one of the page's files.
 pub(super) fn is_asset(path: &str) -> bool {
+    let Some(name) = path.strip_prefix('/') else { return false };
     path.starts_with("/assets/")
-        || (!path.starts_with("/api") && !path[1..].contains('/') && Dist::get(&path[1..]).is_some())
+        || (!path.starts_with("/api") && !name.contains('/') && Dist::get(name).is_some())
 }
 
 /// The page.
@@ -69,10 +70,11 @@ fn serve(path: &str, file: &EmbeddedFile, headers: &HeaderMap) -> Response {
         if let Ok(kind) = HeaderValue::from_str(kind.as_ref()) {
             response.headers_mut().insert(header::CONTENT_TYPE, kind);
         }
-        // A worker is a document of its own: it inherits nothing and gets the same rules.
-        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CSP));
         response
     };
+    // Also where nothing changed: a browser takes the headers of a 304 for what it has kept (RFC 9111 §3.2). And a worker
+    // is a document of its own: it inherits nothing and gets the same rules.
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CSP));
     // Hashed names never change their content; everything else is asked for again.
     let caching =
         if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };

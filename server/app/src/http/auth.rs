@@ -118,20 +118,19 @@ impl Auth {
     /// # Errors
     /// When the code is not good, or too many were not.
     pub fn redeem_code(&self, code: &str) -> Result<String, CodeRefused> {
+        // A good code is good however many wrong ones came: nobody can lock the owner out by guessing.
+        let good = self.codes.lock().unwrap_or_else(PoisonError::into_inner).redeem(code);
+        if let (true, Some(token)) = (good, &self.token) {
+            return Ok(token.clone());
+        }
         let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
         let (since, count) =
             wrong.filter(|(since, _)| since.elapsed() < MINUTE).unwrap_or((Instant::now(), 0));
         if count >= WRONG_CODES {
             return Err(CodeRefused::TooMany);
         }
-        let good = self.codes.lock().unwrap_or_else(PoisonError::into_inner).redeem(code);
-        match &self.token {
-            Some(token) if good => Ok(token.clone()),
-            _ => {
-                *wrong = Some((since, count + 1));
-                Err(CodeRefused::Wrong)
-            }
-        }
+        *wrong = Some((since, count + 1));
+        Err(CodeRefused::Wrong)
     }
 
     /// A ticket for one WebSocket: works once, for 10 s.
@@ -171,10 +170,10 @@ mod tests {
         for _ in 1..WRONG_CODES {
             assert_eq!(auth.redeem_code("guess"), Err(CodeRefused::Wrong));
         }
-        let code = auth.launch_code();
-        assert_eq!(auth.redeem_code(&code), Err(CodeRefused::TooMany));
+        assert_eq!(auth.redeem_code("guess"), Err(CodeRefused::TooMany));
+        assert_eq!(auth.redeem_code(&auth.launch_code()).as_deref(), Ok("t"), "the owner is not locked out");
         tokio::time::advance(MINUTE).await;
-        assert_eq!(auth.redeem_code(&auth.launch_code()).as_deref(), Ok("t"));
+        assert_eq!(auth.redeem_code("guess"), Err(CodeRefused::Wrong));
     }
 
     #[test]

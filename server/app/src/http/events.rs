@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, Stream};
 use http::{HeaderMap, HeaderValue, header};
 use serde::Deserialize;
-use sockscope_wire::{GapReason, Page, PayloadMode, Seq, TrimRequest};
+use sockscope_wire::{Event, Gap, GapReason, Page, PayloadMode, Seq, TrimRequest};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -104,24 +104,46 @@ fn sse(hello: String, cursor: Cursor, ending: CancellationToken) -> Response {
     streamed("text/event-stream", futures_util::StreamExt::chain(first, rest))
 }
 
-/// A page as SSE: gaps first, then an event a message. JSON holds no line break, so each is one `data` line.
+/// A page as SSE, in order: a gap or an event a message. JSON holds no line break, so each is one `data` line. Whoever
+/// is cut anywhere resumes with the id of the last message and has missed nothing.
 fn sse_text(page: &Page) -> String {
     let mut text = String::new();
-    for gap in &page.gaps {
-        let data = serde_json::to_string(gap).expect("a gap is JSON");
-        // Where to go on after it. A cursor that did not belong here begins at the beginning, also when its stream is
-        // cut right after it was told so.
-        let to = match gap.reason {
-            GapReason::WrongEpoch | GapReason::BeyondHead => Seq(0),
-            GapReason::Evicted | GapReason::Trimmed => gap.to,
-        };
-        text.push_str(&format!("event: gap\nid: {}:{to}\ndata: {data}\n\n", page.epoch));
-    }
-    for event in &page.events {
-        let data = serde_json::to_string(event).expect("an event is JSON");
-        text.push_str(&format!("id: {}:{}\ndata: {data}\n\n", page.epoch, event.seq));
+    for told in in_order(page) {
+        match told {
+            Told::Gap(gap) => {
+                let data = serde_json::to_string(gap).expect("a gap is JSON");
+                // Where to go on after it. A cursor that did not belong here begins at the beginning, also when its
+                // stream is cut right after it was told so.
+                let to = if is_misplaced(gap) { Seq(0) } else { gap.to };
+                text.push_str(&format!("event: gap\nid: {}:{to}\ndata: {data}\n\n", page.epoch));
+            }
+            Told::Event(event) => {
+                let data = serde_json::to_string(event).expect("an event is JSON");
+                text.push_str(&format!("id: {}:{}\ndata: {data}\n\n", page.epoch, event.seq));
+            }
+        }
     }
     text
+}
+
+/// One thing a page tells.
+enum Told<'a> {
+    Gap(&'a Gap),
+    Event(&'a Event),
+}
+
+/// What a page tells, in the order of the log; first of all that the cursor did not belong here.
+fn in_order(page: &Page) -> Vec<Told<'_>> {
+    let (misplaced, gaps): (Vec<_>, Vec<_>) = page.gaps.iter().partition(|gap| is_misplaced(gap));
+    let mut told: Vec<_> = gaps.into_iter().map(|gap| (gap.from, Told::Gap(gap))).collect();
+    told.extend(page.events.iter().map(|event| (event.seq, Told::Event(event))));
+    told.sort_by_key(|(seq, _)| *seq);
+    misplaced.into_iter().map(Told::Gap).chain(told.into_iter().map(|(_, told)| told)).collect()
+}
+
+/// The gap speaks of a cursor of another log, not of this one's events.
+fn is_misplaced(gap: &Gap) -> bool {
+    matches!(gap.reason, GapReason::WrongEpoch | GapReason::BeyondHead)
 }
 
 fn streamed(
@@ -183,20 +205,20 @@ pub(super) async fn export(room: Room, Ask(query): Ask<ExportQuery>) -> Answer {
 
 fn exported(page: &Page, head: Seq, format: Format) -> String {
     let mut text = String::new();
-    for gap in &page.gaps {
-        match format {
-            Format::Jsonl => text
-                .push_str(&format!("{{\"gap\":{}}}\n", serde_json::to_string(gap).expect("a gap is JSON"))),
-            Format::Text => text.push_str(&text::gap_line(gap)),
-        }
-    }
-    for event in page.events.iter().filter(|event| event.seq <= head) {
-        match format {
-            Format::Jsonl => {
+    for told in in_order(page) {
+        match (told, format) {
+            (Told::Gap(gap), _) if gap.from > head => {}
+            (Told::Event(event), _) if event.seq > head => {}
+            (Told::Gap(gap), Format::Jsonl) => {
+                let gap = serde_json::to_string(gap).expect("a gap is JSON");
+                text.push_str(&format!("{{\"gap\":{gap}}}\n"));
+            }
+            (Told::Event(event), Format::Jsonl) => {
                 text.push_str(&serde_json::to_string(event).expect("an event is JSON"));
                 text.push('\n');
             }
-            Format::Text => text.push_str(&text::event_lines(event)),
+            (Told::Gap(gap), Format::Text) => text.push_str(&text::gap_line(gap)),
+            (Told::Event(event), Format::Text) => text.push_str(&text::event_lines(event)),
         }
     }
     text

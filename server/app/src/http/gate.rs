@@ -47,6 +47,10 @@ impl Gate {
             return false;
         }
         let name = authority.host();
+        let port = &authority.as_str()[name.len()..];
+        if !port.is_empty() && port.strip_prefix(':').is_none_or(|port| port.parse::<u16>().is_err()) {
+            return false;
+        }
         let literal = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
         if let Ok(address) = literal.parse::<IpAddr>() {
             let bracketed = literal.len() != name.len();

@@ -73,7 +73,7 @@ pub(super) async fn send(
     request: Request,
 ) -> Answer {
     let json = is_json(&request);
-    let whole = body(request, &()).await?;
+    let whole = body(request).await?;
     let (request, bytes) = if json {
         let mut request: SendRequest = parse(&whole)?;
         if let Some(to) = query.to {

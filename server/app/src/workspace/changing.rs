@@ -44,7 +44,10 @@ impl Workspace {
         inner.must_take_commands()?;
         let entry = inner.sockets.get(&id).ok_or_else(|| unknown_socket(id))?;
         let stream = matches!(entry.role, Role::Client | Role::Accepted);
-        if !stream || !matches!(entry.state, SocketState::Open | SocketState::HalfClosedRemote) {
+        if !stream
+            || entry.practice.is_some()
+            || !matches!(entry.state, SocketState::Open | SocketState::HalfClosedRemote)
+        {
             return Err(wrong_state(entry, id, "only an open stream has a direction to shut down"));
         }
         entry.mailbox.tell(Command::Shutdown(order.cause())).map_err(|refused| mail_problem(refused, id))
@@ -58,16 +61,26 @@ impl Workspace {
     pub fn close(&self, order: &Order, id: SocketId, reset: bool, children: bool) -> Result<(), Refused> {
         {
             let mut inner = self.lock();
-            let entry = inner.sockets.get(&id).ok_or_else(|| unknown_socket(id))?;
+            if !inner.sockets.contains_key(&id) {
+                return Err(unknown_socket(id));
+            }
             if children {
+                if let Some(listener) = inner.sockets.get_mut(&id) {
+                    listener.children_end = Some(order.cause());
+                }
                 let of_it =
                     inner.sockets.values().filter(|child| child.parent == Some(id) && !child.is_over());
                 for child in of_it {
-                    let end = Command::End(order.cause(), EndReason::ListenerClosed);
+                    let end = if reset {
+                        Command::Reset(order.cause())
+                    } else {
+                        Command::End(order.cause(), EndReason::ListenerClosed)
+                    };
                     // Refused only when it has ended meanwhile, which is what was wanted.
                     child.mailbox.tell(end).ok();
                 }
             }
+            let entry = inner.sockets.get(&id).ok_or_else(|| unknown_socket(id))?;
             if !entry.is_over() {
                 let command =
                     if reset { Command::Reset(order.cause()) } else { Command::Close(order.cause()) };
@@ -141,7 +154,8 @@ impl Workspace {
         if let Some((options, count)) = options
             && count > 0
         {
-            if entry.is_over() || entry.state == SocketState::Opening {
+            let deaf = entry.practice.is_some() && entry.role != Role::Listener;
+            if entry.is_over() || entry.state == SocketState::Opening || deaf {
                 return Err(wrong_state(entry, id, "options are set on an open socket"));
             }
             let command = Command::Set(Box::new((options.clone(), order.cause())));

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, net::SocketAddr};
 
 use sockscope_sockets::{
-    fact::{Fact, Phase},
+    fact::{Cause, Fact, Phase},
     mailbox::Mailbox,
     options::Options,
     policy::display_addr,
@@ -32,6 +32,8 @@ pub(super) struct SocketEntry {
     pub(super) practice: Option<PeerKind>,
     /// Reaches the task. Kept after the end: sending through it then says so.
     pub(super) mailbox: Mailbox,
+    /// It was closed with its children, by that command: what it still accepts ends at once.
+    pub(super) children_end: Option<Cause>,
     /// Senders seen; only unconnected datagram sockets have any.
     peers: HashMap<SocketAddr, Seen>,
 }
@@ -58,12 +60,16 @@ impl SocketEntry {
             options: Options::default(),
             practice: None,
             mailbox,
+            children_end: None,
             peers: HashMap::new(),
         }
     }
 
     /// Takes a fact into account. Returns whether it ended the socket.
     pub(super) fn fold(&mut self, seq: Seq, t_us: u64, fact: &Fact) -> bool {
+        if self.is_over() {
+            return false;
+        }
         match fact {
             Fact::Connected(ends) => {
                 (self.local, self.remote) = (Some(ends.0), Some(ends.1));
@@ -110,7 +116,10 @@ impl SocketEntry {
             Fact::Failed(failed) if failed.fatal => {
                 self.state = SocketState::Failed;
                 // One that was open is closed afterwards, which is another fact.
-                if matches!(failed.phase, Phase::Send | Phase::Receive | Phase::Accept) {
+                if !matches!(
+                    failed.phase,
+                    Phase::Resolve | Phase::Socket | Phase::Connect | Phase::Bind | Phase::Listen
+                ) {
                     return false;
                 }
                 self.closed_seq = Some(seq);

@@ -44,6 +44,9 @@ use watch::Watches;
 /// Closed sockets that stay listed; the one closed longest ago leaves.
 const CLOSED_LISTED: usize = 1000;
 
+/// How many seqs a trim gives up in one go, with the log locked.
+const TRIM_STEP: u64 = 4096;
+
 /// What a workspace is made with.
 pub struct WorkspaceConfig {
     /// Bytes its log may hold.
@@ -239,13 +242,28 @@ impl Workspace {
     /// # Errors
     /// When the seq lies beyond the head.
     pub fn trim(&self, up_to: Seq, cause: &Cause) -> Result<TrimAnswer, Refused> {
+        let head = self.lock().log.head();
+        if up_to > head {
+            return Err(problem(Code::BeyondHead, format!("the log ends at {head}")));
+        }
+        // In steps, so that no socket waits for long. The last one is the whole rest, which is quick when it is all.
+        let mut before = 0;
+        loop {
+            let mut inner = self.lock();
+            let oldest = inner.log.firsts().map(|(_, first)| first).min().unwrap_or(up_to);
+            let step = Seq(oldest.0.saturating_add(TRIM_STEP));
+            if step >= up_to || up_to == inner.log.head() {
+                break;
+            }
+            let (trimmed, old) = inner.log.trim(step);
+            before += trimmed;
+            drop(inner);
+            drop(old);
+        }
         let (answer, old) = {
             let mut inner = self.lock();
-            let head = inner.log.head();
-            if up_to > head {
-                return Err(problem(Code::BeyondHead, format!("the log ends at {head}")));
-            }
             let (trimmed, old) = inner.log.trim(up_to);
+            let trimmed = before + trimmed;
             let note = vec![("up_to", up_to.to_string()), ("events", trimmed.to_string())];
             inner.note(&self.anchor, None, cause, Code::LogTrimmed, note);
             let first = inner.log.first(sockscope_wire::ShelfName::Conversation);

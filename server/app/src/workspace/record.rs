@@ -3,14 +3,14 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use sockscope_sockets::{
-    fact::{Cause, Fact, Recorder, Stamp, Wait},
+    fact::{Cause, EndReason, Fact, Recorder, Stamp, Wait},
     listener::Adopt,
-    mailbox::Mailbox,
+    mailbox::{Command, Mailbox},
     open,
     options::MAX_DATAGRAM,
     stream,
 };
-use sockscope_wire::{PeerKind, Role, SocketId};
+use sockscope_wire::{PeerKind, Role, SocketId, SocketState};
 use tokio::{
     net::TcpStream,
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -78,8 +78,8 @@ impl Recorder for SocketRecorder {
     }
 
     fn decline(&self, granted: usize) {
-        if granted > 0 && !self.practice && !self.workspace.never_pauses() {
-            self.workspace.lock().log.settle(granted);
+        if granted > 0 && !self.practice {
+            self.workspace.settle(granted);
         }
     }
 
@@ -108,6 +108,14 @@ impl Workspace {
         let granted = inner.log.grant(MAX_DATAGRAM);
         inner.log.settle(granted);
         granted == MAX_DATAGRAM
+    }
+
+    /// Takes back what was granted, and tells whoever waits for room: there may be some now.
+    pub(super) fn settle(&self, granted: usize) {
+        if !self.never_pauses() {
+            self.lock().log.settle(granted);
+            self.room.notify_waiters();
+        }
     }
 
     fn never_pauses(&self) -> bool {
@@ -166,14 +174,24 @@ impl Adopt for Nursery {
         let (id, options) = {
             let mut inner = workspace.lock();
             let Some(parent) = inner.sockets.get(&self.parent) else { return };
-            let (target, options) = (parent.target.clone(), parent.options.clone());
+            let (target, options) = (parent.target.clone(), parent.options.for_accepted());
+            // The parent was closed with its children, or the server ends, while this one was being accepted.
+            let end = match &parent.children_end {
+                Some(cause) => Some((cause.clone(), EndReason::ListenerClosed)),
+                None if inner.ending => Some((None, EndReason::ShuttingDown)),
+                None => None,
+            };
+            if let Some((cause, reason)) = end {
+                // Its task is not started yet, so it hears this first.
+                mailbox.tell(Command::End(cause, reason)).ok();
+            }
             let id = inner.new_id();
             let hidden = self.practice.is_some();
             let took_us = stamp.took.map(|took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX - 1));
             let tag = |socket, took_us| Tag { t_us, took_us, origin: None, socket: Some(socket), hidden };
             inner.append(tag(self.parent, took_us), Entry::Accepted(Box::new((id, remote))), Stored::None);
             let mut entry = SocketEntry::new(target, Role::Accepted, mailbox);
-            entry.state = sockscope_wire::SocketState::Open;
+            entry.state = SocketState::Open;
             (entry.local, entry.remote) = (Some(local), Some(remote));
             entry.parent = Some(self.parent);
             entry.practice = self.practice;

@@ -58,11 +58,13 @@ impl Workspace {
         let mailbox = entry.mailbox.clone();
         let granted = inner.log.grant(bytes);
         if granted < bytes {
-            inner.log.settle(granted);
+            drop(inner);
+            self.settle(granted);
             return Err(problem(Code::LogFull, "trim the log first"));
         }
+        drop(inner);
         mailbox.send(outgoing).map_err(|refused| {
-            inner.log.settle(bytes);
+            self.settle(bytes);
             mail_problem(refused, id)
         })
     }
