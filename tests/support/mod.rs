@@ -18,7 +18,7 @@ pub mod wait;
 pub use batch::decode_batch;
 pub use client::{Answer, Client};
 pub use http::{Conn, Request, Response};
-pub use peer::{Blackhole, TcpPeer, UdpPeer};
+pub use peer::{Blackhole, Nobody, TcpPeer, UdpPeer};
 pub use server::{Builder, TOKEN, TestServer};
 pub use sse::{Message, Sse};
 pub use viewer::Viewer;

@@ -108,6 +108,32 @@ impl UdpPeer {
     }
 }
 
+/// An address where nobody listens, and nobody else can as long as this is held: connecting is refused.
+pub struct Nobody {
+    _bound: Socket,
+    address: SocketAddr,
+}
+
+impl Nobody {
+    /// Takes a port without listening on it.
+    pub fn bind() -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
+        let address = socket.local_addr().expect("an address").as_socket().expect("IPv4");
+        Self { _bound: socket, address }
+    }
+
+    /// Where.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What to open to be refused.
+    pub fn target(&self) -> String {
+        format!("tcp://{}", self.address)
+    }
+}
+
 /// An address where connecting neither succeeds nor fails: a listener whose backlog is full, so that the kernel drops
 /// every further SYN.
 pub struct Blackhole {

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use sockscope_sockets::policy::{Policy, PolicyConfig, Resolver};
 use sockscope_wire as wire;
 use tokio::{
-    net::{TcpListener, UnixListener},
+    net::{TcpListener, TcpSocket, UnixListener},
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
@@ -41,7 +41,7 @@ impl Server {
         let given = std::env::var("SOCKSCOPE_TOKEN").ok().filter(|token| !token.is_empty());
         let token = args.token(given.as_deref())?;
         let budget = limits::share(limits::raise_descriptors(), args.max_sockets, args.max_connections)?;
-        let listener = listen(args.listen).await?;
+        let listener = listen(args.listen)?;
         let address = listener.local_addr().context("the listener has no address")?;
         let policy = |listen_ports| {
             let control = vec![address];
@@ -120,9 +120,20 @@ impl Server {
     }
 }
 
+/// Connections the kernel holds until they are accepted. The usual 128 is one busy page of a classroom: beyond it the
+/// kernel answers with SYN cookies, and resets what it cannot place.
+const BACKLOG: u32 = 4096;
+
 #[expect(clippy::disallowed_methods, reason = "our own control address, given by the operator")]
-async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    match TcpListener::bind(address).await {
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    match bind(address) {
         Ok(listener) => Ok(listener),
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
             let port = address.port();

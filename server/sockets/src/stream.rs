@@ -318,10 +318,11 @@ impl Task {
                         truncated: false,
                     };
                     let stamp = Stamp::since(entered);
+                    // Before it is told: who hears of it finds room for as much again.
+                    self.inbox.queue.sent(n as u64);
                     self.recorder.record(stamp, &outgoing.cause, Fact::Sent(chunk), Some(&rest[..n]));
                     self.sent += n as u64;
                     self.written += n;
-                    self.inbox.queue.sent(n as u64);
                     self.flowing(stamp.at);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
