@@ -35,6 +35,10 @@ const BUFFER: usize = 4 * 1024;
 /// The largest command. Larger sends go through POST.
 const COMMAND: usize = 64 * 1024;
 
+/// The largest frame that is read: a command that is too large is heard to its end, so that its sender gets the close
+/// frame. Closing with unread bytes would reset the connection, and the close frame with it.
+const FRAME: usize = 4 * COMMAND;
+
 /// More than the largest batch, so that one always fits: its payload in base64 and 2,048 events around it.
 const MAX_WRITE: usize = 4 << 20;
 
@@ -60,8 +64,8 @@ pub(super) async fn ws(
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)
         .max_write_buffer_size(MAX_WRITE)
-        .max_message_size(COMMAND)
-        .max_frame_size(COMMAND)
+        .max_message_size(FRAME)
+        .max_frame_size(FRAME)
         .on_upgrade(move |socket| {
             let conn = room.workspace.name('v');
             // Boxed, so that an idle viewer's task is no larger than what it holds.
@@ -101,12 +105,12 @@ enum End {
 }
 
 impl End {
+    const TOO_LARGE: Self = Self::Say(close_code::TOO_LARGE, "a command has at most 64 KiB");
+
     /// A viewer that broke a rule of RFC 6455 is told which.
     fn because_of(error: axum::Error) -> Self {
         match error.into_inner().downcast_ref::<tungstenite::Error>() {
-            Some(tungstenite::Error::Capacity(_)) => {
-                Self::Say(close_code::TOO_LARGE, "a command has at most 64 KiB")
-            }
+            Some(tungstenite::Error::Capacity(_)) => Self::TOO_LARGE,
             Some(tungstenite::Error::Utf8(_)) => Self::Say(close_code::NOT_TEXT, "text is UTF-8"),
             Some(tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => Self::Gone,
             Some(tungstenite::Error::Protocol(_)) => Self::Say(close_code::PROTOCOL, "no frame of RFC 6455"),
@@ -195,6 +199,7 @@ impl Viewer {
     async fn heard(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), End> {
         self.heard = Instant::now();
         match message {
+            Some(Ok(Message::Text(text))) if text.len() > COMMAND => Err(End::TOO_LARGE),
             Some(Ok(Message::Text(text))) => {
                 let reply = self.obey(text.as_bytes()).await;
                 self.say(&ServerFrame::Reply(reply)).await
