@@ -1,12 +1,13 @@
 //! The task that owns a UDP socket, connected or not.
 
-use std::{collections::VecDeque, io, net::SocketAddr, os::fd::AsRawFd as _, sync::Arc, time::Duration};
+use std::{collections::VecDeque, io, mem, net::SocketAddr, os::fd::AsRawFd as _, sync::Arc, time::Duration};
 
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
 use socket2::SockRef;
 use tokio::{
     io::{Interest, Ready},
     net::UdpSocket,
+    task::yield_now,
     time::{Instant, sleep_until},
 };
 
@@ -54,6 +55,7 @@ pub async fn run(socket: UdpSocket, options: Options, mut inbox: Inbox, recorder
         recorded_at: None,
         dropped: 0,
         no_room: None,
+        more: false,
         idle_at: Some(Instant::now() + IDLE_LOOK),
         socket,
     };
@@ -86,6 +88,10 @@ pub async fn run(socket: UdpSocket, options: Options, mut inbox: Inbox, recorder
         if let Some(end) = end {
             break end;
         }
+        // A flood is always ready and would keep its thread: the runtime sees nothing that waits.
+        if mem::take(&mut task.more) {
+            yield_now().await;
+        }
     };
     task.close(inbox, &cause, reason);
 }
@@ -107,6 +113,8 @@ struct Task {
     recorded_at: Option<Instant>,
     /// Datagrams lost in all.
     dropped: u64,
+    /// The last burst ended by its number, so there is more to receive.
+    more: bool,
     /// The log is full: since when datagrams are read and dropped, how many, and what ends it.
     no_room: Option<(Instant, u64, Wait)>,
     /// When to look at the drop counter, if something came since the last look.
@@ -204,6 +212,7 @@ impl Task {
                 }
             }
         }
+        self.more = true;
     }
 
     /// Receives one datagram and records it, or counts it when there is no room. Returns how many bytes of the log's
@@ -286,7 +295,7 @@ impl Task {
     fn record_overflow(&mut self) {
         if self.unrecorded > 0 {
             self.recorded_at = Some(Instant::now());
-            let count = std::mem::take(&mut self.unrecorded);
+            let count = mem::take(&mut self.unrecorded);
             self.lost(count, DropReason::KernelBufferFull);
         }
     }

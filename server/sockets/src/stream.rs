@@ -6,6 +6,7 @@ use socket2::SockRef;
 use tokio::{
     io::{Interest, Ready},
     net::TcpStream,
+    task::yield_now,
     time::{Instant, sleep_until},
 };
 
@@ -61,6 +62,7 @@ pub async fn run(
         last_progress: None,
         stalled: None,
         no_room: None,
+        more: false,
         closing: None,
         shutting_down: None,
     }
@@ -91,6 +93,8 @@ struct Task {
     last_progress: Option<Instant>,
     /// Since when the log says that the peer does not read.
     stalled: Option<Instant>,
+    /// The last burst of reads ended by its number, so there is more to read.
+    more: bool,
     /// Since when reading waits for room in the log, and what ends the wait.
     no_room: Option<(Instant, Wait)>,
     /// Somebody closed it: who, and when the queue is given up.
@@ -118,6 +122,10 @@ impl Task {
             };
             if let Some(end) = end {
                 break end;
+            }
+            // A socket that is always ready would keep its thread: the runtime sees nothing that waits.
+            if std::mem::take(&mut self.more) {
+                yield_now().await;
             }
         };
         self.close(&cause, reason);
@@ -285,6 +293,7 @@ impl Task {
                 Err(error) => return Some(self.fail(Phase::Receive, &error)),
             }
         }
+        self.more = true;
         None
     }
 
