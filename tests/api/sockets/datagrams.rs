@@ -4,11 +4,14 @@ use std::{
     net::UdpSocket,
     sync::atomic::{AtomicBool, Ordering},
     thread,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 
-use crate::kit::{PATIENCE, Server, eventually, id, is_like, list, number, payload, text, types};
+use crate::kit::{
+    Listener, PATIENCE, Server, eventually, id, is_like, list, number, payload, read_exactly, text, types,
+};
 
 struct Peer(UdpSocket);
 
@@ -223,4 +226,39 @@ fn a_close_in_a_flood_accounts_for_what_the_kernel_held() {
     let recorded = events.iter().filter(|event| event["type"] == "received").count() as u64;
     assert_eq!(number(&closed["counters"]["received_events"]), recorded);
     assert_eq!(types(&events).last(), Some(&"closed"), "nothing follows the end");
+}
+
+/// A flood is always ready to be received. The API and every other socket get their turn all the same.
+#[test]
+fn a_flood_of_datagrams_keeps_nobody_waiting() {
+    let server = Server::start(&["--log-bytes", "16M"]);
+    let socket = server.open("udp-bind://127.0.0.1:0");
+    let (id, local) = (id(&socket), text(&socket["local"]));
+    let (other, mut peer) = Listener::new().meet(&server);
+    let stop = AtomicBool::new(false);
+    let longest = thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let (flood, begin) = (Peer::new(), Instant::now());
+                while !stop.load(Ordering::Relaxed) && begin.elapsed() < PATIENCE {
+                    flood.send(&[2; 64], &local);
+                }
+            });
+        }
+        let longest = (0..5).map(|_| {
+            // Not a wait for something: time for every other thread of the server to fall asleep, and a new connection
+            // to wake one.
+            thread::sleep(Duration::from_millis(300));
+            server.hang_up();
+            let begin = Instant::now();
+            server.say(&other, b"ping");
+            assert_eq!(read_exactly(&mut peer, 4), b"ping");
+            begin.elapsed()
+        });
+        let longest = longest.max();
+        server.close(&id);
+        stop.store(true, Ordering::Relaxed);
+        longest.expect("five")
+    });
+    assert!(longest < Duration::from_secs(5), "a round trip took {longest:?}");
 }

@@ -140,6 +140,11 @@ impl Server {
         std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("it runs").count()
     }
 
+    /// Leaves every connection that is kept: the next request makes a new one.
+    pub(crate) fn hang_up(&self) {
+        self.idle.lock().expect("sound").clear();
+    }
+
     /// A request with JSON; the path is relative to the workspace unless it begins with `/`.
     pub(crate) fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
         let body = body.map(|body| body.to_string().into_bytes());
