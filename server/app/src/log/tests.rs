@@ -506,9 +506,9 @@ impl Model {
                     if gap.to.0 <= self.trimmed_to { GapReason::Trimmed } else { GapReason::Evicted };
                 prop_assert_eq!(gap.reason, reason);
                 covered.extend(gap.from.0..=gap.to.0);
-                // Of a socket that has lost everything, only this much is remembered.
-                let from = if ask.socket.is_some() { 1 } else { gap.from.0 };
-                let any_lost = (from..=gap.to.0).any(|seq| self.log.get(Seq(seq)).is_none());
+                // Of a socket only the last that is gone is remembered: a gap of it may hold others' that are there.
+                let (from, to) = if ask.socket.is_some() { (1, head.0) } else { (gap.from.0, gap.to.0) };
+                let any_lost = (from..=to).any(|seq| self.log.get(Seq(seq)).is_none());
                 prop_assert!(any_lost, "{gap:?} and everything is there");
             }
             at = slice.next;
