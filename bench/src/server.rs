@@ -18,12 +18,17 @@ use crate::viewer::TOKEN;
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// After how long without a request a new connection is made: well before the server's own limit.
+const IDLE: Duration = Duration::from_secs(2);
+
 /// A running server; dropping it ends it.
 pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
     token: String,
     connection: BufReader<TcpStream>,
+    /// When it was last used: the server closes a connection that is idle for 10 s.
+    used: Instant,
 }
 
 /// Starts one and measures how long it takes until it says where it listens.
@@ -61,7 +66,7 @@ impl Server {
         let (authority, code) = rest.split_once("/#c=").context("a link has a code")?;
         let address: SocketAddr = authority.parse().context("a link has an address")?;
         let connection = BufReader::new(dial(address)?);
-        let mut server = Self { child, address, token: String::new(), connection };
+        let mut server = Self { child, address, token: String::new(), connection, used: Instant::now() };
         let session = server.call("POST", "/api/v1/session", Some(&json!({ "code": code })))?;
         server.token = session["token"].as_str().context("a session has a token")?.to_owned();
         Ok(server)
@@ -119,6 +124,10 @@ impl Server {
 
     /// One request on the kept connection.
     fn call(&mut self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
+        if self.used.elapsed() > IDLE {
+            self.connection = BufReader::new(dial(self.address)?);
+        }
+        self.used = Instant::now();
         let body = body.map_or_else(String::new, Value::to_string);
         let bearer = match &*self.token {
             "" => String::new(),

@@ -5,7 +5,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sockscope_wire::{ByteRange, Fact, Gap, GapReason, Page, PayloadMode, Seq, ShelfName, ShelfView};
+use sockscope_wire::{
+    ByteRange, Fact, Gap, GapReason, Page, Payload, PayloadMode, Seq, ShelfName, ShelfView,
+};
 use tokio::time::{Instant, sleep_until};
 
 use crate::{
@@ -198,21 +200,22 @@ impl Batch {
     #[must_use]
     pub fn binary(&self) -> Vec<u8> {
         let mut page = self.page();
-        let mut raw: Vec<u8> = Vec::new();
+        let mut payloads = Vec::new();
+        let mut length = 0;
         for event in &mut page.events {
             if let Fact::Sent { bytes, .. } | Fact::Received { bytes, .. } = &mut event.fact
-                && let Some(payload) = bytes.payload.take()
+                && let Some(Payload(payload)) = bytes.payload.take()
             {
-                let range = ByteRange(small(raw.len()), small(payload.0.len()));
-                raw.extend_from_slice(&payload.0);
-                bytes.payload_range = Some(range);
+                bytes.payload_range = Some(ByteRange(small(length), small(payload.len())));
+                length += payload.len();
+                payloads.push(payload);
             }
         }
         let json = serde_json::to_vec(&page).expect("a page is JSON");
-        let mut batch = Vec::with_capacity(4 + json.len() + raw.len());
+        let mut batch = Vec::with_capacity(4 + json.len() + length);
         batch.extend_from_slice(&small(json.len()).to_be_bytes());
         batch.extend_from_slice(&json);
-        batch.extend_from_slice(&raw);
+        payloads.iter().for_each(|payload| batch.extend_from_slice(payload));
         batch
     }
 }

@@ -12,6 +12,7 @@ pub mod http;
 pub mod launch;
 pub mod limits;
 pub mod log;
+pub mod memory;
 pub mod peers;
 pub mod problem;
 pub mod secret;

@@ -11,7 +11,7 @@ use clap::Parser as _;
 use sockscope::{
     config::{Cli, Command, ServeArgs},
     http::Served,
-    launch,
+    launch, memory,
     server::Server,
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -34,6 +34,8 @@ fn main() -> ExitCode {
 }
 
 fn serve(args: &ServeArgs) -> anyhow::Result<()> {
+    // Before there is a second thread.
+    memory::share_one_arena();
     let filter = EnvFilter::try_from_env("SOCKSCOPE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
