@@ -45,6 +45,7 @@ class View {
   #seenAtLeave = 0;
   #judging = false;
   #search = 0;
+  #epoch = scope.log.epoch;
 
   constructor() {
     scope.onflush.push(() => {
@@ -265,9 +266,13 @@ class View {
   }
 
   #update(): void {
+    if (scope.log.epoch !== this.#epoch) {
+      // Ids mean nothing in another log.
+      this.#epoch = scope.log.epoch;
+      this.socket = null;
+    }
     if (scope.log.length === 0) {
       this.seq = null;
-      if (this.socket !== null && !scope.sockets.all.has(this.socket) && scope.restarted) this.socket = null;
       this.refilter();
       return;
     }

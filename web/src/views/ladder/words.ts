@@ -30,9 +30,10 @@ export function labelOf(said: Saying, took: number | undefined): Label {
   };
 }
 
-/** A label as one line of text. */
-export function spoken(label: Label): string {
-  return [label.name, label.bytes, label.word, label.what, label.took].filter((part) => part !== '').join(' ');
+/** A label as one line of text, in the order in which it is drawn. */
+export function spoken(label: Label, narrow: boolean): string {
+  const rest = narrow ? [label.took, label.what] : [label.what, label.took];
+  return [label.name, label.bytes, label.word, ...rest].filter((part) => part !== '').join(' ');
 }
 
 /** A scale as text: `250 ns`, `1.20 ms`. */
