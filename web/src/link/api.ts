@@ -8,6 +8,7 @@ import type {
   SendAnswer,
   Seq,
   SessionToken,
+  Socket,
   SocketList,
   Ticket,
   TrimAnswer,
@@ -65,6 +66,11 @@ export class Api {
   /** Every socket, practice peers included, as of the answer's `head`. */
   sockets(): Promise<SocketList> {
     return this.#json('GET', `${WORKSPACE}/sockets?hidden=true`);
+  }
+
+  /** One socket, as it is now. */
+  socket(id: string): Promise<Socket> {
+    return this.#json('GET', `${WORKSPACE}/sockets/${encodeURIComponent(id)}`);
   }
 
   /** Sends bytes as they are. */

@@ -6,6 +6,7 @@ import type { Batch } from '../model/log/columns';
 import { Sockets } from '../model/sockets/fold';
 import { EventLog } from '../model/log/log';
 import type { About, Hello, PracticePeer } from '../wire/generated';
+import { Queues } from './queues';
 
 /** A hidden tab draws no frames; what comes is taken in this often all the same, in ms. */
 const HIDDEN_MS = 500;
@@ -52,6 +53,13 @@ class Scope {
   /** Called after batches were taken in, before anything is drawn. */
   onflush: (() => void)[] = [];
   readonly #session = new Session();
+  readonly #queues = new Queues(this.sockets, {
+    ask: (id) => this.api.socket(id),
+    awake: () => this.link.is === 'live' && !document.hidden,
+    changed: () => {
+      this.socketsVersion += 1;
+    },
+  });
   #connection: Connection | undefined;
   #queue: Batch[] = [];
   #frame = 0;
@@ -187,6 +195,7 @@ class Scope {
           this.#flush();
           this.sockets.snapshot(list);
           this.socketsVersion += 1;
+          this.#queues.watch();
         },
       });
       setInterval(() => void this.#refresh(), ABOUT_MS);
@@ -243,6 +252,7 @@ class Scope {
     }
     for (const listener of this.onflush) listener();
     this.version += 1;
+    this.#queues.watch();
     this.#count();
   }
 

@@ -100,7 +100,7 @@ children?: boolean, };
 /**
  * A stable name for something that is said to people: a problem, a failure, a pause, a note, an end.
  */
-export type Code = "malformed_json" | "malformed_frame" | "invalid_target" | "unsupported_scheme" | "invalid_host" | "invalid_port" | "invalid_hex" | "invalid_escape" | "invalid_base64" | "invalid_data" | "invalid_option" | "invalid_name" | "invalid_query" | "missing_to" | "unexpected_to" | "too_large" | "unsupported_media_type" | "not_a_web_socket" | "unauthorized" | "bad_origin" | "bad_host" | "cross_site" | "rate_limited" | "unknown_route" | "method_not_allowed" | "unknown_workspace" | "unknown_socket" | "unknown_event" | "no_payload" | "evicted" | "wrong_state" | "wrong_epoch" | "beyond_head" | "queue_full" | "too_many_sockets" | "too_many_connections" | "log_full" | "shutting_down" | "send_timed_out" | "internal" | "denied" | "name_not_found" | "no_address" | "resolve_timed_out" | "resolve_failed" | "refused" | "reset" | "timed_out" | "unreachable" | "address_in_use" | "address_not_available" | "permission_denied" | "no_descriptors" | "message_too_long" | "broken_pipe" | "os" | "closed" | "cancelled" | "both_ended" | "was_reset" | "was_failed" | "listener_closed" | "peer_not_reading" | "kernel_buffer_full" | "renamed" | "reachable_from_outside" | "log_trimmed" | "removed";
+export type Code = "malformed_json" | "malformed_frame" | "invalid_target" | "unsupported_scheme" | "invalid_host" | "invalid_port" | "invalid_hex" | "invalid_escape" | "invalid_base64" | "invalid_data" | "invalid_option" | "invalid_name" | "invalid_range" | "invalid_query" | "missing_to" | "unexpected_to" | "wrong_family" | "too_large" | "unsupported_media_type" | "not_a_web_socket" | "unauthorized" | "bad_origin" | "bad_host" | "cross_site" | "rate_limited" | "unknown_route" | "method_not_allowed" | "unknown_workspace" | "unknown_socket" | "unknown_event" | "no_payload" | "evicted" | "wrong_state" | "wrong_epoch" | "beyond_head" | "queue_full" | "too_many_sockets" | "too_many_connections" | "log_full" | "shutting_down" | "send_timed_out" | "internal" | "denied" | "name_not_found" | "no_address" | "resolve_timed_out" | "resolve_failed" | "refused" | "reset" | "timed_out" | "unreachable" | "address_in_use" | "address_not_available" | "permission_denied" | "no_descriptors" | "message_too_long" | "broken_pipe" | "os" | "closed" | "cancelled" | "both_ended" | "was_reset" | "was_failed" | "listener_closed" | "peer_not_reading" | "attempt_abandoned" | "accepted_unserved" | "kernel_buffer_full" | "renamed" | "log_trimmed" | "removed";
 
 /**
  * The bytes of a `sent` or `received` event, or why they are not here.
@@ -202,10 +202,6 @@ role: Role,
  */
 name?: string, 
 /**
- * The listener that accepted it.
- */
-parent?: SocketId, 
-/**
  * The practice peer it belongs to.
  */
 practice?: PeerKind, 
@@ -364,7 +360,11 @@ phase?: Phase,
 /**
  * The errno that call got.
  */
-errno?: string, } | { "type": "closed", 
+errno?: string, } | { "type": "closing", 
+/**
+ * How many bytes wait.
+ */
+queued_bytes: number, } | { "type": "closed", 
 /**
  * Why.
  */
@@ -376,7 +376,11 @@ counters: Counters,
 /**
  * Bytes that had been accepted for sending and were not written.
  */
-unsent_bytes: number, } | { "type": "refused_by_policy", 
+unsent_bytes: number, 
+/**
+ * Bytes of a stream that lay unread in the kernel: it sent a RST where a FIN was asked for (RFC 2525 §2.17).
+ */
+unread_bytes: number, } | { "type": "refused_by_policy", 
 /**
  * What was asked for.
  */
@@ -413,6 +417,10 @@ errno?: string,
  * The address it failed for.
  */
 remote?: string, 
+/**
+ * The option that could not be set, named as in the socket's `options`.
+ */
+option?: string, 
 /**
  * The socket is over; false where another address is tried or the socket lives on.
  */
@@ -479,10 +487,6 @@ role: Role,
  */
 name?: string, 
 /**
- * The listener that accepted it.
- */
-parent?: SocketId, 
-/**
  * The practice peer it belongs to.
  */
 practice?: PeerKind, 
@@ -641,7 +645,11 @@ phase?: Phase,
 /**
  * The errno that call got.
  */
-errno?: string, } | { "type": "closed", 
+errno?: string, } | { "type": "closing", 
+/**
+ * How many bytes wait.
+ */
+queued_bytes: number, } | { "type": "closed", 
 /**
  * Why.
  */
@@ -653,7 +661,11 @@ counters: Counters,
 /**
  * Bytes that had been accepted for sending and were not written.
  */
-unsent_bytes: number, } | { "type": "refused_by_policy", 
+unsent_bytes: number, 
+/**
+ * Bytes of a stream that lay unread in the kernel: it sent a RST where a FIN was asked for (RFC 2525 §2.17).
+ */
+unread_bytes: number, } | { "type": "refused_by_policy", 
 /**
  * What was asked for.
  */
@@ -690,6 +702,10 @@ errno?: string,
  * The address it failed for.
  */
 remote?: string, 
+/**
+ * The option that could not be set, named as in the socket's `options`.
+ */
+option?: string, 
 /**
  * The socket is over; false where another address is tried or the socket lives on.
  */
@@ -1360,7 +1376,8 @@ reuse_addr?: boolean,
  */
 backlog?: number, 
 /**
- * The most bytes one read or one datagram may return (1 to 262,144; default 262,144, for datagrams 65,536).
+ * The most bytes one read or one datagram may return (1 to 262,144, for datagrams to
+ * 65,536; default the most).
  */
 read_size?: number, 
 /**
@@ -1479,9 +1496,11 @@ export const CODES = [
   "invalid_data",
   "invalid_option",
   "invalid_name",
+  "invalid_range",
   "invalid_query",
   "missing_to",
   "unexpected_to",
+  "wrong_family",
   "too_large",
   "unsupported_media_type",
   "not_a_web_socket",
@@ -1530,9 +1549,10 @@ export const CODES = [
   "was_failed",
   "listener_closed",
   "peer_not_reading",
+  "attempt_abandoned",
+  "accepted_unserved",
   "kernel_buffer_full",
   "renamed",
-  "reachable_from_outside",
   "log_trimmed",
   "removed",
 ] as const satisfies readonly Code[];

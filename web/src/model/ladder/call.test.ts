@@ -33,6 +33,24 @@ describe('say', () => {
     expect(said({ type: 'failed', code: 'resolve_timed_out', phase: 'resolve', fatal: true })).toMatchObject({ name: { call: 'getaddrinfo' }, what: 'resolve_timed_out' });
   });
 
+  it('names the option that could not be set', () => {
+    expect(said({ type: 'failed', code: 'os', phase: 'option', errno: 'EINVAL', option: 'recv_buffer', fatal: false })).toMatchObject({ name: { call: 'setsockopt' }, what: 'EINVAL · recv_buffer' });
+  });
+
+  it('says what closing waits for, and what a close left behind', () => {
+    const counters = { sent_bytes: 0, received_bytes: 0, sent_events: 0, received_events: 0, dropped: 0 };
+    expect(said({ type: 'closing', queued_bytes: 70 })).toMatchObject({ name: { word: 'closing' }, bytes: 70, word: 'waiting' });
+    expect(said({ type: 'closed', reason: 'closed', counters, unsent_bytes: 0, unread_bytes: 0, took_us: 4 })).toEqual({ name: { call: 'close' }, what: '' });
+    expect(said({ type: 'closed', reason: 'closed', counters, unsent_bytes: 0, unread_bytes: 9, took_us: 4 })).toMatchObject({ bytes: 9, word: 'unread' });
+    expect(said({ type: 'closed', reason: 'cancelled', counters, unsent_bytes: 0, unread_bytes: 0 })).toMatchObject({ name: { word: 'closed' } });
+  });
+
+  it('ends an attempt that was given up as the call it was', () => {
+    expect(said({ type: 'note', code: 'attempt_abandoned', params: { remote: '[::1]:80' }, took_us: 300 })).toEqual({ name: { call: 'connect' }, what: '[::1]:80', word: 'abandoned' });
+    expect(said({ type: 'note', code: 'accepted_unserved', params: { remote: 'a:1' } })).toEqual({ name: { call: 'close' }, what: 'a:1', word: 'unserved' });
+    expect(said({ type: 'note', code: 'kernel_buffer_full' })).toMatchObject({ name: { word: 'note' }, what: 'kernel_buffer_full' });
+  });
+
   it('counts attempts where there are several', () => {
     expect(said({ type: 'connecting', remote: 'a:1', attempt: 2, of: 3 }).what).toBe('→ a:1 (2/3)');
     expect(said({ type: 'connecting', remote: 'a:1', attempt: 1, of: 1 }).what).toBe('→ a:1');

@@ -10,6 +10,12 @@ export type Word =
   | 'dropped'
   | 'paused'
   | 'resumed'
+  | 'closing'
+  | 'closed'
+  | 'abandoned'
+  | 'unserved'
+  | 'waiting'
+  | 'unread'
   | 'note'
   | 'fact'
   | 'fin'
@@ -48,8 +54,8 @@ const PHASE_CALLS: Readonly<Record<string, string>> = {
   option: 'setsockopt',
 };
 
-/** What an event says on the ladder. */
-export function say(event: LogEvent): Saying {
+/** What an event says on the ladder; `isCall` where it is drawn as a call of its own. */
+export function say(event: LogEvent, isCall = event.took_us !== undefined): Saying {
   switch (event.type) {
     case 'opening':
       return fact('opening', event.target);
@@ -58,7 +64,7 @@ export function say(event: LogEvent): Saying {
     case 'connecting':
       return call('connect', `→ ${event.remote}${event.of > 1 ? ` (${String(event.attempt)}/${String(event.of)})` : ''}`);
     case 'connected':
-      return event.took_us === undefined ? fact('connected', event.remote) : call('connect', event.remote);
+      return isCall ? call('connect', event.remote) : fact('connected', event.remote);
     case 'bound':
       return call('bind', event.local);
     case 'listening':
@@ -77,10 +83,14 @@ export function say(event: LogEvent): Saying {
       return call('shutdown', event.how === 'write' ? 'SHUT_WR' : event.how);
     case 'reset':
       return reset(event);
-    case 'closed':
-      return call('close', '');
+    case 'closing':
+      return { ...fact('closing', ''), bytes: event.queued_bytes, word: 'waiting' };
+    case 'closed': {
+      const said = isCall ? call('close', '') : fact('closed', '');
+      return event.unread_bytes > 0 ? { ...said, bytes: event.unread_bytes, word: 'unread' } : said;
+    }
     case 'failed':
-      return { ...failed(PHASE_CALLS[event.phase] ?? event.phase, event.errno ?? event.code, event.remote), word: 'failed' };
+      return { ...failed(PHASE_CALLS[event.phase] ?? event.phase, event.errno ?? event.code, event.option ?? event.remote), word: 'failed' };
     case 'refused_by_policy':
       return fact('denied', `${event.rule} · ${event.address ?? event.target}`);
     case 'option_set':
@@ -91,7 +101,7 @@ export function say(event: LogEvent): Saying {
     case 'resumed':
       return { ...fact(event.type, ''), word: event.what === 'read' ? 'of_read' : event.what === 'send' ? 'of_send' : 'of_accept' };
     case 'note':
-      return fact('note', event.code);
+      return note(event);
     default:
       // A kind from a later server: its own name is all there is to say.
       return fact('fact', (event as { type: string }).type);
@@ -110,8 +120,17 @@ function failed(name: string, errno: string, remote?: string): Saying {
   return { ...call(name, remote === undefined ? errno : `${errno} · ${remote}`), errno: safeLine(errno) };
 }
 
+function note(event: Extract<LogEvent, { type: 'note' }>): Saying {
+  const remote = event.params?.remote ?? '';
+  // The call that was still waiting when another address answered; it is over now, without a result.
+  if (event.code === 'attempt_abandoned') return { ...call('connect', remote), word: 'abandoned' };
+  if (event.code === 'accepted_unserved') return { ...call('close', remote), word: 'unserved' };
+  return fact('note', event.code);
+}
+
 function reset(event: Extract<LogEvent, { type: 'reset' }>): Saying {
-  if (event.side === 'local') return { ...call('close', 'SO_LINGER 0'), word: 'reset_by_us' };
+  // close(2) sent it: because it was asked to, or because bytes lay unread, which `closed` says.
+  if (event.side === 'local') return { ...call('close', ''), word: 'reset_by_us' };
   const name = event.phase === undefined ? undefined : PHASE_CALLS[event.phase];
   if (name === undefined) return fact('reset_by_peer', event.errno ?? '');
   return { ...failed(name, event.errno ?? 'ECONNRESET'), word: 'reset_by_peer' };

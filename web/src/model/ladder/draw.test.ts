@@ -87,7 +87,7 @@ describe('links', () => {
     const eof: TestFact = { type: 'eof', t: 230, took: 100, offset: 0, socket: 's2' };
     expect(between([{ type: 'shutdown', t: 200, took: 3, how: 'write' }, eof])).toMatchObject([{ from: 'ours', kind: 'fin', leaves: 200, arrives: 230 }]);
     const counters = { sent_bytes: 0, received_bytes: 0, sent_events: 0, received_events: 0, dropped: 0 };
-    const close: TestFact = { type: 'closed', t: 210, took: 3, reason: 'closed', counters, unsent_bytes: 0 };
+    const close: TestFact = { type: 'closed', t: 210, took: 3, reason: 'closed', counters, unsent_bytes: 0, unread_bytes: 0 };
     expect(between([close, eof])).toMatchObject([{ kind: 'fin', leaves: 210 }]);
     // Our close after their FIN was read is no cause of it.
     expect(between([{ ...close, t: 400 }, eof])).toEqual([]);

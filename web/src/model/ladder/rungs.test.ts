@@ -45,12 +45,36 @@ describe('Rungs', () => {
   it('passes over what people do to the list, and keeps kinds it does not know', () => {
     const log = testLog([
       { type: 'note', t: 1, code: 'renamed' },
-      { type: 'note', t: 2, code: 'reachable_from_outside' },
+      { type: 'note', t: 2, code: 'evicted' },
       { type: 'teleported', t: 3 } as unknown as TestFact,
     ]);
     const rungs = new Rungs(log, 's1', []);
     rungs.update();
     expect(rungs.ours.map((rung) => rung.kind)).toEqual(['note', 'unknown']);
+  });
+
+  it('draws an attempt until it was given up', () => {
+    const log = testLog([
+      { type: 'connecting', t: 100, remote: '[::1]:7', attempt: 1, of: 2 },
+      { type: 'connecting', t: 350, remote: '127.0.0.1:7', attempt: 2, of: 2 },
+      { type: 'connected', t: 400, took: 50, local: 'a:1', remote: '127.0.0.1:7' },
+      { type: 'note', t: 401, took: 301, code: 'attempt_abandoned', params: { remote: '[::1]:7' } },
+    ]);
+    const rungs = new Rungs(log, 's1', []);
+    rungs.update();
+    expect(rungs.ours.at(-1)).toMatchObject({ start: 100, end: 401, call: true });
+    expect(rungs.ours.at(-1)?.lane).not.toBe(rungs.ours.at(-2)?.lane);
+  });
+
+  it('draws a close that sent a reset as one call', () => {
+    const closed = { type: 'closed', reason: 'closed', counters: { sent_bytes: 0, received_bytes: 0, sent_events: 0, received_events: 0, dropped: 0 }, unsent_bytes: 0, unread_bytes: 9 } as const;
+    const calls = (facts: TestFact[]): boolean[] => {
+      const rungs = new Rungs(testLog(facts), 's1', []);
+      rungs.update();
+      return rungs.ours.map((rung) => rung.call);
+    };
+    expect(calls([{ type: 'reset', side: 'local', t: 50, took: 8 }, { ...closed, t: 50, took: 8 }])).toEqual([true, false]);
+    expect(calls([{ type: 'reset', side: 'peer', phase: 'receive', t: 20, took: 8 }, { ...closed, t: 50, took: 8 }])).toEqual([true, true]);
   });
 
   it('reads only what came since', () => {

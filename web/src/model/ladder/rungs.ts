@@ -24,7 +24,7 @@ export interface Rung {
   /** When it returned. */
   readonly end: number;
   /** Whether it is a call, with a duration. */
-  readonly call: boolean;
+  call: boolean;
   /** Bytes it moved. */
   readonly len: number;
   /** Stream offset of the first of them (for an `eof`, how many came before it); NaN where there is none. */
@@ -50,6 +50,7 @@ const TONES: Partial<Record<Kind, Tone>> = {
   received: 'received',
   eof: 'end',
   shutdown: 'end',
+  closing: 'end',
   closed: 'end',
   reset: 'error',
   failed: 'error',
@@ -108,6 +109,7 @@ export class Rungs {
       if (rung === undefined) continue;
       const list = this[rung.side];
       const last = list.at(-1);
+      if (last !== undefined && sameClose(last, rung)) rung.call = false;
       if (last !== undefined && rung.end < last.end) late[rung.side] = true;
       else this.#lanes[rung.side].place(rung);
       list.push(rung);
@@ -193,6 +195,11 @@ export function rungOf(event: LogEvent, row: number, side: Side): Rung | undefin
     local: event.type === 'reset' && event.side === 'local',
     lane: 0,
   };
+}
+
+/** Whether a `closed` tells of the very close(2) that the reset before it was sent by: one call is not drawn as two. */
+function sameClose(reset: Rung, closed: Rung): boolean {
+  return closed.kind === 'closed' && reset.kind === 'reset' && reset.local && reset.end === closed.end;
 }
 
 /** Whether a fact of an unconnected datagram socket has to do with the end at this address. */

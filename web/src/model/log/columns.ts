@@ -15,6 +15,7 @@ export const KINDS = [
   'eof',
   'shutdown',
   'reset',
+  'closing',
   'closed',
   'refused_by_policy',
   'failed',

@@ -27,10 +27,10 @@ describe('Sockets', () => {
       { type: 'received', len: 4, offset: 0 },
       { type: 'eof', offset: 4 },
       { type: 'shutdown', how: 'write' },
-      { type: 'closed', reason: 'both_ended', counters, unsent_bytes: 0 },
+      { type: 'closed', reason: 'both_ended', counters, unsent_bytes: 0, unread_bytes: 0 },
     ]);
     const states = life.map((_, i) => folded(life.slice(0, i + 1)).all.get('s1')?.state);
-    expect(states).toEqual(['opening', 'opening', 'open', 'open', 'open', 'half_closed_remote', 'closing', 'closed']);
+    expect(states).toEqual(['opening', 'opening', 'open', 'open', 'open', 'half_closed_remote', 'half_closed_remote', 'closed']);
     expect(folded(life.slice(0, 5)).all.get('s1')!.counters).toEqual({ sent_bytes: 3, received_bytes: 4, sent_events: 1, received_events: 1, dropped: 0 });
     expect(folded(life).all.get('s1')).toMatchObject({ counters, closed_seq: 8, local: 'l:1', remote: 'a:1', options: { nodelay: false } });
   });
@@ -80,9 +80,50 @@ describe('Sockets', () => {
   });
 
   it('knows a peer that does not read, and since when', () => {
-    const list = events(1, [opening, connected, { type: 'paused', what: 'send', reason: 'peer_not_reading', queued_bytes: 70 }, { type: 'resumed', what: 'send', after_us: 5 }]);
-    expect(folded(list.slice(0, 3)).all.get('s1')!.queue).toEqual({ bytes: 70, blocked_since_us: 3000 });
-    expect(folded(list).all.get('s1')!.queue).toEqual({ bytes: 0 });
+    const list = events(1, [opening, connected, { type: 'paused', what: 'send', reason: 'peer_not_reading', queued_bytes: 70 }, { type: 'sent', len: 30 }, { type: 'resumed', what: 'send', after_us: 5 }]);
+    const sockets = folded(list.slice(0, 3));
+    expect(sockets.all.get('s1')!.queue).toEqual({ bytes: 70, blocked_since_us: 3000 });
+    expect([...sockets.blocked]).toEqual(['s1']);
+    sockets.setQueue('s1', { bytes: 99, blocked_since_us: 2000 });
+    expect(sockets.all.get('s1')!.queue).toEqual({ bytes: 99, blocked_since_us: 2000 });
+    const after = folded(list);
+    expect(after.all.get('s1')!.queue).toEqual({ bytes: 40 });
+    expect(after.blocked.size).toBe(0);
+    // An answer that was on its way when bytes began to flow is out of date.
+    after.setQueue('s1', { bytes: 70, blocked_since_us: 3000 });
+    expect(after.all.get('s1')!.queue).toEqual({ bytes: 40 });
+  });
+
+  it('is closing while bytes wait that somebody closed it over, and counts them down', () => {
+    const list = events(1, [opening, connected, { type: 'paused', what: 'send', reason: 'peer_not_reading', queued_bytes: 70 }, { type: 'closing', queued_bytes: 90 }, { type: 'sent', len: 40 }, { type: 'resumed', what: 'send', after_us: 5 }, { type: 'closed', reason: 'closed', counters, unsent_bytes: 50, unread_bytes: 0 }]);
+    const after = (count: number) => folded(list.slice(0, count)).all.get('s1')!;
+    expect(after(4)).toMatchObject({ state: 'closing', queue: { bytes: 90, blocked_since_us: 3000 } });
+    expect(after(5).queue).toEqual({ bytes: 50, blocked_since_us: 5000 });
+    expect(after(6)).toMatchObject({ state: 'closing', queue: { bytes: 50 } });
+    expect(after(6).queue.blocked_since_us).toBeUndefined();
+    expect(after(7)).toMatchObject({ state: 'closed', queue: { bytes: 0 } });
+  });
+
+  it('takes nothing into account after the end but a name', () => {
+    const list = events(1, [opening, connected, { type: 'closed', reason: 'closed', counters, unsent_bytes: 0, unread_bytes: 0 }, { type: 'sent', len: 5 }, { type: 'eof', offset: 0 }, { type: 'note', code: 'renamed', params: { name: 'late' } }]);
+    expect(folded(list).all.get('s1')).toMatchObject({ state: 'closed', closed_seq: 3, counters, name: 'late' });
+  });
+
+  it('is over with a failure to open, and only with its close when it was open', () => {
+    const failed = (phase: 'connect' | 'send') => ({ type: 'failed', code: 'os', phase, fatal: true }) as const;
+    expect(folded(events(1, [opening, failed('connect')])).all.get('s1')).toMatchObject({ state: 'failed', closed_seq: 2 });
+    const open = events(1, [opening, connected, failed('send'), { type: 'closed', reason: 'was_failed', counters, unsent_bytes: 0, unread_bytes: 0 }]);
+    expect(folded(open.slice(0, 3)).all.get('s1')).toMatchObject({ state: 'failed', closed_seq: null });
+    expect(folded(open).all.get('s1')).toMatchObject({ state: 'failed', closed_seq: 4 });
+  });
+
+  it('hands the options of a listener down, and keeps to those asked for while it opens', () => {
+    const { all } = folded([
+      ...events(1, [{ type: 'opening', target: 'tcp-listen://:9', role: 'listener', options: { backlog: 5, read_size: 7 } }, { type: 'option_set', option: 'reuse_addr', asked: 1, granted: 1 }, { type: 'listening', local: '0:9', backlog: 5 }]),
+      ...events(4, [{ type: 'connected', local: '0:9', remote: 'c:5', parent: 's1', socket: 's2' }, { type: 'option_set', option: 'keepalive', asked: 1, granted: 1, socket: 's2' }]),
+    ]);
+    expect(all.get('s1')!.options).toEqual({ backlog: 5, read_size: 7 });
+    expect(all.get('s2')).toMatchObject({ target: 'tcp-listen://:9', options: { read_size: 7, keepalive: true } });
   });
 
   it('keeps a failure as a failure, with its reason', () => {
@@ -91,7 +132,7 @@ describe('Sockets', () => {
         opening,
         { type: 'failed', code: 'refused', phase: 'connect', errno: 'ECONNREFUSED', remote: 'a:1', fatal: false },
         { type: 'failed', code: 'refused', phase: 'connect', errno: 'ECONNREFUSED', remote: 'a:2', fatal: true },
-        { type: 'closed', reason: 'was_failed', counters, unsent_bytes: 0 },
+        { type: 'closed', reason: 'was_failed', counters, unsent_bytes: 0, unread_bytes: 0 },
       ]),
     );
     expect(sockets.all.get('s1')!.state).toBe('failed');
@@ -101,6 +142,7 @@ describe('Sockets', () => {
   it('renames, removes, sets options, counts what was lost', () => {
     const list = events(1, [
       opening,
+      connected,
       { type: 'note', code: 'renamed', params: { name: 'my socket' } },
       { type: 'option_set', option: 'keepalive', asked: 1, granted: 1 },
       { type: 'option_set', option: 'recv_buffer', asked: 4096, granted: 8192 },
@@ -109,10 +151,10 @@ describe('Sockets', () => {
       { type: 'note', code: 'renamed', params: { name: '' } },
       { type: 'note', code: 'removed' },
     ]);
-    const sockets = folded(list.slice(0, 6));
+    const sockets = folded(list.slice(0, 7));
     expect(sockets.all.get('s1')).toMatchObject({ name: 'my socket', options: { keepalive: true, recv_buffer: 4096 }, counters: { dropped: 7 } });
     expect(sockets.paused.get('s1')).toBe('log_full');
-    expect(folded(list.slice(0, 7)).all.get('s1')!.name).toBeNull();
+    expect(folded(list.slice(0, 8)).all.get('s1')!.name).toBeNull();
     expect(folded(list).all.size).toBe(0);
   });
 
@@ -127,7 +169,7 @@ describe('Sockets', () => {
   it('forgets the oldest closed sockets', () => {
     const facts = Array.from({ length: CLOSED_SOCKETS + 5 }, (_, i) => [
       { ...opening, socket: `s${String(i + 1)}` },
-      { type: 'closed', reason: 'closed', counters, unsent_bytes: 0, socket: `s${String(i + 1)}` } as const,
+      { type: 'closed', reason: 'closed', counters, unsent_bytes: 0, unread_bytes: 0, socket: `s${String(i + 1)}` } as const,
     ]).flat();
     const { all } = folded(events(1, facts));
     expect([...all.values()].filter(ended)).toHaveLength(CLOSED_SOCKETS);

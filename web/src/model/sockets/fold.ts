@@ -1,4 +1,4 @@
-import type { Event, PeerSeen, Seq, Socket, SocketList, SocketState } from '../../wire/generated';
+import type { Event, PauseWhat, PeerSeen, Phase, SendQueue, Seq, Socket, SocketList, SocketState } from '../../wire/generated';
 import { type Batch, KIND, socketId, socketNumber } from '../log/columns';
 
 /** Peers of an unconnected datagram socket that are listed, as on the server. */
@@ -28,6 +28,8 @@ export class Sockets {
   readonly paused = new Map<string, string>();
   /** What ended a socket that failed, as far as it was seen here. */
   readonly failures = new Map<string, Event>();
+  /** Sockets whose peer does not read. */
+  readonly blocked = new Set<string>();
   /** Numbers of sockets that belong to practice peers, removed ones included. */
   readonly practice = new Set<number>();
   #through: Seq | undefined;
@@ -42,8 +44,10 @@ export class Sockets {
   snapshot(list: SocketList): void {
     this.all.clear();
     this.paused.clear();
+    this.blocked.clear();
     for (const socket of list.sockets) {
       this.all.set(socket.id, structuredClone(socket));
+      if (socket.queue.blocked_since_us !== undefined) this.blocked.add(socket.id);
       if (socket.practice !== null) this.practice.add(socketNumber(socket.id));
     }
     this.#through = list.head;
@@ -56,6 +60,14 @@ export class Sockets {
   clear(): void {
     this.#through = undefined;
     this.#waiting = [];
+  }
+
+  /** Takes in what waits to be sent, as the server says; of a socket that flows, the log knows better. */
+  setQueue(id: string, queue: SendQueue): void {
+    const socket = this.all.get(id);
+    if (socket === undefined || !this.blocked.has(id)) return;
+    socket.queue = { ...queue };
+    if (queue.blocked_since_us === undefined) this.blocked.delete(id);
   }
 
   /** Folds the events of a batch that the list does not account for yet. */
@@ -102,7 +114,8 @@ export class Sockets {
     if (event.socket === undefined) return;
     const known = this.all.get(event.socket);
     if (event.type === 'opening' || (event.type === 'connected' && known === undefined)) {
-      this.all.set(event.socket, born(event.socket, event));
+      const parent = event.type === 'connected' && event.parent !== undefined ? this.all.get(event.parent) : undefined;
+      this.all.set(event.socket, born(event.socket, event, parent));
       return;
     }
     if (known === undefined) return;
@@ -111,13 +124,22 @@ export class Sockets {
       this.failures.delete(event.socket);
       return;
     }
-    if (event.type === 'paused' && event.what !== 'send') this.paused.set(event.socket, event.reason);
-    if (event.type === 'resumed' && event.what !== 'send') this.paused.delete(event.socket);
+    if (event.type === 'paused') this.#standing(event.socket, event.what, event.reason);
+    if (event.type === 'resumed') this.#standing(event.socket, event.what, undefined);
     change(known, event);
     if (ended(known)) {
       this.paused.delete(event.socket);
+      this.blocked.delete(event.socket);
       this.#forgetOldest();
     }
+  }
+
+  #standing(id: string, what: PauseWhat, reason: string | undefined): void {
+    if (what === 'send') {
+      if (reason === undefined) this.blocked.delete(id);
+      else this.blocked.add(id);
+    } else if (reason === undefined) this.paused.delete(id);
+    else this.paused.set(id, reason);
   }
 
   #forgetOldest(): void {
@@ -133,28 +155,37 @@ export class Sockets {
   }
 }
 
-function born(id: string, event: Extract<Event, { type: 'opening' | 'connected' }>): Socket {
+function born(id: string, event: Extract<Event, { type: 'opening' | 'connected' }>, listener: Socket | undefined): Socket {
   const opening = event.type === 'opening';
   return {
     id,
     name: (opening ? event.name : undefined) ?? null,
-    target: opening ? event.target : `tcp://${event.remote}`,
+    target: opening ? event.target : (listener?.target ?? `tcp://${event.remote}`),
     role: opening ? event.role : 'accepted',
     state: opening ? 'opening' : 'open',
     local: opening ? null : event.local,
     remote: opening ? null : event.remote,
-    parent: event.parent ?? null,
+    parent: (opening ? undefined : event.parent) ?? null,
     counters: { sent_bytes: 0, received_bytes: 0, sent_events: 0, received_events: 0, dropped: 0 },
     opened_seq: event.seq,
     closed_seq: null,
-    options: opening ? { ...event.options } : {},
+    options: opening ? { ...event.options } : handedDown(listener?.options ?? {}),
     queue: { bytes: 0 },
     practice: event.practice ?? null,
     reachable_from_outside: false,
   };
 }
 
+const LISTENERS_OWN = new Set(['connect_timeout_ms', 'reuse_addr', 'backlog', 'broadcast', 'ipv6_only']);
+
+/** The options of a listener that hold for what it accepts. */
+function handedDown(options: Socket['options']): Socket['options'] {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !LISTENERS_OWN.has(name)));
+}
+
 function change(socket: Socket, event: Event): void {
+  // What comes after the end changes nothing any more but the name.
+  if (socket.closed_seq !== null && event.type !== 'note') return;
   switch (event.type) {
     case 'connected':
       socket.state = 'open';
@@ -172,29 +203,34 @@ function change(socket: Socket, event: Event): void {
       socket.state = 'listening';
       break;
     case 'eof':
+      // Where both directions have ended, `closed` follows at once: there is no state between.
       if (socket.state === 'open') socket.state = 'half_closed_remote';
-      else if (socket.state === 'half_closed_local') socket.state = 'closing';
       break;
     case 'shutdown':
       if (socket.state === 'open') socket.state = 'half_closed_local';
-      else if (socket.state === 'half_closed_remote') socket.state = 'closing';
+      break;
+    case 'closing':
+      socket.state = 'closing';
+      socket.queue = { ...socket.queue, bytes: event.queued_bytes };
       break;
     case 'closed':
-      if (socket.state !== 'failed') socket.state = event.reason === 'was_failed' ? 'failed' : 'closed';
+      if (socket.state !== 'failed') socket.state = 'closed';
       socket.counters = { ...event.counters };
       socket.closed_seq = event.seq;
       socket.queue = { bytes: 0 };
       break;
     case 'refused_by_policy':
+      if (event.fatal) over(socket, event.seq);
+      break;
     case 'failed':
-      if (event.fatal) {
-        socket.state = 'failed';
-        socket.closed_seq = event.seq;
-        socket.queue = { bytes: 0 };
-      }
+      if (!event.fatal) break;
+      socket.state = 'failed';
+      // One that was open is closed afterwards, which is another fact.
+      if (UNOPENED.has(event.phase)) over(socket, event.seq);
       break;
     case 'option_set':
-      socket.options = { ...socket.options, ...asked(event.option, event.asked, socket) };
+      // What it was opened with is known already; defaults of the server that opening sets nobody asked for.
+      if (socket.state !== 'opening') socket.options = { ...socket.options, ...asked(event.option, event.asked) };
       break;
     case 'dropped':
       socket.counters.dropped = event.total;
@@ -203,7 +239,8 @@ function change(socket: Socket, event: Event): void {
       if (event.what === 'send') socket.queue = { bytes: event.queued_bytes ?? 0, blocked_since_us: event.t_us };
       break;
     case 'resumed':
-      if (event.what === 'send') socket.queue = { bytes: 0 };
+      // What still waits goes down with every write.
+      if (event.what === 'send') socket.queue = { bytes: socket.queue.bytes };
       break;
     case 'note':
       if (event.code === 'renamed') socket.name = event.params?.name || null;
@@ -213,18 +250,29 @@ function change(socket: Socket, event: Event): void {
   }
 }
 
+/** The steps before a socket is open: what fails there ends it, no `closed` follows. */
+const UNOPENED: ReadonlySet<Phase> = new Set<Phase>(['resolve', 'socket', 'connect', 'bind', 'listen']);
+
+function over(socket: Socket, seq: Seq): void {
+  socket.state = 'failed';
+  socket.closed_seq = seq;
+  socket.queue = { bytes: 0 };
+}
+
 const FLAGS = new Set(['reuse_addr', 'nodelay', 'keepalive', 'broadcast', 'ipv6_only']);
 
-function asked(option: string, value: number, socket: Socket): Socket['options'] {
-  if (option === '__proto__') return socket.options;
-  return { [option]: FLAGS.has(option) ? value !== 0 : value };
+function asked(option: string, value: number): Socket['options'] {
+  return option === '__proto__' ? {} : { [option]: FLAGS.has(option) ? value !== 0 : value };
 }
 
 function count(socket: Socket, sent: boolean, bytes: number, peer: string | undefined, t: number): void {
+  if (socket.closed_seq !== null) return;
   if (sent) {
     socket.counters.sent_bytes += bytes;
     socket.counters.sent_events += 1;
-    if (socket.queue.blocked_since_us !== undefined) socket.queue = { bytes: Math.max(0, socket.queue.bytes - bytes), blocked_since_us: t };
+    const { queue } = socket;
+    if (queue.bytes > 0) queue.bytes = Math.max(0, queue.bytes - bytes);
+    if (queue.blocked_since_us !== undefined) queue.blocked_since_us = t;
   } else {
     socket.counters.received_bytes += bytes;
     socket.counters.received_events += 1;

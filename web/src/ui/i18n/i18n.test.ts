@@ -44,7 +44,8 @@ const FACTS: { [K in Fact['type']]: Extract<Fact, { type: K }> } = {
   eof: { type: 'eof', offset: 2 },
   shutdown: { type: 'shutdown', how: 'write' },
   reset: { type: 'reset', side: 'peer', phase: 'receive', errno: 'ECONNRESET' },
-  closed: { type: 'closed', reason: 'closed', counters, unsent_bytes: 7 },
+  closing: { type: 'closing', queued_bytes: 4096 },
+  closed: { type: 'closed', reason: 'closed', counters, unsent_bytes: 7, unread_bytes: 3 },
   refused_by_policy: { type: 'refused_by_policy', target: 'tcp://a:1', address: '169.254.169.254', class: 'metadata', rule: 'never-metadata', fatal: true },
   failed: { type: 'failed', code: 'refused', phase: 'connect', errno: 'ECONNREFUSED', remote: 'a:1', fatal: true },
   option_set: { type: 'option_set', option: 'nodelay', asked: 1, granted: 1 },
@@ -98,6 +99,19 @@ describe.each(Object.entries(LANGUAGES))('%s', (language, table) => {
   it('tells who reset a connection', () => {
     const by = (side: 'peer' | 'local'): string => sentenceIn(table.words, events(1, [{ type: 'reset', side }])[0] as LogEvent);
     expect(by('peer')).not.toBe(by('local'));
+  });
+
+  it('says what a close left behind, which option failed, and where another address won', () => {
+    const said = (fact: Fact): string => sentenceIn(table.words, events(1, [fact])[0] as LogEvent);
+    const closed = (unsent_bytes: number, unread_bytes: number): string => said({ type: 'closed', reason: 'closed', counters, unsent_bytes, unread_bytes });
+    expect(closed(0, 0)).not.toMatch(/\d/u);
+    expect(closed(7, 0)).toContain('7');
+    expect(closed(0, 31)).toMatch(/31.*RST/u);
+    expect(said({ type: 'failed', code: 'os', phase: 'option', errno: 'EINVAL', option: 'recv_buffer', fatal: false })).toMatch(/recv_buffer.*EINVAL/u);
+    expect(said({ type: 'note', code: 'attempt_abandoned', params: { remote: '[::1]:80' } })).toContain('[::1]:80');
+    expect(said({ type: 'note', code: 'accepted_unserved', params: { remote: '10.0.0.9:5' } })).toContain('10.0.0.9:5');
+    expect(say('wrong_family', { params: { family: 'IPv6' } })).toContain('IPv6');
+    expect(say('invalid_option', { params: { option: 'read_size', min: '1', max: '262144' } })).toMatch(/read_size.*1.*262144/u);
   });
 
   it('names every kind of row', () => {
