@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     io::{BufRead as _, BufReader, Read},
-    net::SocketAddr,
+    net::{SocketAddr, UdpSocket},
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
@@ -101,7 +101,8 @@ impl Builder {
             .and_then(|host| host.parse().ok())
             .unwrap_or_else(|| panic!("no address in {link:?}"));
         let client = Client::new(address, self.token.as_deref().unwrap_or_default());
-        TestServer { child, address, link, out, err, client }
+        let _same_port = UdpSocket::bind(address).ok();
+        TestServer { child, address, link, out, err, client, _same_port }
     }
 
     /// Runs it to its end: for command lines that are refused.
@@ -139,6 +140,8 @@ pub struct TestServer {
     out: Said,
     err: Said,
     client: Client,
+    /// The control port may not be dialled, over UDP neither: no peer of a test is given that port by chance.
+    _same_port: Option<UdpSocket>,
 }
 
 impl TestServer {

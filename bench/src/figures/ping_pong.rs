@@ -278,7 +278,7 @@ async fn followed(to: SocketAddr, trips: u64) -> Result<f64> {
 
 /// Waits for bytes received after that seq: how many, and where to go on.
 async fn received(workspace: &Workspace, filter: &Filter, after: Seq) -> (usize, Seq) {
-    let limits = Limits { records: 100, payload_bytes: 1 << 20 };
+    let limits = Limits::new(100, 1 << 20);
     loop {
         let news = workspace.news();
         tokio::pin!(news);

@@ -31,7 +31,11 @@ pub fn problem_of(record: &Record, id: SocketId) -> Refused {
 pub fn problem_of_fact(fact: &Fact) -> Refused {
     match fact {
         Fact::Failed(failed) => {
-            let code = convert::failure_code(&failed.failure);
+            // The kernel knows better than our table what a socket can be set to.
+            let code = match failed.option {
+                Some(_) => Code::InvalidOption,
+                None => convert::failure_code(&failed.failure),
+            };
             let detail = match &failed.failure {
                 Failure::Resolve(error) => error.to_string(),
                 Failure::Os(errno) => format!("{errno}"),
@@ -39,6 +43,9 @@ pub fn problem_of_fact(fact: &Fact) -> Refused {
             };
             let mut refused = problem(code, detail).in_phase(convert::phase(failed.phase));
             refused.errno = convert::errno_name(&failed.failure);
+            if let Some(option) = failed.option {
+                refused = refused.with("option", option.as_str());
+            }
             match failed.remote {
                 Some(remote) => refused.with("remote", display_addr(&remote)),
                 None => refused,

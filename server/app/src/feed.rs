@@ -8,7 +8,10 @@ use std::{sync::Arc, time::Duration};
 use sockscope_wire::{
     ByteRange, Fact, Gap, GapReason, Page, Payload, PayloadMode, Seq, ShelfName, ShelfView,
 };
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    task::yield_now,
+    time::{Instant, sleep_until},
+};
 
 use crate::{
     log::{Filter, Limits},
@@ -16,14 +19,14 @@ use crate::{
 };
 
 /// One batch of a stream: enough to keep a fast viewer busy, little enough that a slow one holds little.
-pub const STREAM_BATCH: Limits = Limits { records: 2048, payload_bytes: 256 * 1024 };
+pub const STREAM_BATCH: Limits = Limits::new(2048, 256 * 1024);
 
-/// A stream that is busy sends at most one batch in this time: fifty small frames a second are as live to a person as
-/// fifty thousand, and cost the page a thousandth.
+/// A busy stream that has caught up sends one batch in this time: a hundred small frames a second are as live to a
+/// person as fifty thousand, and cost the page a thousandth. One that is behind is paced by its reader alone.
 const PACE: Duration = Duration::from_millis(8);
 
-/// A stream counts as busy when its last batch brought so many events.
-const BUSY: usize = 16;
+/// A stream is busy when it has looked at so many records in that time, whether it wanted them or not.
+const BUSY: u64 = 16;
 
 /// Where a cursor begins.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -56,7 +59,10 @@ pub struct Cursor {
     pub mode: PayloadMode,
     /// Said once, with the first batch: the cursor did not belong here.
     misplaced: Option<Gap>,
-    last: Option<(Instant, usize)>,
+    /// When the latest stretch of [`PACE`] began, and how many records were looked at in it.
+    looked: (Instant, u64),
+    /// The stream is busy and has caught up: it looks again then.
+    rest: Option<Instant>,
 }
 
 /// What a cursor found.
@@ -77,7 +83,8 @@ impl Cursor {
             filter,
             mode,
             misplaced: None,
-            last: None,
+            looked: (Instant::now(), 0),
+            rest: None,
         };
         cursor.seek(start);
         cursor
@@ -103,14 +110,18 @@ impl Cursor {
         self.after = if same && after <= head { after } else { Seq(0) };
     }
 
-    /// What there is now, possibly nothing.
-    pub fn now(&mut self, limits: Limits) -> Batch {
+    /// What there is now, possibly nothing. May look at the whole log, so others get a turn in between; dropped before
+    /// its end, it has lost nothing.
+    pub async fn now(&mut self, limits: Limits) -> Batch {
         loop {
-            let view = self.workspace.read(self.after, &self.filter, limits);
-            self.after = view.slice.next;
+            let view = self.workspace.read(self.after, &self.filter, limits.of_each(self.mode));
+            let next = view.slice.next;
+            self.note(next.0.saturating_sub(self.after.0), next >= view.head);
+            self.after = next;
             let nothing =
                 view.slice.records.is_empty() && view.slice.gaps.is_empty() && self.misplaced.is_none();
             if nothing && self.after < view.head {
+                yield_now().await;
                 continue;
             }
             let misplaced = self.misplaced.take();
@@ -118,22 +129,29 @@ impl Cursor {
         }
     }
 
-    /// Waits until there is something.
+    fn note(&mut self, records: u64, caught_up: bool) {
+        let now = Instant::now();
+        if now >= self.looked.0 + PACE {
+            self.looked = (now, 0);
+        }
+        self.looked.1 += records;
+        let busy = self.looked.1 >= BUSY && caught_up;
+        self.rest = busy.then_some(self.looked.0 + PACE);
+    }
+
+    /// Waits until there is something. Dropped before its end, it has lost nothing.
     pub async fn next(&mut self, limits: Limits) -> Batch {
         let workspace = Arc::clone(&self.workspace);
-        if let Some((at, events)) = self.last
-            && events >= BUSY
-        {
-            sleep_until(at + PACE).await;
-        }
         loop {
+            if let Some(rest) = self.rest {
+                sleep_until(rest).await;
+            }
             let news = workspace.news();
             tokio::pin!(news);
             // Registered before reading, so that an append in between is not missed.
             news.as_mut().enable();
-            let batch = self.now(limits);
+            let batch = self.now(limits).await;
             if !batch.is_empty() {
-                self.last = Some((Instant::now(), batch.view.slice.records.len()));
                 return batch;
             }
             news.await;
@@ -146,18 +164,6 @@ impl Batch {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.view.slice.records.is_empty() && self.view.slice.gaps.is_empty() && self.misplaced.is_none()
-    }
-
-    /// Whether it holds events.
-    #[must_use]
-    pub fn has_events(&self) -> bool {
-        !self.view.slice.records.is_empty()
-    }
-
-    /// Whether the log goes on behind it.
-    #[must_use]
-    pub fn is_partial(&self) -> bool {
-        self.view.slice.next < self.view.head
     }
 
     /// As a page.

@@ -20,13 +20,16 @@ use nix::{
 use tokio::{
     io::AsyncWriteExt as _,
     net::{UnixListener, UnixStream},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use crate::http::App;
 
 /// How long either side waits for the other.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How often the server says that another user knocks: knocking is free.
+const WARN_EVERY: Duration = Duration::from_secs(60);
 
 /// The longest link.
 const LINK: usize = 256;
@@ -62,6 +65,7 @@ pub fn listen(port: u16) -> io::Result<UnixListener> {
 
 /// Answers who may know. Ends with the server.
 pub async fn serve(listener: UnixListener, app: App, address: SocketAddr) {
+    let mut warned = None;
     loop {
         let accepted = tokio::select! {
             () = app.ending.cancelled() => return,
@@ -70,7 +74,7 @@ pub async fn serve(listener: UnixListener, app: App, address: SocketAddr) {
         match accepted {
             // One at a time, and each only for a moment: nobody can hold this door.
             Ok((stream, _)) => {
-                let _ = timeout(PATIENCE, answer(stream, &app, address)).await;
+                let _ = timeout(PATIENCE, answer(stream, &app, address, &mut warned)).await;
             }
             Err(error) => {
                 tracing::warn!(%error, "the launch socket failed");
@@ -80,12 +84,18 @@ pub async fn serve(listener: UnixListener, app: App, address: SocketAddr) {
     }
 }
 
-async fn answer(mut stream: UnixStream, app: &App, address: SocketAddr) -> io::Result<()> {
+async fn answer(
+    mut stream: UnixStream,
+    app: &App,
+    address: SocketAddr,
+    warned: &mut Option<Instant>,
+) -> io::Result<()> {
     let asker = stream.peer_cred()?.uid();
     if asker == geteuid().as_raw() || asker == 0 {
         let link = link(app, address);
         stream.write_all(link.as_bytes()).await?;
-    } else {
+    } else if warned.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
+        *warned = Some(Instant::now());
         tracing::warn!(uid = asker, "another user asked for a launch link");
     }
     stream.shutdown().await

@@ -62,7 +62,8 @@ pub fn status(code: Code) -> u16 {
         | Code::InvalidOption
         | Code::InvalidName
         | Code::MissingTo
-        | Code::UnexpectedTo => 422,
+        | Code::UnexpectedTo
+        | Code::WrongFamily => 422,
         Code::Unauthorized => 401,
         Code::BadOrigin | Code::CrossSite | Code::Denied | Code::PermissionDenied => 403,
         Code::UnknownRoute
@@ -86,6 +87,7 @@ pub fn status(code: Code) -> u16 {
         Code::Evicted | Code::LogTrimmed => 410,
         Code::TooLarge | Code::MessageTooLong => 413,
         Code::UnsupportedMediaType => 415,
+        Code::InvalidRange => 416,
         Code::BadHost => 421,
         Code::NotAWebSocket => 426,
         Code::RateLimited | Code::QueueFull | Code::TooManySockets | Code::LogFull => 429,
@@ -101,6 +103,10 @@ pub fn status(code: Code) -> u16 {
         Code::TooManyConnections | Code::ShuttingDown | Code::NoDescriptors => 503,
         Code::TimedOut | Code::ResolveTimedOut | Code::SendTimedOut => 504,
         // Never an answer to a request: they say why something stands still or was remarked.
-        Code::PeerNotReading | Code::KernelBufferFull | Code::Renamed | Code::ReachableFromOutside => 500,
+        Code::PeerNotReading
+        | Code::KernelBufferFull
+        | Code::Renamed
+        | Code::AttemptAbandoned
+        | Code::AcceptedUnserved => 500,
     }
 }

@@ -10,20 +10,20 @@ pub fn event_lines(event: &Event) -> String {
     let mut value = serde_json::to_value(&event.fact).unwrap_or_default();
     let mut line = format!("{} #{}", event.at, event.seq);
     if let Some(socket) = event.socket {
-        push(&mut line, &format!(" {socket}"));
+        write!(line, " {socket}").ok();
     }
     if let Some(map) = value.as_object_mut() {
         if let Some(kind) = map.remove("type").and_then(|kind| kind.as_str().map(str::to_owned)) {
-            push(&mut line, &format!(" {kind}"));
+            write!(line, " {kind}").ok();
         }
         map.remove("payload");
         for (name, value) in map {
             // Strings stay JSON strings: quoted, with every control character escaped.
-            push(&mut line, &format!(" {name}={value}"));
+            write!(line, " {name}={value}").ok();
         }
     }
     if let Some(took) = event.took_us {
-        push(&mut line, &format!(" took_us={took}"));
+        write!(line, " took_us={took}").ok();
     }
     line.push('\n');
     if let Fact::Sent { bytes: Counted { payload: Some(payload), .. }, .. }
@@ -39,10 +39,6 @@ pub fn event_lines(event: &Event) -> String {
 pub fn gap_line(gap: &Gap) -> String {
     let reason = serde_json::to_value(gap.reason).unwrap_or_default();
     format!("-- events {} to {} are gone: {reason}\n", gap.from, gap.to)
-}
-
-fn push(line: &mut String, text: &str) {
-    line.push_str(text);
 }
 
 fn hex_dump(text: &mut String, bytes: &[u8]) {

@@ -1,8 +1,8 @@
 //! The task that owns a UDP socket, connected or not.
 
-use std::{collections::VecDeque, io, mem, net::SocketAddr, os::fd::AsRawFd as _, sync::Arc, time::Duration};
+use std::{collections::VecDeque, io, mem, net::SocketAddr, os::fd::AsRawFd as _, sync::Arc};
 
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg};
 use socket2::SockRef;
 use tokio::{
     io::{Interest, Ready},
@@ -13,26 +13,20 @@ use tokio::{
 
 use crate::{
     dial,
+    drops::{Drops, IDLE_LOOK},
     errno::Errno,
     fact::{
-        Cause, Chunk, DropReason, EndReason, Fact, Failed, Failure, PauseReason, Phase, Recorder, Stamp,
-        Wait, What,
+        Cause, Chunk, DropReason, EndReason, Fact, Failed, Failure, Leftover, PauseReason, Phase, Recorder,
+        Stamp, Wait, What,
     },
     mailbox::{Command, Inbox, Outgoing},
     options::Options,
     policy::CheckedAddr,
     scratch::with_scratch,
-    sys,
 };
 
 /// Datagrams received in a row before commands get a turn.
 const RECEIVE_BURST: usize = 64;
-
-/// How often the drop counter is looked at while the socket is idle: drops that no later datagram tells of.
-const IDLE_LOOK: Duration = Duration::from_millis(250);
-
-/// The least time between two `dropped` events of a flood.
-const DROPS_APART: Duration = Duration::from_millis(100);
 
 enum Step {
     Command(Option<Command>),
@@ -48,21 +42,15 @@ pub async fn run(socket: UdpSocket, options: Options, mut inbox: Inbox, recorder
         options,
         recorder,
         pending: VecDeque::new(),
+        sending: None,
         waiting: Instant::now(),
         last_peer: None,
-        overflow: 0,
-        unrecorded: 0,
-        recorded_at: None,
-        dropped: 0,
+        drops: Drops::of(&socket),
         no_room: None,
         more: false,
         idle_at: Some(Instant::now() + IDLE_LOOK),
         socket,
     };
-    // SO_RXQ_OVFL places drops in time; SO_MEMINFO counts them for certain. A kernel without it still counts.
-    if let Err(errno) = setsockopt(&task.socket, sockopt::RxqOvfl, &1) {
-        tracing::debug!(%errno, "SO_RXQ_OVFL is not to be had");
-    }
     let (cause, reason) = loop {
         let step = task.next(&mut inbox).await;
         let end = match step {
@@ -81,7 +69,7 @@ pub async fn run(socket: UdpSocket, options: Options, mut inbox: Inbox, recorder
             }
             Step::Idle => {
                 task.idle_at = None;
-                task.count_drops();
+                task.drops.look(&task.socket, task.recorder.as_ref());
                 None
             }
         };
@@ -102,17 +90,14 @@ struct Task {
     recorder: Arc<dyn Recorder>,
     /// Accepted and not yet sent. Bounded by the mailbox.
     pending: VecDeque<Outgoing>,
+    /// When the first of them was first given to the kernel.
+    sending: Option<Instant>,
     /// When the current receive was entered.
     waiting: Instant,
     /// The sender of the latest datagram: most come from the same one, and share its address.
     last_peer: Option<Arc<SocketAddr>>,
-    /// The kernel's drop counter as last seen; wraps at 2³².
-    overflow: u32,
-    /// Drops seen and not yet recorded, and when drops were last recorded: in a flood, every datagram tells of some.
-    unrecorded: u64,
-    recorded_at: Option<Instant>,
-    /// Datagrams lost in all.
-    dropped: u64,
+    /// Datagrams that never reached the log.
+    drops: Drops,
     /// The last burst ended by its number, so there is more to receive.
     more: bool,
     /// The log is full: since when datagrams are read and dropped, how many, and what ends it.
@@ -162,7 +147,7 @@ impl Task {
             Some(Command::Set(set)) => {
                 let (options, cause) = *set;
                 options.apply(&SockRef::from(&self.socket), self.recorder.as_ref(), &cause);
-                self.options.merge(&options);
+                self.options.read_size = options.read_size.or(self.options.read_size);
                 None
             }
         }
@@ -221,7 +206,7 @@ impl Task {
         let received = self.socket.try_io(Interest::READABLE, || try_receive(&self.socket, buffer));
         let Message { len: n, from, truncated, overflow } = received?;
         if let Some(overflow) = overflow {
-            self.note_overflow(overflow);
+            self.drops.note(overflow, self.recorder.as_ref(), self.no_room.is_some());
         }
         let stamp = Stamp::since(self.waiting);
         self.waiting = stamp.at;
@@ -247,7 +232,7 @@ impl Task {
 
     fn send(&mut self, inbox: &Inbox) {
         while let Some(outgoing) = self.pending.front() {
-            let entered = Instant::now();
+            let entered = *self.sending.get_or_insert_with(Instant::now);
             match dial::try_send(&self.socket, &outgoing.data, outgoing.to) {
                 Ok(n) => {
                     let chunk = Chunk {
@@ -267,6 +252,7 @@ impl Task {
                     self.failed(&cause, Phase::Send, to, Errno::from(&error), false);
                 }
             }
+            self.sending = None;
             if let Some(outgoing) = self.pending.pop_front() {
                 inbox.queue.sent(outgoing.data.len() as u64);
                 inbox.queue.done();
@@ -274,72 +260,27 @@ impl Task {
         }
     }
 
-    /// Takes over the kernel's counter, and records what it grew by unless that was just done.
-    fn note_overflow(&mut self, overflow: u32) {
-        let grew = overflow.wrapping_sub(self.overflow);
-        // A datagram tells the counter of when it was queued, which may be before we last asked (SO_MEMINFO).
-        if grew > u32::MAX / 2 {
-            return;
-        }
-        self.unrecorded += u64::from(grew);
-        self.overflow = overflow;
-        // A full log gets one event for all of them when it has room again.
-        if self.no_room.is_none()
-            && self.unrecorded > 0
-            && self.recorded_at.is_none_or(|at| at.elapsed() >= DROPS_APART)
-        {
-            self.record_overflow();
-        }
-    }
-
-    fn record_overflow(&mut self) {
-        if self.unrecorded > 0 {
-            self.recorded_at = Some(Instant::now());
-            let count = mem::take(&mut self.unrecorded);
-            self.lost(count, DropReason::KernelBufferFull);
-        }
-    }
-
-    fn lost(&mut self, count: u64, reason: DropReason) {
-        self.dropped += count;
-        let fact = Fact::Dropped(Box::new((count, self.dropped, reason)));
-        self.recorder.record(Stamp::now(), &None, fact, None);
-    }
-
-    /// Asks the kernel how many were dropped, and records what was not recorded yet.
-    fn count_drops(&mut self) {
-        match sys::datagrams_dropped(&self.socket) {
-            Ok(dropped) => self.note_overflow(dropped),
-            Err(error) => tracing::debug!(%error, "SO_MEMINFO is not to be had"),
-        }
-        self.record_overflow();
-    }
-
     fn resume(&mut self) {
         if let Some((since, lost, _)) = self.no_room.take() {
-            if lost > 0 {
-                self.lost(lost, DropReason::LogFull);
-            }
+            self.drops.lost(lost, DropReason::LogFull, self.recorder.as_ref());
             self.recorder.record(Stamp::now(), &None, Fact::Resumed(What::Read, since.elapsed()), None);
-            self.count_drops();
+            self.drops.look(&self.socket, self.recorder.as_ref());
         }
     }
 
     fn failed(&self, cause: &Cause, phase: Phase, remote: Option<SocketAddr>, errno: Errno, fatal: bool) {
-        let failed = Failed { failure: Failure::Os(errno), phase, remote, fatal };
+        let failed = Failed { remote, fatal, ..Failed::minor(Failure::Os(errno), phase) };
         self.recorder.record(Stamp::now(), cause, Fact::Failed(Box::new(failed)), None);
     }
 
     fn close(mut self, mut inbox: Inbox, cause: &Cause, reason: EndReason) {
         inbox.commands.close();
-        if let Some((_, lost, _)) = self.no_room.take()
-            && lost > 0
-        {
-            self.lost(lost, DropReason::LogFull);
+        if let Some((_, lost, _)) = self.no_room.take() {
+            self.drops.lost(lost, DropReason::LogFull, self.recorder.as_ref());
         }
         // What the kernel already holds was received by this socket: record it, so that sent = recorded + dropped.
         self.receive_all();
-        self.count_drops();
+        self.drops.look(&self.socket, self.recorder.as_ref());
         while let Ok(command) = inbox.commands.try_recv() {
             if let Command::Send(outgoing) = command {
                 self.pending.push_back(*outgoing);
@@ -352,7 +293,12 @@ impl Task {
         let Self { socket, recorder, .. } = self;
         let entered = Instant::now();
         drop(socket);
-        recorder.record(Stamp::since(entered), cause, Fact::Closed(reason, unsent), None);
+        recorder.record(
+            Stamp::since(entered),
+            cause,
+            Fact::Closed(reason, Leftover { unsent, unread: 0 }),
+            None,
+        );
     }
 
     /// Receives what lies in the socket's buffer, and no more than it can hold: a flood must not keep a close waiting.
@@ -375,7 +321,7 @@ impl Task {
             }
         }
         if unrecorded > 0 {
-            self.lost(unrecorded, DropReason::LogFull);
+            self.drops.lost(unrecorded, DropReason::LogFull, self.recorder.as_ref());
         }
     }
 }

@@ -40,6 +40,13 @@ impl Errno {
     /// The datagram is too long.
     pub const EMSGSIZE: Self = Self(nix::errno::Errno::EMSGSIZE);
 
+    /// The system has run out of something: descriptors or memory. Any other error of accept(2) concerns one connection
+    /// that is gone already (accept(2), "Error handling").
+    #[must_use]
+    pub fn is_exhaustion(self) -> bool {
+        matches!(self, Self::EMFILE | Self::ENFILE | Self::ENOBUFS | Self::ENOMEM)
+    }
+
     /// Its POSIX name, like `ECONNREFUSED`.
     #[must_use]
     pub fn name(self) -> String {

@@ -4,7 +4,7 @@ use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::{errno::Errno, policy::ResolveError};
+use crate::{errno::Errno, options::OptionName, policy::ResolveError};
 
 /// Who asked for something: the command's name and the one who gave it.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,6 +39,12 @@ impl Stamp {
     pub fn since(entered: Instant) -> Self {
         let at = Instant::now();
         Self { at, took: Some(at.duration_since(entered)) }
+    }
+
+    /// How long the call took in µs.
+    #[must_use]
+    pub fn took_us(&self) -> Option<u64> {
+        self.took.map(|took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX - 1))
     }
 }
 
@@ -168,20 +174,35 @@ pub enum Fact {
     ResetByPeer(Phase, Errno),
     /// Our RST.
     ResetByUs,
-    /// The descriptor is closed; so many accepted bytes were never written.
-    Closed(EndReason, u64),
+    /// Somebody closed it; so many queued bytes are written first.
+    Closing(u64),
+    /// The descriptor is closed.
+    Closed(EndReason, Leftover),
     /// The policy refused.
     Denied(Box<Denied>),
     /// A call failed.
     Failed(Box<Failed>),
-    /// An option was set: name, asked, granted.
-    OptionSet(Box<(&'static str, u64, u64)>),
+    /// An option was set: which, asked, granted.
+    OptionSet(Box<(OptionName, u64, u64)>),
     /// Datagrams were lost: how many, how many in all, why.
     Dropped(Box<(u64, u64, DropReason)>),
     /// The socket stands still; bytes waiting, for a send.
     Paused(What, PauseReason, u64),
     /// It moves again, after so long.
     Resumed(What, Duration),
+    /// A connection attempt was given up: another address answered first.
+    Abandoned(Box<SocketAddr>),
+    /// A connection waited, accepted, for a place among the open sockets and was closed with its listener.
+    Unserved(Box<SocketAddr>),
+}
+
+/// What a closed socket left undone.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Leftover {
+    /// Bytes that were accepted for sending and never written.
+    pub unsent: u64,
+    /// Bytes of a stream that lay unread in the kernel.
+    pub unread: u64,
 }
 
 /// A refusal by the policy.
@@ -208,8 +229,18 @@ pub struct Failed {
     pub phase: Phase,
     /// For which address.
     pub remote: Option<SocketAddr>,
+    /// Which option, of a setsockopt(2).
+    pub option: Option<OptionName>,
     /// The socket is over.
     pub fatal: bool,
+}
+
+impl Failed {
+    /// A call the socket survives.
+    #[must_use]
+    pub fn minor(failure: Failure, phase: Phase) -> Self {
+        Self { failure, phase, remote: None, option: None, fatal: false }
+    }
 }
 
 /// A future a trait object can return.

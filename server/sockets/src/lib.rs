@@ -5,6 +5,7 @@
 
 pub mod datagram;
 pub mod dial;
+pub mod drops;
 pub mod errno;
 pub mod fact;
 pub mod listener;

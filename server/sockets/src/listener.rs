@@ -12,7 +12,9 @@ use tokio::{
 
 use crate::{
     errno::Errno,
-    fact::{Cause, EndReason, Fact, Failed, Failure, PauseReason, Phase, Recorder, Stamp, Wait, What},
+    fact::{
+        Cause, EndReason, Fact, Failed, Failure, Leftover, PauseReason, Phase, Recorder, Stamp, Wait, What,
+    },
     mailbox::{Command, Inbox},
 };
 
@@ -98,14 +100,13 @@ pub async fn run(
                 };
             }
             Step::Accepted(Err(error)) => match Errno::from(&error) {
-                Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM => {
+                errno if errno.is_exhaustion() => {
                     pause(recorder.as_ref(), PauseReason::NoDescriptors);
                     door = Door::NoDescriptor(Instant::now());
                 }
-                // Anything else concerns one connection that is gone already (accept(2), "Error handling").
                 errno => {
                     let failure = Failure::Os(errno);
-                    let failed = Failed { failure, phase: Phase::Accept, remote: None, fatal: false };
+                    let failed = Failed::minor(failure, Phase::Accept);
                     recorder.record(Stamp::now(), &None, Fact::Failed(Box::new(failed)), None);
                     door = Door::open(recorder.as_ref());
                 }
@@ -126,9 +127,13 @@ pub async fn run(
         }
     };
     inbox.commands.close();
+    if let Door::NoSeat { stream, remote, .. } = door {
+        drop(stream);
+        recorder.record(Stamp::now(), &cause, Fact::Unserved(Box::new(remote)), None);
+    }
     let entered = Instant::now();
     drop(listener);
-    recorder.record(Stamp::since(entered), &cause, Fact::Closed(reason, 0), None);
+    recorder.record(Stamp::since(entered), &cause, Fact::Closed(reason, Leftover::default()), None);
 }
 
 async fn watch(listener: &TcpListener, door: &mut Door, seats: &Arc<Semaphore>) -> Step {
@@ -180,7 +185,7 @@ fn obey(
 /// would.
 fn refuse(recorder: &dyn Recorder, cause: &Cause, phase: Phase) {
     let failure = Failure::Os(Errno::ENOTCONN);
-    let failed = Failed { failure, phase, remote: None, fatal: false };
+    let failed = Failed::minor(failure, phase);
     recorder.record(Stamp::now(), cause, Fact::Failed(Box::new(failed)), None);
 }
 

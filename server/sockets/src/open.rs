@@ -38,6 +38,18 @@ pub enum Opened {
     Datagram(UdpSocket),
 }
 
+/// Which of the addresses to try it is, from 1, and how many there are.
+#[derive(Debug, Clone, Copy)]
+struct Attempt {
+    nth: u32,
+    of: u32,
+}
+
+/// A name has a few addresses.
+fn counted(addresses: usize) -> u32 {
+    u32::try_from(addresses).unwrap_or(u32::MAX)
+}
+
 /// The socket did not open; the facts say why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotOpened;
@@ -75,13 +87,11 @@ impl Opening {
         let checked = self.any_of_range(purpose, checked);
         match self.target.scheme {
             Scheme::Tcp => self.connect(&checked.allowed, deadline).await.map(Opened::Stream),
-            Scheme::TcpListen => self.first(&checked.allowed, |at| self.listen(at)).map(Opened::Listener),
+            Scheme::TcpListen => self.first(&checked.allowed, |at, _| self.listen(at)).map(Opened::Listener),
             Scheme::Udp => {
-                self.first(&checked.allowed, |to| self.udp(to, Purpose::Connect)).map(Opened::Datagram)
+                self.first(&checked.allowed, |to, nth| self.udp_connect(to, nth)).map(Opened::Datagram)
             }
-            Scheme::UdpBind => {
-                self.first(&checked.allowed, |at| self.udp(at, Purpose::Bind)).map(Opened::Datagram)
-            }
+            Scheme::UdpBind => self.first(&checked.allowed, |at, _| self.udp_bind(at)).map(Opened::Datagram),
         }
     }
 
@@ -154,46 +164,69 @@ impl Opening {
     }
 
     fn fail(&self, stamp: Stamp, failure: Failure, phase: Phase, remote: Option<SocketAddr>) -> NotOpened {
-        self.record(stamp, Fact::Failed(Box::new(Failed { failure, phase, remote, fatal: true })));
+        let failed = Failed { remote, fatal: true, ..Failed::minor(failure, phase) };
+        self.record(stamp, Fact::Failed(Box::new(failed)));
         NotOpened
     }
 
     /// Happy eyeballs (RFC 8305): one attempt after the other, each with a head start, until one succeeds.
     async fn connect(&self, addresses: &[CheckedAddr], deadline: Instant) -> Result<TcpStream, NotOpened> {
-        let of = u16::try_from(addresses.len()).unwrap_or(u16::MAX);
-        let mut waiting = addresses.iter().copied().zip(1..=of);
+        let of = counted(addresses.len());
+        let mut waiting = addresses.iter().copied().enumerate();
         let mut running = FuturesUnordered::new();
+        let mut under_way: Vec<(SocketAddr, Instant)> = Vec::new();
         let mut next_at = Instant::now();
         loop {
             let more = waiting.len() > 0;
             tokio::select! {
                 () = sleep_until(next_at), if more && running.len() < ATTEMPTS => {
-                    if let Some((address, attempt)) = waiting.next() {
-                        self.record(Stamp::now(), Fact::Connecting(Box::new((address.get(), u32::from(attempt), u32::from(of)))));
+                    if let Some((index, address)) = waiting.next() {
+                        self.record(Stamp::now(), Fact::Connecting(Box::new((address.get(), counted(index + 1), of))));
+                        under_way.push((address.get(), Instant::now()));
                         running.push(self.attempt(address));
                         next_at = Instant::now() + ATTEMPT_DELAY;
                     }
                 }
-                Some((address, entered, result)) = running.next() => match result {
-                    Ok(stream) => return self.connected(stream, Stamp::since(entered)),
-                    Err((phase, error)) => {
-                        let fatal = running.is_empty() && waiting.len() == 0;
-                        let failure = Failure::Os(Errno::from(&error));
-                        let failed = Failed { failure, phase, remote: Some(address.get()), fatal };
-                        self.record(Stamp::since(entered), Fact::Failed(Box::new(failed)));
-                        if fatal {
-                            return Err(NotOpened);
+                Some((address, entered, result)) = running.next() => {
+                    let stamp = Stamp::since(entered);
+                    let remote = address.get();
+                    under_way.retain(|(other, _)| *other != remote);
+                    match result {
+                        Ok(stream) => {
+                            drop(running);
+                            for (other, entered) in under_way {
+                                self.record(Stamp::since(entered), Fact::Abandoned(Box::new(other)));
+                            }
+                            return self.connected(stream, stamp);
                         }
-                        next_at = Instant::now();
+                        Err((phase, error)) => {
+                            let fatal = running.is_empty() && waiting.len() == 0;
+                            self.attempt_failed(stamp, Failure::Os(Errno::from(&error)), phase, remote, fatal);
+                            if fatal {
+                                return Err(NotOpened);
+                            }
+                            next_at = Instant::now();
+                        }
                     }
-                },
+                }
                 () = sleep_until(deadline) => {
-                    let remote = if of == 1 { addresses.first().map(|address| address.get()) } else { None };
-                    let stamp = Stamp { at: Instant::now(), took: Some(self.options.connect_timeout()) };
-                    return Err(self.fail(stamp, Failure::TimedOut, Phase::Connect, remote));
+                    drop(running);
+                    let Some((last, entered)) = under_way.pop() else {
+                        // Resolving took all the time there was.
+                        return Err(self.fail(Stamp::now(), Failure::TimedOut, Phase::Connect, None));
+                    };
+                    for (remote, entered) in under_way {
+                        self.attempt_failed(Stamp::since(entered), Failure::TimedOut, Phase::Connect, remote, false);
+                    }
+                    return Err(self.fail(Stamp::since(entered), Failure::TimedOut, Phase::Connect, Some(last)));
                 }
             }
         }
+    }
+
+    fn attempt_failed(&self, stamp: Stamp, failure: Failure, phase: Phase, remote: SocketAddr, fatal: bool) {
+        let failed = Failed { remote: Some(remote), fatal, ..Failed::minor(failure, phase) };
+        self.record(stamp, Fact::Failed(Box::new(failed)));
     }
 
     async fn attempt(
@@ -223,11 +256,11 @@ impl Opening {
     fn first<T>(
         &self,
         addresses: &[CheckedAddr],
-        open: impl Fn(CheckedAddr) -> Result<T, (Phase, io::Error)>,
+        open: impl Fn(CheckedAddr, Attempt) -> Result<T, (Phase, io::Error)>,
     ) -> Result<T, NotOpened> {
         for (index, address) in addresses.iter().enumerate() {
             let entered = Instant::now();
-            match open(*address) {
+            match open(*address, Attempt { nth: counted(index + 1), of: counted(addresses.len()) }) {
                 Ok(opened) => return Ok(opened),
                 Err((phase, error)) => {
                     let fatal = index + 1 == addresses.len();
@@ -236,9 +269,13 @@ impl Opening {
                         // One of many ports that would do is taken: nobody asked for this one.
                         continue;
                     }
-                    let failed =
-                        Failed { failure: Failure::Os(errno), phase, remote: Some(address.get()), fatal };
-                    self.record(Stamp::since(entered), Fact::Failed(Box::new(failed)));
+                    self.attempt_failed(
+                        Stamp::since(entered),
+                        Failure::Os(errno),
+                        phase,
+                        address.get(),
+                        fatal,
+                    );
                 }
             }
         }
@@ -259,17 +296,22 @@ impl Opening {
         Ok(listener)
     }
 
-    fn udp(&self, address: CheckedAddr, purpose: Purpose) -> Result<UdpSocket, (Phase, io::Error)> {
+    fn udp_bind(&self, address: CheckedAddr) -> Result<UdpSocket, (Phase, io::Error)> {
         let entered = Instant::now();
         let socket = dial::udp_socket(address, |socket| self.prepare_datagram(socket))
             .map_err(|error| (Phase::Socket, error))?;
-        if purpose == Purpose::Bind {
-            let socket = dial::udp_bind(socket, address).map_err(|error| (Phase::Bind, error))?;
-            let local = socket.local_addr().map_err(|error| (Phase::Bind, error))?;
-            self.record(Stamp::since(entered), Fact::Bound(Box::new(local)));
-            return Ok(socket);
-        }
-        self.record(Stamp::now(), Fact::Connecting(Box::new((address.get(), 1, 1))));
+        let socket = dial::udp_bind(socket, address).map_err(|error| (Phase::Bind, error))?;
+        let local = socket.local_addr().map_err(|error| (Phase::Bind, error))?;
+        self.record(Stamp::since(entered), Fact::Bound(Box::new(local)));
+        Ok(socket)
+    }
+
+    fn udp_connect(&self, address: CheckedAddr, attempt: Attempt) -> Result<UdpSocket, (Phase, io::Error)> {
+        let entered = Instant::now();
+        let socket = dial::udp_socket(address, |socket| self.prepare_datagram(socket))
+            .map_err(|error| (Phase::Socket, error))?;
+        let Attempt { nth, of } = attempt;
+        self.record(Stamp::now(), Fact::Connecting(Box::new((address.get(), nth, of))));
         let socket = dial::udp_connect(socket, address).map_err(|error| (Phase::Connect, error))?;
         let local = socket.local_addr().map_err(|error| (Phase::Connect, error))?;
         self.record(Stamp::since(entered), Fact::Connected(Box::new((local, address.get()))));

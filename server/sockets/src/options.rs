@@ -44,6 +44,44 @@ pub struct Options {
     pub ipv6_only: Option<bool>,
 }
 
+/// An option that is set on a socket, as opposed to those that say how it is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OptionName {
+    /// SO_REUSEADDR.
+    ReuseAddr,
+    /// The most bytes one read may return: ours, not the kernel's.
+    ReadSize,
+    /// TCP_NODELAY.
+    Nodelay,
+    /// SO_KEEPALIVE.
+    Keepalive,
+    /// SO_RCVBUF.
+    RecvBuffer,
+    /// SO_SNDBUF.
+    SendBuffer,
+    /// SO_BROADCAST.
+    Broadcast,
+    /// IPV6_V6ONLY.
+    Ipv6Only,
+}
+
+impl OptionName {
+    /// The name it goes by in the log and in requests.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ReuseAddr => "reuse_addr",
+            Self::ReadSize => "read_size",
+            Self::Nodelay => "nodelay",
+            Self::Keepalive => "keepalive",
+            Self::RecvBuffer => "recv_buffer",
+            Self::SendBuffer => "send_buffer",
+            Self::Broadcast => "broadcast",
+            Self::Ipv6Only => "ipv6_only",
+        }
+    }
+}
+
 impl Options {
     /// How long connecting may take.
     #[must_use]
@@ -76,41 +114,26 @@ impl Options {
         }
     }
 
-    /// Takes over what `newer` says; what it leaves out stays.
-    pub fn merge(&mut self, newer: &Self) {
-        let Self {
-            connect_timeout,
-            reuse_addr,
-            backlog,
-            read_size,
-            nodelay,
-            keepalive,
-            recv_buffer,
-            send_buffer,
-            broadcast,
-            ipv6_only,
-        } = newer;
-        fn take<T: Copy>(here: &mut Option<T>, newer: Option<T>) {
-            if newer.is_some() {
-                *here = newer;
-            }
+    /// Notes that one was set: to what was asked for, a flag as 0 or 1.
+    pub fn note(&mut self, option: OptionName, asked: u64) {
+        let flag = Some(asked != 0);
+        let size = u32::try_from(asked).ok();
+        match option {
+            OptionName::ReuseAddr => self.reuse_addr = flag,
+            OptionName::ReadSize => self.read_size = size,
+            OptionName::Nodelay => self.nodelay = flag,
+            OptionName::Keepalive => self.keepalive = flag,
+            OptionName::RecvBuffer => self.recv_buffer = size,
+            OptionName::SendBuffer => self.send_buffer = size,
+            OptionName::Broadcast => self.broadcast = flag,
+            OptionName::Ipv6Only => self.ipv6_only = flag,
         }
-        take(&mut self.connect_timeout, *connect_timeout);
-        take(&mut self.reuse_addr, *reuse_addr);
-        take(&mut self.backlog, *backlog);
-        take(&mut self.read_size, *read_size);
-        take(&mut self.nodelay, *nodelay);
-        take(&mut self.keepalive, *keepalive);
-        take(&mut self.recv_buffer, *recv_buffer);
-        take(&mut self.send_buffer, *send_buffer);
-        take(&mut self.broadcast, *broadcast);
-        take(&mut self.ipv6_only, *ipv6_only);
     }
 
     /// Sets what a living socket can be set to, and records asked and granted; a refusal of the kernel is a fact and
     /// does not end the socket. `read_size` is ours, not the kernel's: the caller keeps it.
     pub(crate) fn apply(&self, socket: &SockRef<'_>, recorder: &dyn Recorder, cause: &Cause) {
-        let one = |name,
+        let one = |name: OptionName,
                    asked: Option<u64>,
                    set: &dyn Fn(u64) -> std::io::Result<()>,
                    get: &dyn Fn() -> std::io::Result<u64>| {
@@ -122,6 +145,7 @@ impl Options {
                     failure: Failure::Os(Errno::from(&error)),
                     phase: Phase::Option,
                     remote: None,
+                    option: Some(name),
                     fatal: false,
                 })),
             };
@@ -130,29 +154,35 @@ impl Options {
         let flag = |value: Option<bool>| value.map(u64::from);
         let bytes = |value: Option<u32>| value.map(u64::from);
         let size = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
-        one("reuse_addr", flag(self.reuse_addr), &|v| socket.set_reuse_address(v != 0), &|| {
+        one(OptionName::ReuseAddr, flag(self.reuse_addr), &|v| socket.set_reuse_address(v != 0), &|| {
             socket.reuse_address().map(u64::from)
         });
-        one("nodelay", flag(self.nodelay), &|v| socket.set_tcp_nodelay(v != 0), &|| {
+        one(OptionName::Nodelay, flag(self.nodelay), &|v| socket.set_tcp_nodelay(v != 0), &|| {
             socket.tcp_nodelay().map(u64::from)
         });
-        one("keepalive", flag(self.keepalive), &|v| socket.set_keepalive(v != 0), &|| {
+        one(OptionName::Keepalive, flag(self.keepalive), &|v| socket.set_keepalive(v != 0), &|| {
             socket.keepalive().map(u64::from)
         });
-        one("recv_buffer", bytes(self.recv_buffer), &|v| socket.set_recv_buffer_size(size(v)), &|| {
-            socket.recv_buffer_size().map(|n| n as u64)
-        });
-        one("send_buffer", bytes(self.send_buffer), &|v| socket.set_send_buffer_size(size(v)), &|| {
-            socket.send_buffer_size().map(|n| n as u64)
-        });
-        one("broadcast", flag(self.broadcast), &|v| socket.set_broadcast(v != 0), &|| {
+        one(
+            OptionName::RecvBuffer,
+            bytes(self.recv_buffer),
+            &|v| socket.set_recv_buffer_size(size(v)),
+            &|| socket.recv_buffer_size().map(|n| n as u64),
+        );
+        one(
+            OptionName::SendBuffer,
+            bytes(self.send_buffer),
+            &|v| socket.set_send_buffer_size(size(v)),
+            &|| socket.send_buffer_size().map(|n| n as u64),
+        );
+        one(OptionName::Broadcast, flag(self.broadcast), &|v| socket.set_broadcast(v != 0), &|| {
             socket.broadcast().map(u64::from)
         });
-        one("ipv6_only", flag(self.ipv6_only), &|v| socket.set_only_v6(v != 0), &|| {
+        one(OptionName::Ipv6Only, flag(self.ipv6_only), &|v| socket.set_only_v6(v != 0), &|| {
             socket.only_v6().map(u64::from)
         });
         if let Some(asked) = self.read_size {
-            let fact = Fact::OptionSet(Box::new(("read_size", u64::from(asked), u64::from(asked))));
+            let fact = Fact::OptionSet(Box::new((OptionName::ReadSize, u64::from(asked), u64::from(asked))));
             recorder.record(Stamp::now(), cause, fact, None);
         }
     }

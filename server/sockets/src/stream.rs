@@ -12,10 +12,14 @@ use tokio::{
 
 use crate::{
     errno::Errno,
-    fact::{Cause, Chunk, EndReason, Fact, Failed, Failure, PauseReason, Phase, Recorder, Stamp, Wait, What},
+    fact::{
+        Cause, Chunk, EndReason, Fact, Failed, Failure, Leftover, PauseReason, Phase, Recorder, Stamp, Wait,
+        What,
+    },
     mailbox::{Command, Inbox, Outgoing},
     options::Options,
     scratch::{try_read, with_scratch},
+    sys,
 };
 
 /// Reads in a row before commands get a turn: enough to keep a flood at the kernel's speed, few enough that a close
@@ -140,6 +144,13 @@ impl Task {
             interest |= Interest::WRITABLE;
         }
         let deadline = self.next_deadline();
+        // Made only when it is needed: a timer asks the clock, and most turns have none.
+        let deadline = async {
+            match deadline {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
         let room = async {
             match &mut self.no_room {
                 Some((_, wait)) => wait.await,
@@ -152,7 +163,7 @@ impl Task {
             command = self.inbox.commands.recv() => Step::Command(command),
             () = room => Step::Room,
             ready = self.stream.ready(interest) => Step::Ready(ready),
-            () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Step::Deadline,
+            () = deadline => Step::Deadline,
         }
     }
 
@@ -201,18 +212,15 @@ impl Task {
                 Some(End(cause, EndReason::Closed))
             }
             Some(Command::Close(cause)) => {
+                self.recorder.record(Stamp::now(), &cause, Fact::Closing(self.inbox.queue.bytes()), None);
                 self.closing = Some((cause, Instant::now() + CLOSE_GRACE));
                 None
             }
             Some(Command::Reset(cause)) => {
-                let entered = Instant::now();
                 // With SO_LINGER 0, close(2) discards what is unsent and sends RST (tcp(7), socket(7)). Setting it
                 // cannot fail on a living TCP socket; were it to, the close that follows would show as a FIN.
-                match SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)) {
-                    Ok(()) => self.recorder.record(Stamp::since(entered), &cause, Fact::ResetByUs, None),
-                    Err(error) => {
-                        self.record_failure(&cause, Failure::Os(Errno::from(&error)), Phase::Option, false)
-                    }
+                if let Err(error) = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)) {
+                    self.record_failure(&cause, Failure::Os(Errno::from(&error)), Phase::Option, false);
                 }
                 Some(End(cause, EndReason::Reset))
             }
@@ -220,7 +228,7 @@ impl Task {
             Some(Command::Set(set)) => {
                 let (options, cause) = *set;
                 options.apply(&SockRef::from(&self.stream), self.recorder.as_ref(), &cause);
-                self.options.merge(&options);
+                self.options.read_size = options.read_size.or(self.options.read_size);
                 None
             }
         }
@@ -350,11 +358,11 @@ impl Task {
         self.shutting_down.take().and_then(|cause| self.shut_down(&cause))
     }
 
+    /// The turn of the next one begins when the last write of this one returned, which `flowing` noted.
     fn next_pending(&mut self) {
         self.pending.pop_front();
         self.written = 0;
         self.inbox.queue.done();
-        self.last_progress = Some(Instant::now());
     }
 
     fn flowing(&mut self, at: Instant) {
@@ -414,7 +422,7 @@ impl Task {
     }
 
     fn record_failure(&self, cause: &Cause, failure: Failure, phase: Phase, fatal: bool) {
-        let failed = Failed { failure, phase, remote: None, fatal };
+        let failed = Failed { fatal, ..Failed::minor(failure, phase) };
         self.recorder.record(Stamp::now(), cause, Fact::Failed(Box::new(failed)), None);
     }
 
@@ -451,9 +459,23 @@ impl Task {
             self.forget(outgoing, written);
         }
         self.inbox.queue.set_blocked(None);
-        let Self { stream, recorder, .. } = self;
-        let entered = Instant::now();
-        drop(stream);
-        recorder.record(Stamp::since(entered), cause, Fact::Closed(reason, unsent), None);
+        end(self.stream, self.recorder.as_ref(), cause, reason, unsent);
     }
+}
+
+/// Closes a stream's descriptor, by whichever task owned it, and says what that sent.
+///
+/// close(2) sends RST instead of FIN when bytes lie unread (RFC 2525 §2.17), or when SO_LINGER is on with no time.
+pub fn end(stream: TcpStream, recorder: &dyn Recorder, cause: &Cause, reason: EndReason, unsent: u64) {
+    let over = matches!(reason, EndReason::Reset | EndReason::Failed);
+    // A kernel that does not say so is taken to hold nothing: what is claimed was seen.
+    let unread = if over { 0 } else { sys::unread(&stream).unwrap_or(0) };
+    let aborting = SockRef::from(&stream).linger().is_ok_and(|linger| linger == Some(Duration::ZERO));
+    let entered = Instant::now();
+    drop(stream);
+    let stamp = Stamp::since(entered);
+    if aborting || unread > 0 {
+        recorder.record(stamp, cause, Fact::ResetByUs, None);
+    }
+    recorder.record(stamp, cause, Fact::Closed(reason, Leftover { unsent, unread }), None);
 }

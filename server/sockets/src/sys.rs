@@ -1,5 +1,8 @@
-//! The one getsockopt that no crate wraps.
-#![allow(unsafe_code, reason = "SO_MEMINFO has no safe wrapper; the call is confined to this module")]
+//! The two system calls that no crate wraps.
+#![allow(
+    unsafe_code,
+    reason = "SO_MEMINFO and FIONREAD have no safe wrapper; the calls are confined to this module"
+)]
 
 use std::{io, mem, os::fd::AsRawFd};
 
@@ -28,4 +31,16 @@ pub(crate) fn datagrams_dropped(socket: &impl AsRawFd) -> io::Result<u32> {
         )
     };
     if result == 0 { Ok(info[SK_MEMINFO_DROPS]) } else { Err(io::Error::last_os_error()) }
+}
+
+/// How many bytes of a stream lie unread in the kernel (FIONREAD, tcp(7)).
+///
+/// # Errors
+/// What ioctl(2) says.
+pub(crate) fn unread(socket: &impl AsRawFd) -> io::Result<u64> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: FIONREAD writes one int through its argument, which points to a live one, and keeps no pointer. The
+    // descriptor is borrowed from a living socket for the call's duration.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::FIONREAD, &raw mut bytes) };
+    if result == 0 { Ok(u64::try_from(bytes).unwrap_or(0)) } else { Err(io::Error::last_os_error()) }
 }

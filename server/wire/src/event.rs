@@ -50,10 +50,6 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[cfg_attr(feature = "codegen", ts(optional))]
         name: Option<String>,
-        /// The listener that accepted it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[cfg_attr(feature = "codegen", ts(optional))]
-        parent: Option<SocketId>,
         /// The practice peer it belongs to.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[cfg_attr(feature = "codegen", ts(optional))]
@@ -179,6 +175,11 @@ pub enum Fact {
         #[cfg_attr(feature = "codegen", ts(optional))]
         errno: Option<String>,
     },
+    /// Somebody closed it while bytes waited to be sent: those are written first.
+    Closing {
+        /// How many bytes wait.
+        queued_bytes: u64,
+    },
     /// The descriptor is closed; nothing follows for this socket but facts of its removal.
     Closed {
         /// Why.
@@ -188,6 +189,9 @@ pub enum Fact {
         /// Bytes that had been accepted for sending and were not written.
         #[serde(default)]
         unsent_bytes: u64,
+        /// Bytes of a stream that lay unread in the kernel: it sent a RST where a FIN was asked for (RFC 2525 §2.17).
+        #[serde(default)]
+        unread_bytes: u64,
     },
     /// The policy refused an address; nothing was dialled, bound or sent.
     RefusedByPolicy {
@@ -220,6 +224,10 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[cfg_attr(feature = "codegen", ts(optional))]
         remote: Option<String>,
+        /// The option that could not be set, named as in the socket's `options`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        option: Option<String>,
         /// The socket is over; false where another address is tried or the socket lives on.
         fatal: bool,
     },

@@ -40,7 +40,7 @@ pub enum SocketState {
     Closing,
     /// Closed in order, or reset after it was open.
     Closed,
-    /// Never opened, or ended by an error.
+    /// Did not open, or was ended by a call that failed.
     Failed,
 }
 
@@ -107,7 +107,8 @@ pub struct SocketOptions {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub backlog: Option<u32>,
-    /// The most bytes one read or one datagram may return (1 to 262,144; default 262,144, for datagrams 65,536).
+    /// The most bytes one read or one datagram may return (1 to 262,144, for datagrams to
+    /// 65,536; default the most).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub read_size: Option<u32>,

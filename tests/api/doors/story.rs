@@ -80,7 +80,7 @@ async fn datagrams(client: &Client) {
     })
     .await;
     let wish = json!({ "hex": "00 ff", "to": peer.address().to_string() });
-    assert_eq!(client.post(&format!("sockets/{}/send", bound.id), &wish).await.status(), 200);
+    client.post(&format!("sockets/{}/send", bound.id), &wish).await.ok::<sockscope_wire::SendAnswer>();
     assert_eq!(peer.receive().await.0, [0, 255]);
     let connected = client.open(&peer.target()).await;
     client.send(connected.id, "to one peer").await;

@@ -112,6 +112,35 @@ fn ipv6_datagrams_and_mapped_senders_are_shown_as_what_they_are() {
 }
 
 #[test]
+fn a_datagram_to_another_family_is_refused_and_leaves_no_trace() {
+    let server = Server::start(&[]);
+    for (local, to, family) in [("127.0.0.1", "[::1]:9", "IPv4"), ("[::1]", "127.0.0.1:9", "IPv6")] {
+        let bound = id(&server.open(&format!("udp-bind://{local}:0")));
+        let head = server.head();
+        let problem = server.send(&bound, b"x", &format!("?to={to}")).problem(422, "wrong_family");
+        assert_eq!(problem["params"]["family"], family);
+        assert_eq!(server.head(), head);
+    }
+}
+
+/// A practice peer's losses are counted like anybody's: sent = received + dropped.
+#[test]
+fn a_practice_peer_accounts_for_every_datagram() {
+    const SENT: usize = 60_000;
+    let server = Server::start(&[]);
+    let (peer, target) = server.practice("echo_udp");
+    let flood = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    flood.connect(target.trim_start_matches("udp://")).expect("loopback");
+    for _ in 0..SENT {
+        flood.send(&[1; 512]).expect("loopback takes it");
+    }
+    eventually("every datagram is received or counted", || {
+        let counters = server.socket(&peer)["counters"].clone();
+        number(&counters["received_events"]) + number(&counters["dropped"]) == SENT as u64
+    });
+}
+
+#[test]
 fn a_datagram_longer_than_the_read_is_truncated_and_says_so() {
     let server = Server::start(&[]);
     let socket = server.open_with("udp-bind://127.0.0.1:0", json!({ "read_size": 4 }));

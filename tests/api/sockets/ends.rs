@@ -48,6 +48,23 @@ fn a_close_is_a_fin_even_with_bytes_unread() {
     assert!(closed["cause"].is_string() && closed["by"].is_string(), "and who asked for it");
 }
 
+/// The log has no room for what the kernel still holds, so it stays there: close(2) answers that with RST (RFC 2525).
+#[test]
+fn a_close_that_cannot_read_everything_is_a_rst_and_says_so() {
+    let server = Server::start(&["--log-full", "pause", "--log-bytes", "4M"]);
+    let (client, mut peer) = Listener::new().meet(&server);
+    peer.set_write_timeout(Some(Duration::from_millis(200))).expect("not zero");
+    while peer.write(&[7; 65_536]).is_ok() {}
+    server.fact(&client, json!({ "type": "paused", "what": "read", "reason": "log_full" }));
+    server.close(&client);
+    let closed = server.fact(&client, json!({ "type": "closed" }));
+    assert!(number(&closed["unread_bytes"]) > 0, "{closed}");
+    assert_eq!(closed["reason"], "closed", "somebody closed it");
+    server.fact(&client, json!({ "type": "reset", "side": "local" }));
+    let error = peer.read(&mut [0; 1]).expect_err("no FIN");
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+}
+
 #[test]
 fn a_reset_is_a_rst() {
     let server = Server::start(&[]);

@@ -1,7 +1,7 @@
 //! Too many sockets, too few descriptors: what exists still flows, and the API still answers.
 
 use std::{
-    io::Write as _,
+    io::{Read as _, Write as _},
     net::{Shutdown, TcpStream},
     time::Duration,
 };
@@ -53,6 +53,41 @@ fn a_listener_pauses_when_no_more_sockets_may_be_open_and_goes_on_after() {
     let remote = waiting.local_addr().expect("connected").to_string();
     let accepted = server.fact(&listener, json!({ "type": "accepted", "remote": remote }));
     assert_eq!(server.received(&text(&accepted["child"]), 8), b"patience");
+}
+
+#[test]
+fn a_connection_that_waited_for_a_place_and_is_closed_with_its_listener_is_a_fact() {
+    let server = Server::start(&["--max-sockets", "1"]);
+    let listening = server.open("tcp-listen://127.0.0.1:0");
+    let listener = id(&listening);
+    let mut waiting = dial(&listening);
+    server.fact(&listener, json!({ "type": "paused", "what": "accept" }));
+    server.close(&listener);
+    let remote = waiting.local_addr().expect("connected").to_string();
+    server.fact(
+        &listener,
+        json!({ "type": "note", "code": "accepted_unserved", "params": { "remote": remote } }),
+    );
+    assert_eq!(waiting.read(&mut [0; 1]).expect("a FIN"), 0);
+}
+
+/// Of 32 sockets, listeners leave 2 to those whom somebody opens.
+#[test]
+fn connections_that_come_in_cannot_take_every_place() {
+    let server = Server::start(&["--max-sockets", "32"]);
+    let listening = server.open("tcp-listen://127.0.0.1:0");
+    let listener = id(&listening);
+    let mut peers: Vec<TcpStream> = (0..40).map(|_| dial(&listening)).collect();
+    server.fact(&listener, json!({ "type": "paused", "what": "accept", "reason": "too_many_sockets" }));
+    assert_eq!(server.sockets().len(), 30);
+    // Each that is freed goes to the next that waits, and yet there is room.
+    peers.remove(0);
+    let other = Listener::new();
+    let (first, _first_peer) = other.meet(&server);
+    let (_second, _second_peer) = other.meet(&server);
+    server.try_open(&other.target(), json!({})).problem(429, "too_many_sockets");
+    server.close(&first);
+    other.meet(&server);
 }
 
 #[test]

@@ -180,7 +180,11 @@ fn an_address_that_does_not_answer_is_overtaken_by_the_next() {
         number(&second["t_us"]) - number(&first["t_us"]) >= 250_000,
         "each has its head start (RFC 8305)"
     );
-    assert_eq!(types(&story).last(), Some(&"connected"));
+    let [.., abandoned, connected] = &story[..] else { panic!("{story:#?}") };
+    let said =
+        json!({ "type": "note", "code": "attempt_abandoned", "params": { "remote": first["remote"] } });
+    assert!(is_like(abandoned, &said), "an attempt ends in a fact: {abandoned}");
+    assert_eq!(connected["type"], "connected");
     assert_eq!(names.asked().len(), 2, "and the name was asked in one round");
 }
 

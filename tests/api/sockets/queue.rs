@@ -89,9 +89,15 @@ fn closing_waits_for_the_queue_and_closing_again_gives_it_up() {
     server.send(&client, &bytes, "?timeout=0").problem(504, "send_timed_out");
     std::thread::scope(|scope| {
         let closing = scope.spawn(|| server.close(&client));
+        let waiting = server.fact(&client, json!({ "type": "closing" }));
+        assert!(number(&waiting["queued_bytes"]) > 0, "{waiting}");
+        assert_eq!(server.socket(&client)["state"], "closing");
+        let problem = server.send(&client, b"too late", "").problem(409, "wrong_state");
+        assert_eq!(problem["params"]["state"], "closing");
         assert!(read_to_fin(&mut peer) == bytes, "what was taken is sent, then the FIN");
         closing.join().expect("closed");
     });
+    assert!(!carried(&server.story(&client), "sent").ends_with(b"too late"));
     let closed = server.fact(&client, json!({ "type": "closed" }));
     assert_eq!((&closed["reason"], &closed["unsent_bytes"]), (&json!("closed"), &json!(0)));
 

@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
     time::Duration,
@@ -54,6 +54,8 @@ pub struct ConnectionInfo {
     pub peer: SocketAddr,
     /// Its bytes, counted live.
     pub bytes: Arc<ConnectionBytes>,
+    /// The gate let a principal through on it.
+    pub known: Arc<AtomicBool>,
 }
 
 /// What a connection holds while it lives. It belongs to the stream itself, so it lasts exactly as long, also after an

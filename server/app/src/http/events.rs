@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     App,
     answer::{Answer, No, ok},
-    ask::{Ask, Json, Room, ViewQuery, invalid, same_epoch},
+    request::{Ask, Json, Room, ViewQuery, invalid, same_epoch},
 };
 use crate::{
     feed::{After, Cursor, STREAM_BATCH, Start},
@@ -41,26 +41,32 @@ pub(super) async fn events(
 ) -> Answer {
     let (mut start, filter, mode) = (query.start()?, query.filter()?, query.mode()?);
     if wants_stream(&headers) {
+        query.may_give(&[])?;
         if let Some(last) = headers.get("last-event-id") {
             start = last_event_id(last)?;
         }
         let cursor = Cursor::new(&room.workspace, &start, filter, mode);
         return Ok(sse(hello(&room), cursor, app.ending.clone()));
     }
+    query.may_give(&["limit", "wait"])?;
     let limit = query.limit.unwrap_or(PAGE);
     if !(1..=MAX_PAGE).contains(&limit) {
         return Err(No(invalid("limit", "1 to 10,000")));
     }
-    let limits = Limits { records: limit, payload_bytes: PAGE_BYTES };
+    let limits = Limits::new(limit, PAGE_BYTES);
     let mut cursor = Cursor::new(&room.workspace, &start, filter, mode);
     let batch = match query.wait {
-        None => cursor.now(limits),
+        None => cursor.now(limits).await,
         Some(seconds) if (0.0..=MAX_WAIT).contains(&seconds) => {
-            tokio::select! {
-                batch = cursor.next(limits) => batch,
-                () = tokio::time::sleep(Duration::from_secs_f64(seconds)) => cursor.now(limits),
+            let batch = tokio::select! {
+                batch = cursor.next(limits) => Some(batch),
+                () = tokio::time::sleep(Duration::from_secs_f64(seconds)) => None,
                 // The server ends: an empty page now is better than a cut connection.
-                () = app.ending.cancelled() => cursor.now(limits),
+                () = app.ending.cancelled() => None,
+            };
+            match batch {
+                Some(batch) => batch,
+                None => cursor.now(limits).await,
             }
         }
         Some(_) => return Err(No(invalid("wait", "0 to 60 seconds"))),
@@ -184,7 +190,7 @@ pub(super) async fn export(room: Room, Ask(query): Ask<ExportQuery>) -> Answer {
         if done {
             return None;
         }
-        let batch = cursor.now(STREAM_BATCH);
+        let batch = cursor.now(STREAM_BATCH).await;
         let page = batch.page();
         // What is recorded while the export runs is left out: it ends.
         let text = exported(&page, head, format);

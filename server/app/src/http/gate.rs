@@ -3,7 +3,7 @@
 //! Deny by default: a path this gate does not know needs a token. The Origin being equal to the Host is not enough
 //! alone, since under DNS rebinding both are the attacker's; the Host is therefore held against a list first.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::atomic::Ordering};
 
 use axum::{
     extract::{Request, State},
@@ -17,6 +17,7 @@ use super::{
     App,
     answer::No,
     auth::Principal,
+    connection::ConnectionInfo,
     routes::{Access, access},
 };
 use crate::problem::{Refused, problem};
@@ -130,6 +131,9 @@ pub(super) fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 pub(super) async fn gate(State(app): State<App>, mut request: Request, next: Next) -> Response {
     match pass(&app, &request) {
         Ok(Some(principal)) => {
+            if let Some(connection) = request.extensions().get::<ConnectionInfo>() {
+                connection.known.store(true, Ordering::Relaxed);
+            }
             request.extensions_mut().insert(principal);
             next.run(request).await
         }

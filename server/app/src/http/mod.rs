@@ -1,7 +1,6 @@
 //! The doors: HTTP, SSE and WebSocket over one workspace.
 
 mod answer;
-mod ask;
 mod assets;
 mod auth;
 mod connection;
@@ -10,6 +9,7 @@ mod gate;
 mod ops;
 mod payload;
 mod practice;
+mod request;
 mod routes;
 mod serve;
 mod session;

@@ -11,9 +11,12 @@ use sockscope_wire::Code;
 
 use super::{
     answer::{Answer, No},
-    ask::{Ask, At, Room, same_epoch},
+    request::{Ask, At, Room, same_epoch},
 };
-use crate::{log::Stored, problem::problem};
+use crate::{
+    log::Stored,
+    problem::{Saying as _, problem},
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,9 +49,10 @@ fn respond(bytes: Bytes, range: Option<&HeaderValue>) -> Response {
         // A range that is not understood is passed over (RFC 9110 §14.2).
         None | Some(Asked::Unknown) => Response::new(Body::from(bytes)),
         Some(Asked::Beyond) => {
-            let mut response = StatusCode::RANGE_NOT_SATISFIABLE.into_response();
+            let refused = problem(Code::InvalidRange, format!("it has {total} bytes")).with("bytes", total);
+            let mut response = No(refused).into_response();
             set(&mut response, header::CONTENT_RANGE, &format!("bytes */{total}"));
-            response
+            return response;
         }
         Some(Asked::Part(from, to)) => {
             let mut response = Response::new(Body::from(bytes.slice(from..=to)));

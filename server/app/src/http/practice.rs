@@ -7,7 +7,7 @@ use sockscope_wire::{Code, PeerKind, PracticeCatalog, PracticePeer, PracticeRequ
 use super::{
     App,
     answer::{Answer, No, done, json, ok},
-    ask::{Json, Named, Room},
+    request::{Json, Named, Room},
 };
 use crate::{peers, problem::problem};
 

@@ -14,6 +14,7 @@ use axum::{body::Body, response::IntoResponse as _};
 use http::{HeaderName, HeaderValue, Request, Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use sockscope_sockets::errno::Errno;
 use sockscope_wire::Code;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -36,6 +37,10 @@ use crate::problem::problem;
 /// How long a request's header may take to arrive, and an idle connection to send the next.
 const HEADER: Duration = Duration::from_secs(10);
 
+/// How long a connection is kept open for further requests when none on it showed a credential: what is to be had
+/// without one (the page's files, health) holds no place for long.
+const STRANGER: Duration = Duration::from_secs(15);
+
 /// The most bytes of a request's header; hyper reads into a buffer of this size.
 const HEADER_BYTES: usize = 16 * 1024;
 
@@ -45,7 +50,7 @@ const REFUSALS: usize = 16;
 /// How long such a connection has to hear it.
 const REFUSAL: Duration = Duration::from_secs(1);
 
-/// How long accepting rests after an error that is not one connection's: no descriptor, no memory.
+/// How long accepting rests when there is no descriptor or no memory.
 const REST: Duration = Duration::from_millis(100);
 
 /// How long connections have to end when the server does.
@@ -143,10 +148,11 @@ pub async fn serve(listener: TcpListener, app: App, max_connections: usize) -> S
                     }
                 }
             },
-            Err(error) => {
+            Err(error) if Errno::from(&error).is_exhaustion() => {
                 tracing::warn!(%error, "accept failed");
                 sleep(REST).await;
             }
+            Err(error) => tracing::debug!(%error, "a connection was gone before it was accepted"),
         }
     }
     drop(listener);
@@ -202,7 +208,8 @@ async fn connection(
 ) {
     // Events are small and must not wait for an ACK. A connection that is gone already says so when it is read.
     stream.set_nodelay(true).ok();
-    let info = ConnectionInfo { peer, bytes: lease.bytes() };
+    let info = ConnectionInfo { peer, bytes: lease.bytes(), known: Arc::default() };
+    let known = Arc::clone(&info.known);
     let io = TokioIo::new(Counted::new(stream, lease));
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(info.clone());
@@ -215,13 +222,21 @@ async fn connection(
         .serve_connection(io, service)
         .with_upgrades();
     tokio::pin!(connection);
-    let mut ending = false;
+    let stranger = sleep(STRANGER);
+    tokio::pin!(stranger);
+    let (mut ending, mut looked) = (false, false);
     let result = loop {
         tokio::select! {
             result = connection.as_mut() => break result,
             () = app.ending.cancelled(), if !ending => {
                 ending = true;
                 connection.as_mut().graceful_shutdown();
+            }
+            () = stranger.as_mut(), if !looked => {
+                looked = true;
+                if !known.load(Ordering::Relaxed) {
+                    connection.as_mut().graceful_shutdown();
+                }
             }
             () = cut.cancelled() => break Ok(()),
         }
@@ -237,7 +252,7 @@ async fn refuse(mut stream: TcpStream, turn: OwnedSemaphorePermit) {
         serde_json::to_string(&problem(Code::TooManyConnections, "try again later")).unwrap_or_default();
     let answer = format!(
         "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\n\
-         Retry-After: 1\r\nConnection: close\r\n\r\n{body}",
+         Retry-After: 1\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
     // Best effort: a client that does not listen is closed all the same.

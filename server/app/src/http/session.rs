@@ -6,8 +6,8 @@ use sockscope_wire::{Code, SessionRequest, SessionToken, Ticket};
 use super::{
     App,
     answer::{Answer, No, ok},
-    ask::Json,
     auth::CodeRefused,
+    request::Json,
 };
 use crate::problem::problem;
 

@@ -9,7 +9,7 @@ use sockscope_wire::{OpenRequest, PatchSocket, SendRequest, ShutdownRequest};
 
 use super::{
     answer::{Answer, No, done, json, ok},
-    ask::{Ask, BODY, Json, Named, Room, body, invalid, is_json, parse},
+    request::{Ask, BODY, Json, Named, Room, body, invalid, is_json, parse},
 };
 use crate::ask::data;
 

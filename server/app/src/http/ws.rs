@@ -1,6 +1,6 @@
 //! The WebSocket: events down, commands up.
 
-use std::time::Duration;
+use std::{future::pending, pin::Pin, sync::Arc, time::Duration};
 
 use axum::{
     extract::{
@@ -9,6 +9,7 @@ use axum::{
     },
     response::Response,
 };
+use futures_util::FutureExt as _;
 use sockscope_wire::{
     ClientFrame, Code, Hello, PatchSocket, Reply, SendRequest, ServerFrame, SocketId, Subscribe, close_code,
 };
@@ -18,8 +19,8 @@ use tokio_tungstenite::tungstenite::{self, error::ProtocolError};
 use super::{
     App,
     answer::{Answer, No},
-    ask::{Ask, Room, ViewQuery, parse, types},
     gate::PROTOCOL,
+    request::{Ask, Room, ViewQuery, parse, types},
 };
 use crate::{
     ask::data,
@@ -57,6 +58,7 @@ pub(super) async fn ws(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Answer {
     let upgrade = upgrade.map_err(|error| No(problem(Code::NotAWebSocket, error.body_text())))?;
+    query.may_give(&["binary"])?;
     let cursor = Cursor::new(&room.workspace, &query.start()?, query.filter()?, query.mode()?);
     let binary = query.binary.is_some_and(|binary| binary != 0);
     let response: Response = upgrade
@@ -70,8 +72,18 @@ pub(super) async fn ws(
             let conn = room.workspace.name('v');
             // Boxed, so that an idle viewer's task is no larger than what it holds.
             Box::pin(
-                Viewer { app, room, conn, socket, cursor, binary, paused: false, heard: Instant::now() }
-                    .serve(),
+                Viewer {
+                    app,
+                    room,
+                    conn,
+                    socket,
+                    cursor,
+                    binary,
+                    paused: false,
+                    heard: Instant::now(),
+                    answering: None,
+                }
+                .serve(),
             )
         });
     Ok(response)
@@ -89,11 +101,18 @@ struct Viewer {
     paused: bool,
     /// When it last said anything.
     heard: Instant,
+    /// The answer to its last command takes a while: a name is being resolved. Its next command is read after that,
+    /// so that commands keep their order; events go on meanwhile.
+    answering: Option<Later>,
 }
+
+/// An answer that takes a while.
+type Later = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
 enum Step {
     Batch(Box<crate::feed::Batch>),
     Message(Option<Result<Message, axum::Error>>),
+    Answer(Reply),
     Ping,
     Ending,
 }
@@ -151,16 +170,28 @@ impl Viewer {
         ping.reset();
         let ending = self.app.ending.clone();
         loop {
+            let listening = self.answering.is_none();
+            let answer = async {
+                match &mut self.answering {
+                    Some(later) => later.await,
+                    None => pending().await,
+                }
+            };
             let step = tokio::select! {
                 biased;
                 () = ending.cancelled() => Step::Ending,
-                message = self.socket.recv() => Step::Message(message),
+                reply = answer => Step::Answer(reply),
+                message = self.socket.recv(), if listening => Step::Message(message),
                 _ = ping.tick() => Step::Ping,
                 batch = self.cursor.next(STREAM_BATCH), if !self.paused => Step::Batch(Box::new(batch)),
             };
             let result = match step {
                 Step::Ending => return End::Say(close_code::SHUTTING_DOWN, "shutting down"),
                 Step::Message(message) => self.heard(message).await,
+                Step::Answer(reply) => {
+                    self.answering = None;
+                    self.say(&ServerFrame::Reply(reply)).await
+                }
                 Step::Ping if self.heard.elapsed() > PING + PONG => {
                     return End::Say(close_code::GONE, "no answer to pings");
                 }
@@ -201,8 +232,15 @@ impl Viewer {
         match message {
             Some(Ok(Message::Text(text))) if text.len() > COMMAND => Err(End::TOO_LARGE),
             Some(Ok(Message::Text(text))) => {
-                let reply = self.obey(text.as_bytes()).await;
-                self.say(&ServerFrame::Reply(reply)).await
+                let mut reply = self.obey(text.as_bytes());
+                // Nearly every answer is there at once.
+                match reply.as_mut().now_or_never() {
+                    Some(reply) => self.say(&ServerFrame::Reply(reply)).await,
+                    None => {
+                        self.answering = Some(reply);
+                        Ok(())
+                    }
+                }
             }
             Some(Ok(Message::Binary(_))) => {
                 let refused = problem(Code::MalformedFrame, "commands are text frames");
@@ -215,10 +253,11 @@ impl Viewer {
         }
     }
 
-    async fn obey(&mut self, text: &[u8]) -> Reply {
+    /// Does what a command says. The answer is there at once, but for a send to a name.
+    fn obey(&mut self, text: &[u8]) -> Later {
         let frame: ClientFrame = match parse(text) {
             Ok(frame) => frame,
-            Err(refused) => return answer(id_of(text), Err(refused)),
+            Err(refused) => return at_once(answer(id_of(text), Err(refused))),
         };
         let id = frame.id.clone();
         if id.is_empty()
@@ -226,19 +265,31 @@ impl Viewer {
             || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
         {
             let refused = problem(Code::MalformedFrame, "an id has 1 to 64 letters, digits, - or _");
-            return answer(None, Err(refused));
+            return at_once(answer(None, Err(refused)));
         }
         let cause = format!("{}.{id}", self.conn);
         let order = Order::new(cause.clone(), &self.room.principal.name);
-        let result = self.wish(&order, frame).await;
-        let mut reply = answer(Some(id), result);
-        if reply.problem.is_none() {
-            reply.cause = Some(cause);
+        let reply = move |result| {
+            let mut reply = answer(Some(id), result);
+            if reply.problem.is_none() {
+                reply.cause = Some(cause);
+            }
+            reply
+        };
+        match self.wish(&order, frame) {
+            Ok(Wish::Done(socket)) => at_once(reply(Ok(socket))),
+            Err(refused) => at_once(reply(Err(refused))),
+            Ok(Wish::Send { socket, bytes, to }) => {
+                let workspace = Arc::clone(&self.room.workspace);
+                Box::pin(async move {
+                    let sent = workspace.send(&order, socket, bytes, to.as_deref()).await;
+                    reply(sent.map(|()| None))
+                })
+            }
         }
-        reply
     }
 
-    async fn wish(&mut self, order: &Order, frame: ClientFrame) -> Result<Option<SocketId>, Refused> {
+    fn wish(&mut self, order: &Order, frame: ClientFrame) -> Result<Wish, Refused> {
         let workspace = &self.room.workspace;
         let ClientFrame { id: _, open, send, shutdown, close, set, subscribe } = frame;
         let given = [
@@ -254,13 +305,13 @@ impl Viewer {
             return Err(problem(Code::MalformedFrame, one));
         }
         if let Some(open) = open {
-            return workspace.open(order, &open).map(|guard| Some(guard.leave()));
+            return workspace.open(order, &open).map(|guard| Wish::Done(Some(guard.leave())));
         }
         if let Some(send) = send {
             let sockscope_wire::SendCommand { socket, text, escaped, hex, base64, to } = send;
             let request = SendRequest { text, escaped, hex, base64, to, timeout_ms: None };
             let bytes = data(&request)?;
-            workspace.send(order, socket, bytes, request.to.as_deref()).await?;
+            return Ok(Wish::Send { socket, bytes, to: request.to });
         }
         if let Some(shutdown) = shutdown {
             let sockscope_wire::How::Write = shutdown.how;
@@ -276,7 +327,7 @@ impl Viewer {
         if let Some(subscribe) = subscribe {
             self.subscribe(subscribe)?;
         }
-        Ok(None)
+        Ok(Wish::Done(None))
     }
 
     fn subscribe(&mut self, wish: Subscribe) -> Result<(), Refused> {
@@ -291,6 +342,18 @@ impl Viewer {
         }
         Ok(())
     }
+}
+
+/// What became of a command.
+enum Wish {
+    /// It is given; an opening has its socket's name.
+    Done(Option<SocketId>),
+    /// Bytes are to be sent, which may have to wait for a name.
+    Send { socket: SocketId, bytes: Vec<u8>, to: Option<String> },
+}
+
+fn at_once(reply: Reply) -> Later {
+    Box::pin(std::future::ready(reply))
 }
 
 /// The id of a frame that was not understood, if it has one: its sender waits for an answer.

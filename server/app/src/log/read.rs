@@ -1,6 +1,6 @@
 //! Reading a stretch of the log.
 
-use sockscope_wire::{Gap, GapReason, Seq, SocketId};
+use sockscope_wire::{Gap, GapReason, PayloadMode, Seq, SocketId};
 
 use super::{Log, record::Record};
 
@@ -25,6 +25,27 @@ pub struct Limits {
     pub records: usize,
     /// At most so many bytes of payload, but at least one record.
     pub payload_bytes: usize,
+    /// A record's payload counts as no more than this: a preview of it is wanted.
+    each: usize,
+}
+
+impl Limits {
+    /// So many records and bytes of payload.
+    #[must_use]
+    pub const fn new(records: usize, payload_bytes: usize) -> Self {
+        Self { records, payload_bytes, each: usize::MAX }
+    }
+
+    /// The same, where so much of each payload is wanted.
+    #[must_use]
+    pub fn of_each(self, mode: PayloadMode) -> Self {
+        let each = match mode {
+            PayloadMode::Full => usize::MAX,
+            PayloadMode::Preview(most) => most as usize,
+            PayloadMode::None => 0,
+        };
+        Self { each, ..self }
+    }
 }
 
 /// A stretch of seqs that cannot be had.
@@ -163,7 +184,7 @@ impl Log {
 
 /// Adds the record unless the slice is full; the first always fits.
 fn fits(slice: &mut Slice, bytes: &mut usize, record: &Record, limits: Limits) -> bool {
-    *bytes += record.payload.cost();
+    *bytes += record.payload.cost().min(limits.each);
     if *bytes > limits.payload_bytes && !slice.records.is_empty() {
         return false;
     }

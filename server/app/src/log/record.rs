@@ -2,7 +2,7 @@
 
 use std::{mem, sync::Arc};
 
-use sockscope_sockets::fact::{Cause, EndReason, Fact};
+use sockscope_sockets::fact::{Cause, EndReason, Fact, Leftover};
 use sockscope_wire::{Code, Counters, PeerKind, Role, Seq, SocketId};
 
 /// One fact as the log keeps it. Small, because there are millions of them.
@@ -42,8 +42,8 @@ pub enum Entry {
     Accepted(Box<(SocketId, std::net::SocketAddr)>),
     /// An accepted socket came to be, connected from the start.
     Born(Box<Born>),
-    /// A socket's descriptor is closed: why, how many accepted bytes were never written, its final counters.
-    Closed(Box<(EndReason, u64, Counters)>),
+    /// A socket's descriptor is closed: why, what it left undone, its final counters.
+    Closed(Box<(EndReason, Leftover, Counters)>),
     /// A remark.
     Note(Box<(Code, Vec<(&'static str, String)>)>),
     /// Given up; only its place is left until its chunk is compacted.
@@ -114,7 +114,9 @@ impl Entry {
         match self {
             Self::Fact(fact) => match fact {
                 Fact::Sent(_) | Fact::Received(_) | Fact::Eof(_) | Fact::Shutdown | Fact::ResetByUs => 0,
-                Fact::ResetByPeer(..) | Fact::Closed(..) | Fact::Paused(..) | Fact::Resumed(..) => 0,
+                Fact::ResetByPeer(..) | Fact::Closing(_) | Fact::Closed(..) => 0,
+                Fact::Paused(..) | Fact::Resumed(..) => 0,
+                Fact::Abandoned(boxed) | Fact::Unserved(boxed) => BOX + mem::size_of_val(&**boxed),
                 Fact::Resolved(resolved) => {
                     BOX + mem::size_of_val(&**resolved)
                         + resolved.0.len()

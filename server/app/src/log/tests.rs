@@ -49,7 +49,7 @@ fn append(log: &mut Log, shelf: ShelfName, socket: u32, len: usize) -> Seq {
 }
 
 fn all(log: &Log, after: u64) -> Slice {
-    let limits = Limits { records: usize::MAX, payload_bytes: usize::MAX };
+    let limits = Limits::new(usize::MAX, usize::MAX);
     let mut whole = Slice { records: Vec::new(), gaps: Vec::new(), next: Seq(after) };
     while whole.next < log.head() {
         let slice = log.read(whole.next, &Filter::default(), limits, |_| true);
@@ -138,7 +138,7 @@ fn a_flood_takes_nothing_from_a_quiet_socket() {
         assert_eq!(quiet.len(), 30, "with a flood of {len}");
         assert!(quiet.iter().all(kept), "with a flood of {len}");
         let filter = Filter { socket: Some(SocketId(1)), ..Filter::default() };
-        let limits = Limits { records: 100, payload_bytes: usize::MAX };
+        let limits = Limits::new(100, usize::MAX);
         let slice = log.read(Seq(0), &filter, limits, |_| true);
         assert_eq!((slice.records.len(), slice.gaps), (30, vec![]), "and nobody is told otherwise");
     }
@@ -176,7 +176,7 @@ fn a_socket_that_lost_everything_and_speaks_again_is_told_of_the_gap() {
     assert!(log.get(Seq(2)).is_none(), "socket 1 has lost everything");
     append(&mut log, CONVERSATION, 1, 10);
     let filter = Filter { socket: Some(SocketId(1)), ..Filter::default() };
-    let slice = log.read(Seq(0), &filter, Limits { records: 10, payload_bytes: 1000 }, |_| true);
+    let slice = log.read(Seq(0), &filter, Limits::new(10, 1000), |_| true);
     assert_eq!(slice.records.len(), 1);
     assert!(slice.gaps.first().is_some_and(|gap| gap.from == Seq(1) && gap.to >= Seq(2)), "{:?}", slice.gaps);
 }
@@ -197,7 +197,7 @@ fn a_socket_that_opens_after_others_lost_history_has_no_gap() {
     };
     log.append(CONVERSATION, tag(500), Entry::Opening(Box::new(opening)), Stored::None);
     let filter = Filter { socket: Some(SocketId(500)), ..Filter::default() };
-    let slice = log.read(Seq(0), &filter, Limits { records: 10, payload_bytes: 1000 }, |_| true);
+    let slice = log.read(Seq(0), &filter, Limits::new(10, 1000), |_| true);
     assert_eq!((slice.records.len(), slice.gaps), (1, vec![]));
 }
 
@@ -219,7 +219,7 @@ fn trimming_tells_why_and_the_rest_stays() {
     assert_eq!(log.head(), Seq(100));
     assert_eq!(append(&mut log, CONVERSATION, 1, 1), Seq(101), "and goes on where it was");
     let filter = Filter { socket: Some(SocketId(1)), ..Filter::default() };
-    let slice = log.read(Seq(0), &filter, Limits { records: 10, payload_bytes: 1000 }, |_| true);
+    let slice = log.read(Seq(0), &filter, Limits::new(10, 1000), |_| true);
     assert_eq!(slice.gaps, [Span { from: Seq(1), to: Seq(100), reason: GapReason::Trimmed }]);
 }
 
@@ -241,7 +241,7 @@ fn a_gap_of_trimmed_and_evicted_names_both() {
     ];
     assert_eq!(all(&log, 0).gaps, expected);
     let filter = Filter { socket: Some(SocketId(1)), ..Filter::default() };
-    let limits = Limits { records: 10, payload_bytes: 1000 };
+    let limits = Limits::new(10, 1000);
     assert_eq!(log.read(Seq(0), &filter, limits, |_| true).gaps, expected);
 }
 
@@ -254,7 +254,7 @@ fn a_read_brings_at_least_one_record_and_then_no_more_than_asked() {
     for socket in [None, Some(SocketId(1))] {
         let filter = Filter { socket, ..Filter::default() };
         let read = |records, payload_bytes| {
-            let slice = log.read(Seq(0), &filter, Limits { records, payload_bytes }, |_| true);
+            let slice = log.read(Seq(0), &filter, Limits::new(records, payload_bytes), |_| true);
             (slice.records.len(), slice.next.0)
         };
         assert_eq!(read(100, 0), (1, 1));
@@ -270,7 +270,7 @@ fn a_read_that_finds_nothing_looks_at_a_bounded_number_of_records() {
     for _ in 0..10_000 {
         append(&mut log, CONVERSATION, 1, 0);
     }
-    let limits = Limits { records: 1, payload_bytes: 1 };
+    let limits = Limits::new(1, 1);
     for socket in [None, Some(SocketId(1))] {
         let filter = Filter { socket, ..Filter::default() };
         let looked = std::cell::Cell::new(0);
@@ -292,7 +292,7 @@ fn one_quiet_socket_beside_a_flood_is_found_at_once() {
     }
     append(&mut log, CONVERSATION, 1, 1);
     let filter = Filter { socket: Some(SocketId(1)), ..Filter::default() };
-    let slice = log.read(Seq(0), &filter, Limits { records: 10, payload_bytes: 10_000 }, |_| true);
+    let slice = log.read(Seq(0), &filter, Limits::new(10, 10_000), |_| true);
     assert_eq!((slice.records.len(), slice.next, slice.gaps), (2, log.head(), vec![]));
 }
 
@@ -477,7 +477,7 @@ impl Model {
         let after = after % (self.told.len() as u64 + 1);
         let socket = ask.socket.map(SocketId);
         let filter = Filter { socket, types: None, without_hidden: ask.without_hidden };
-        let limits = Limits { records: ask.records, payload_bytes: ask.payload_bytes };
+        let limits = Limits::new(ask.records, ask.payload_bytes);
         let wanted = |record: &Record| !(ask.without_hidden && record.hidden);
         let matches = |told: &Told| {
             ask.socket.is_none_or(|socket| told.socket == Some(socket))

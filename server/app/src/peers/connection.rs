@@ -6,6 +6,7 @@ use socket2::SockRef;
 use sockscope_sockets::{
     errno::Errno,
     fact::{Cause, Chunk, EndReason, Fact, Failed, Failure, Phase, Recorder, Stamp},
+    stream,
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -85,7 +86,7 @@ impl Connection {
             self.recorder.record(Stamp::now(), &None, Fact::ResetByPeer(phase, errno), None);
             return Stop::Failed(EndReason::Reset);
         }
-        let failed = Failed { failure: Failure::Os(errno), phase, remote: None, fatal: true };
+        let failed = Failed { fatal: true, ..Failed::minor(Failure::Os(errno), phase) };
         self.recorder.record(Stamp::now(), &None, Fact::Failed(Box::new(failed)), None);
         Stop::Failed(EndReason::Failed)
     }
@@ -97,15 +98,11 @@ impl Connection {
             Stop::Failed(reason) => (None, reason),
             Stop::Reset(cause) => {
                 // Cannot fail on a living TCP socket; were it to, the close below would show as a FIN.
-                if SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).is_ok() {
-                    self.recorder.record(Stamp::now(), &cause, Fact::ResetByUs, None);
-                }
+                SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).ok();
                 (cause, EndReason::Reset)
             }
         };
-        let entered = Instant::now();
-        drop(self.stream);
-        self.recorder.record(Stamp::since(entered), &cause, Fact::Closed(reason, 0), None);
+        stream::end(self.stream, self.recorder.as_ref(), &cause, reason, 0);
     }
 }
 

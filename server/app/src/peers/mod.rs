@@ -7,19 +7,20 @@ mod behave;
 mod connection;
 mod http;
 
-use std::{sync::Arc, time::Duration};
+use std::{future::pending, sync::Arc, time::Duration};
 
 use sockscope_sockets::{
     datagram::receive_message,
     dial::answer,
+    drops::{Drops, IDLE_LOOK},
     errno::Errno,
-    fact::{Chunk, Fact, Failed, Failure, Phase, Recorder, Stamp},
+    fact::{Chunk, Fact, Failed, Failure, Leftover, Phase, Recorder, Stamp},
     mailbox::{Ending, Inbox},
 };
 use sockscope_wire::PeerKind;
 use tokio::{
     net::{TcpStream, UdpSocket},
-    time::Instant,
+    time::{Instant, sleep_until},
 };
 
 use crate::workspace::SocketRecorder;
@@ -64,8 +65,16 @@ pub async fn serve(kind: PeerKind, stream: TcpStream, mut inbox: Inbox, recorder
 /// Answers datagrams, each with itself: never more than came, to whoever sent it (RFC 862).
 pub async fn serve_datagrams(socket: UdpSocket, mut inbox: Inbox, recorder: Arc<dyn Recorder>) {
     let mut buffer = vec![0; DATAGRAM];
+    let mut drops = Drops::of(&socket);
+    let mut look_at = None;
     let ending = loop {
         let entered = Instant::now();
+        let idle = async {
+            match look_at {
+                Some(at) => sleep_until(at).await,
+                None => pending().await,
+            }
+        };
         let received = tokio::select! {
             biased;
             ending = inbox.end() => break ending,
@@ -73,9 +82,18 @@ pub async fn serve_datagrams(socket: UdpSocket, mut inbox: Inbox, recorder: Arc<
                 recorder.room().await;
                 receive_message(&socket, &mut buffer).await
             } => received,
+            () = idle => {
+                drops.look(&socket, recorder.as_ref());
+                look_at = None;
+                continue;
+            }
         };
         match received {
             Ok(message) => {
+                look_at = Some(Instant::now() + IDLE_LOOK);
+                if let Some(overflow) = message.overflow {
+                    drops.note(overflow, recorder.as_ref(), false);
+                }
                 let len = message.len.min(buffer.len());
                 let peer = message.from.map(Arc::new);
                 let chunk = |peer| Chunk {
@@ -97,17 +115,18 @@ pub async fn serve_datagrams(socket: UdpSocket, mut inbox: Inbox, recorder: Arc<
             Err(error) => fail(recorder.as_ref(), Phase::Receive, &error),
         }
     };
+    drops.look(&socket, recorder.as_ref());
     drop(socket);
     let (cause, reason) = match ending {
         Ending::Close(cause, reason) => (cause, reason),
         Ending::Reset(cause) => (cause, sockscope_sockets::fact::EndReason::Closed),
     };
-    recorder.record(Stamp::now(), &cause, Fact::Closed(reason, 0), None);
+    recorder.record(Stamp::now(), &cause, Fact::Closed(reason, Leftover::default()), None);
 }
 
 fn fail(recorder: &dyn Recorder, phase: Phase, error: &std::io::Error) {
     let failure = Failure::Os(Errno::from(error));
-    let failed = Failed { failure, phase, remote: None, fatal: false };
+    let failed = Failed::minor(failure, phase);
     recorder.record(Stamp::now(), &None, Fact::Failed(Box::new(failed)), None);
 }
 

@@ -50,7 +50,7 @@ impl Workspace {
         {
             return Err(wrong_state(entry, id, "only an open stream has a direction to shut down"));
         }
-        entry.mailbox.tell(Command::Shutdown(order.cause())).map_err(|refused| mail_problem(refused, id))
+        entry.tell(Command::Shutdown(order.cause())).map_err(|refused| mail_problem(refused, id))
     }
 
     /// Closes a socket, cancels its opening, or removes a closed one from the list. With `children`, what a listener
@@ -77,14 +77,14 @@ impl Workspace {
                         Command::End(order.cause(), EndReason::ListenerClosed)
                     };
                     // Refused only when it has ended meanwhile, which is what was wanted.
-                    child.mailbox.tell(end).ok();
+                    child.tell(end).ok();
                 }
             }
             let entry = inner.sockets.get(&id).ok_or_else(|| unknown_socket(id))?;
             if !entry.is_over() {
                 let command =
                     if reset { Command::Reset(order.cause()) } else { Command::Close(order.cause()) };
-                return match entry.mailbox.tell(command) {
+                return match entry.tell(command) {
                     Ok(()) | Err(MailRefused::Ended) => Ok(()),
                     Err(refused) => Err(mail_problem(refused, id)),
                 };
@@ -119,7 +119,8 @@ impl Workspace {
     /// Renames a socket and sets options; waits until the kernel has answered for each.
     ///
     /// # Errors
-    /// When the request is not understood or does not apply.
+    /// When the request is not understood or does not apply, or the kernel refuses one of the options; the others
+    /// are set all the same.
     pub async fn patch_and_wait(
         self: &Arc<Self>,
         order: &Order,
@@ -131,7 +132,8 @@ impl Workspace {
         if asked > 0 {
             let done = |progress: &Progress| {
                 if progress.options >= asked {
-                    return Some(Ok(()));
+                    let refused = progress.failed.as_ref().map(|record| failure::problem_of(record, id));
+                    return Some(refused.map_or(Ok(()), Err));
                 }
                 progress.ended.as_ref().map(|record| Err(failure::problem_of(record, id)))
             };
@@ -146,10 +148,11 @@ impl Workspace {
     /// When the request is not understood or does not apply.
     pub fn patch(&self, order: &Order, id: SocketId, patch: &PatchSocket) -> Result<usize, Refused> {
         let name = patch.name.as_deref().map(ask::name).transpose()?;
-        let options = patch.options.as_ref().map(ask::live_options).transpose()?;
         let mut inner = self.lock();
         inner.must_take_commands()?;
         let entry = inner.sockets.get_mut(&id).ok_or_else(|| unknown_socket(id))?;
+        let options =
+            patch.options.as_ref().map(|options| ask::live_options(options, entry.role)).transpose()?;
         let mut asked = 0;
         if let Some((options, count)) = options
             && count > 0
@@ -158,9 +161,8 @@ impl Workspace {
             if entry.is_over() || entry.state == SocketState::Opening || deaf {
                 return Err(wrong_state(entry, id, "options are set on an open socket"));
             }
-            let command = Command::Set(Box::new((options.clone(), order.cause())));
-            entry.mailbox.tell(command).map_err(|refused| mail_problem(refused, id))?;
-            entry.options.merge(&options);
+            let command = Command::Set(Box::new((options, order.cause())));
+            entry.tell(command).map_err(|refused| mail_problem(refused, id))?;
             asked = count;
         }
         if let Some(name) = name {

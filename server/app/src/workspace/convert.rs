@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use sockscope_sockets::{
     errno::Errno,
-    fact::{Chunk, Denied, DropReason, EndReason, Fact, Failed, Failure, PauseReason, Phase, What},
+    fact::{Chunk, Denied, DropReason, EndReason, Fact, Failed, Failure, Leftover, PauseReason, Phase, What},
     options::Options,
     policy::{ResolveError, display_addr},
 };
@@ -41,7 +41,6 @@ fn fact(entry: &Entry, payload: &Stored, mode: PayloadMode) -> wire::Fact {
                 target: target.to_string(),
                 role: *role,
                 name: name.as_deref().map(str::to_owned),
-                parent: None,
                 practice: *practice,
                 options: self::options(options),
             }
@@ -115,8 +114,9 @@ fn socket_fact(fact: &Fact, payload: &Stored, mode: PayloadMode) -> wire::Fact {
             errno: Some(errno.name()),
         },
         Fact::ResetByUs => wire::Fact::Reset { side: Direction::Local, phase: None, errno: None },
+        Fact::Closing(queued) => wire::Fact::Closing { queued_bytes: *queued },
         // The workspace records the end with its counters (`Entry::Closed`); a task alone does not know them.
-        Fact::Closed(reason, unsent) => closed(*reason, *unsent, Counters::default()),
+        Fact::Closed(reason, left) => closed(*reason, *left, Counters::default()),
         Fact::Denied(denied) => {
             let Denied { target, address, class, rule, fatal } = &**denied;
             wire::Fact::RefusedByPolicy {
@@ -128,17 +128,18 @@ fn socket_fact(fact: &Fact, payload: &Stored, mode: PayloadMode) -> wire::Fact {
             }
         }
         Fact::Failed(failed) => {
-            let Failed { failure, phase, remote, fatal } = &**failed;
+            let Failed { failure, phase, remote, option, fatal } = &**failed;
             wire::Fact::Failed {
                 code: failure_code(failure),
                 phase: self::phase(*phase),
                 errno: errno_name(failure),
                 remote: remote.as_ref().map(display_addr),
+                option: option.map(|option| option.as_str().to_owned()),
                 fatal: *fatal,
             }
         }
         Fact::OptionSet(set) => {
-            wire::Fact::OptionSet { option: set.0.to_owned(), asked: set.1, granted: set.2 }
+            wire::Fact::OptionSet { option: set.0.as_str().to_owned(), asked: set.1, granted: set.2 }
         }
         Fact::Dropped(dropped) => wire::Fact::Dropped {
             count: dropped.0,
@@ -161,11 +162,19 @@ fn socket_fact(fact: &Fact, payload: &Stored, mode: PayloadMode) -> wire::Fact {
         Fact::Resumed(what, after) => {
             wire::Fact::Resumed { what: self::what(*what), after_us: micros(*after) }
         }
+        Fact::Abandoned(remote) => about(Code::AttemptAbandoned, remote),
+        Fact::Unserved(remote) => about(Code::AcceptedUnserved, remote),
     }
 }
 
-fn closed(reason: EndReason, unsent_bytes: u64, counters: Counters) -> wire::Fact {
-    wire::Fact::Closed { reason: end_code(reason), counters, unsent_bytes }
+fn closed(reason: EndReason, left: Leftover, counters: Counters) -> wire::Fact {
+    let Leftover { unsent, unread } = left;
+    wire::Fact::Closed { reason: end_code(reason), counters, unsent_bytes: unsent, unread_bytes: unread }
+}
+
+fn about(code: Code, remote: &SocketAddr) -> wire::Fact {
+    let params = [("remote".to_owned(), display_addr(remote))].into();
+    wire::Fact::Note(wire::Note { code, params })
 }
 
 fn counted(payload: &Stored, mode: PayloadMode) -> Counted {
@@ -188,7 +197,7 @@ fn counted(payload: &Stored, mode: PayloadMode) -> Counted {
     }
 }
 
-/// Other machines can reach a local address: it is neither loopback nor a link of this machine to itself.
+/// Other machines may reach a local address: everything but loopback.
 #[must_use]
 pub fn is_reachable(local: &SocketAddr) -> bool {
     !local.ip().to_canonical().is_loopback()
@@ -325,6 +334,7 @@ pub fn type_name(entry: &Entry) -> &'static str {
             Fact::Eof(_) => "eof",
             Fact::Shutdown => "shutdown",
             Fact::ResetByPeer(..) | Fact::ResetByUs => "reset",
+            Fact::Closing(_) => "closing",
             Fact::Closed(..) => "closed",
             Fact::Denied(_) => "refused_by_policy",
             Fact::Failed(_) => "failed",
@@ -332,12 +342,13 @@ pub fn type_name(entry: &Entry) -> &'static str {
             Fact::Dropped(_) => "dropped",
             Fact::Paused(..) => "paused",
             Fact::Resumed(..) => "resumed",
+            Fact::Abandoned(_) | Fact::Unserved(_) => "note",
         },
     }
 }
 
 /// Every `type` an event may have, for checking a filter.
-pub const TYPE_NAMES: [&str; 20] = [
+pub const TYPE_NAMES: [&str; 21] = [
     "opening",
     "resolved",
     "connecting",
@@ -350,6 +361,7 @@ pub const TYPE_NAMES: [&str; 20] = [
     "eof",
     "shutdown",
     "reset",
+    "closing",
     "closed",
     "refused_by_policy",
     "failed",

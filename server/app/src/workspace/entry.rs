@@ -4,7 +4,7 @@ use std::{collections::HashMap, net::SocketAddr};
 
 use sockscope_sockets::{
     fact::{Cause, Fact, Phase},
-    mailbox::Mailbox,
+    mailbox::{Command, Mailbox, Refused as MailRefused},
     options::Options,
     policy::display_addr,
 };
@@ -30,15 +30,15 @@ pub(super) struct SocketEntry {
     pub(super) closed_seq: Option<Seq>,
     pub(super) options: Options,
     pub(super) practice: Option<PeerKind>,
-    /// Reaches the task. Kept after the end: sending through it then says so.
-    pub(super) mailbox: Mailbox,
+    /// Reaches the task; let go when the socket is over.
+    mailbox: Option<Mailbox>,
     /// It was closed with its children, by that command: what it still accepts ends at once.
     pub(super) children_end: Option<Cause>,
     /// Senders seen; only unconnected datagram sockets have any.
     peers: HashMap<SocketAddr, Seen>,
 }
 
-#[derive(Default)]
+#[derive(Default, Clone, Copy)]
 struct Seen {
     counters: Counters,
     last_us: u64,
@@ -59,10 +59,20 @@ impl SocketEntry {
             closed_seq: None,
             options: Options::default(),
             practice: None,
-            mailbox,
+            mailbox: Some(mailbox),
             children_end: None,
             peers: HashMap::new(),
         }
+    }
+
+    /// The way to its task, while there is one.
+    pub(super) fn mailbox(&self) -> Option<Mailbox> {
+        self.mailbox.clone()
+    }
+
+    /// Gives its task a command.
+    pub(super) fn tell(&self, command: Command) -> Result<(), MailRefused> {
+        self.mailbox.as_ref().ok_or(MailRefused::Ended)?.tell(command)
     }
 
     /// Takes a fact into account. Returns whether it ended the socket.
@@ -70,6 +80,15 @@ impl SocketEntry {
         if self.is_over() {
             return false;
         }
+        let ended = self.take(t_us, fact);
+        if ended {
+            self.closed_seq = Some(seq);
+            self.mailbox = None;
+        }
+        ended
+    }
+
+    fn take(&mut self, t_us: u64, fact: &Fact) -> bool {
         match fact {
             Fact::Connected(ends) => {
                 (self.local, self.remote) = (Some(ends.0), Some(ends.1));
@@ -110,26 +129,23 @@ impl SocketEntry {
                 if self.state != SocketState::Failed {
                     self.state = SocketState::Closed;
                 }
-                self.closed_seq = Some(seq);
                 return true;
             }
             Fact::Failed(failed) if failed.fatal => {
                 self.state = SocketState::Failed;
                 // One that was open is closed afterwards, which is another fact.
-                if !matches!(
+                return matches!(
                     failed.phase,
                     Phase::Resolve | Phase::Socket | Phase::Connect | Phase::Bind | Phase::Listen
-                ) {
-                    return false;
-                }
-                self.closed_seq = Some(seq);
-                return true;
+                );
             }
             Fact::Denied(denied) if denied.fatal => {
                 self.state = SocketState::Failed;
-                self.closed_seq = Some(seq);
                 return true;
             }
+            Fact::Closing(_) => self.state = SocketState::Closing,
+            // What it was opened with is known already; defaults of ours that opening sets nobody asked for.
+            Fact::OptionSet(set) if self.state != SocketState::Opening => self.options.note(set.0, set.1),
             Fact::Eof(_)
             | Fact::Shutdown
             | Fact::Resolved(_)
@@ -140,7 +156,9 @@ impl SocketEntry {
             | Fact::Failed(_)
             | Fact::OptionSet(_)
             | Fact::Paused(..)
-            | Fact::Resumed(..) => {}
+            | Fact::Resumed(..)
+            | Fact::Abandoned(_)
+            | Fact::Unserved(_) => {}
         }
         false
     }
@@ -162,29 +180,54 @@ impl SocketEntry {
         self.closed_seq.is_some()
     }
 
-    /// As the list shows it.
-    pub(super) fn view(&self, id: SocketId) -> Socket {
-        let queue = self.mailbox.queue();
-        let mut peers: Vec<_> = self.peers.iter().map(|(peer, seen)| seen.view(peer)).collect();
-        peers.sort_by_key(|peer| std::cmp::Reverse(peer.last_us));
-        Socket {
+    /// What the list shows of it, copied: spelling it out is not done under the lock.
+    pub(super) fn snapshot(&self, id: SocketId) -> Snapshot {
+        let queue = self.mailbox.as_ref().map_or_else(SendQueue::default, |mailbox| {
+            let queue = mailbox.queue();
+            SendQueue { bytes: queue.bytes(), blocked_since_us: queue.blocked_since_us() }
+        });
+        let socket = Socket {
             id,
             name: self.name.as_deref().map(str::to_owned),
             target: self.target.to_string(),
             role: self.role,
             state: self.state,
-            local: self.local.as_ref().map(display_addr),
-            remote: self.remote.as_ref().map(display_addr),
+            local: None,
+            remote: None,
             parent: self.parent,
             counters: self.counters,
             opened_seq: self.opened_seq,
             closed_seq: self.closed_seq,
             options: convert::options(&self.options),
-            queue: SendQueue { bytes: queue.bytes(), blocked_since_us: queue.blocked_since_us() },
+            queue,
             practice: self.practice,
             reachable_from_outside: matches!(self.role, Role::Listener | Role::Bound)
                 && self.local.as_ref().is_some_and(convert::is_reachable),
-            peers,
+            peers: Vec::new(),
+        };
+        let peers = self.peers.iter().map(|(peer, seen)| (*peer, *seen)).collect();
+        Snapshot { socket, local: self.local, remote: self.remote, peers }
+    }
+}
+
+/// A socket as it was at one moment, its addresses not spelled out yet.
+pub(super) struct Snapshot {
+    socket: Socket,
+    local: Option<SocketAddr>,
+    remote: Option<SocketAddr>,
+    peers: Vec<(SocketAddr, Seen)>,
+}
+
+impl Snapshot {
+    /// As the list shows it.
+    pub(super) fn view(self) -> Socket {
+        let Self { socket, local, remote, mut peers } = self;
+        peers.sort_by_key(|(_, seen)| std::cmp::Reverse(seen.last_us));
+        Socket {
+            local: local.as_ref().map(display_addr),
+            remote: remote.as_ref().map(display_addr),
+            peers: peers.iter().map(|(peer, seen)| seen.view(peer)).collect(),
+            ..socket
         }
     }
 }

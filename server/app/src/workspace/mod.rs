@@ -38,11 +38,14 @@ use crate::{
     log::{Filter, Limits, Log, Record, Slice, Tag},
     problem::{Refused, problem},
 };
-use entry::SocketEntry;
+use entry::{Snapshot, SocketEntry};
 use watch::Watches;
 
 /// Closed sockets that stay listed; the one closed longest ago leaves.
 const CLOSED_LISTED: usize = 1000;
+
+/// Of the sockets that may be open, the part that listeners leave to those whom somebody opens.
+const KEPT: usize = 16;
 
 /// How many seqs a trim gives up in one go, with the log locked.
 const TRIM_STEP: u64 = 4096;
@@ -76,6 +79,8 @@ pub struct Workspace {
     room: Notify,
     /// One permit a socket that may be open.
     seats: Arc<Semaphore>,
+    /// The same, for sockets that somebody opens: listeners that accept more and more cannot have these.
+    kept_seats: Arc<Semaphore>,
     /// The tasks that own sockets.
     tasks: TaskTracker,
     /// Names connections and requests, for `cause`.
@@ -121,7 +126,8 @@ impl Workspace {
             }),
             news: Notify::new(),
             room: Notify::new(),
-            seats: Arc::new(Semaphore::new(config.max_sockets)),
+            seats: Arc::new(Semaphore::new(config.max_sockets - config.max_sockets / KEPT)),
+            kept_seats: Arc::new(Semaphore::new(config.max_sockets / KEPT)),
             tasks: TaskTracker::new(),
             names: AtomicU64::new(1),
             config,
@@ -173,7 +179,7 @@ impl Workspace {
     /// How many sockets are open now.
     #[must_use]
     pub fn open_sockets(&self) -> usize {
-        self.config.max_sockets - self.seats.available_permits()
+        self.config.max_sockets - self.seats.available_permits() - self.kept_seats.available_permits()
     }
 
     /// A name for a connection or request, unique in the epoch: the letter and a number.
@@ -223,10 +229,13 @@ impl Workspace {
     /// The sockets, exact as of `head`.
     #[must_use]
     pub fn list(&self, hidden: bool) -> SocketList {
-        let inner = self.lock();
-        let shown = inner.sockets.iter().filter(|(_, entry)| hidden || entry.practice.is_none());
-        let sockets = shown.map(|(id, entry)| entry.view(*id)).collect();
-        SocketList { epoch: self.epoch.clone(), head: inner.log.head(), sockets }
+        let (head, shown) = {
+            let inner = self.lock();
+            let shown = inner.sockets.iter().filter(|(_, entry)| hidden || entry.practice.is_none());
+            (inner.log.head(), shown.map(|(id, entry)| entry.snapshot(*id)).collect::<Vec<_>>())
+        };
+        let sockets = shown.into_iter().map(Snapshot::view).collect();
+        SocketList { epoch: self.epoch.clone(), head, sockets }
     }
 
     /// One socket.
@@ -234,7 +243,8 @@ impl Workspace {
     /// # Errors
     /// When there is none of that name.
     pub fn socket(&self, id: SocketId) -> Result<Socket, Refused> {
-        self.lock().sockets.get(&id).map(|entry| entry.view(id)).ok_or_else(|| unknown_socket(id))
+        let snapshot = self.lock().sockets.get(&id).map(|entry| entry.snapshot(id));
+        snapshot.map(Snapshot::view).ok_or_else(|| unknown_socket(id))
     }
 
     /// Gives up the log's records up to a seq, for everybody.
@@ -283,7 +293,7 @@ impl Workspace {
             inner.ending = true;
             for entry in inner.sockets.values().filter(|entry| !entry.is_over()) {
                 // A full mailbox still takes control commands; an ended task needs none.
-                entry.mailbox.tell(Command::End(None, EndReason::ShuttingDown)).ok();
+                entry.tell(Command::End(None, EndReason::ShuttingDown)).ok();
             }
         }
         self.tasks.close();

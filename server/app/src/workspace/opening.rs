@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sockscope_sockets::{
     datagram,
-    fact::{Fact, Stamp},
+    fact::{Fact, Leftover, Stamp},
     listener,
     mailbox::{Command, Inbox, Mailbox},
     open::{Opened, Opening},
@@ -79,7 +79,7 @@ impl Drop for OpenGuard {
             && let Some(entry) = inner.sockets.get(&self.id)
         {
             // Refused only when it has ended meanwhile, which is what was wanted.
-            entry.mailbox.tell(Command::Close(self.order.cause())).ok();
+            entry.tell(Command::Close(self.order.cause())).ok();
         }
     }
 }
@@ -91,7 +91,8 @@ impl Workspace {
     /// When the request is not understood or there is no room for another socket.
     pub fn open(self: &Arc<Self>, order: &Order, request: &OpenRequest) -> Result<OpenGuard, Refused> {
         let target: Target = request.open.parse().map_err(|error| ask::target_problem(&error))?;
-        let options = request.options.as_ref().map(ask::options).transpose()?.unwrap_or_default();
+        let options = request.options.clone().unwrap_or_default();
+        let options = ask::options(&options, role(target.scheme))?;
         let name = request.name.as_deref().map(ask::name).transpose()?.flatten();
         self.open_checked(order, target, options, name, None)
     }
@@ -123,15 +124,13 @@ impl Workspace {
         name: Option<Box<str>>,
         practice: Option<PeerKind>,
     ) -> Result<OpenGuard, Refused> {
-        let seat = Arc::clone(&self.seats).try_acquire_owned().map_err(|_| {
-            problem(Code::TooManySockets, "close a socket first").with("max", self.config.max_sockets)
-        })?;
-        let role = match target.scheme {
-            Scheme::Tcp => Role::Client,
-            Scheme::TcpListen => Role::Listener,
-            Scheme::Udp => Role::Connected,
-            Scheme::UdpBind => Role::Bound,
-        };
+        let seat = [&self.seats, &self.kept_seats]
+            .into_iter()
+            .find_map(|seats| Arc::clone(seats).try_acquire_owned().ok())
+            .ok_or_else(|| {
+                problem(Code::TooManySockets, "close a socket first").with("max", self.config.max_sockets)
+            })?;
+        let role = role(target.scheme);
         let (mailbox, inbox) = Mailbox::new();
         let (id, watcher) = {
             let mut inner = self.lock();
@@ -193,6 +192,15 @@ impl Inner {
     }
 }
 
+fn role(scheme: Scheme) -> Role {
+    match scheme {
+        Scheme::Tcp => Role::Client,
+        Scheme::TcpListen => Role::Listener,
+        Scheme::Udp => Role::Connected,
+        Scheme::UdpBind => Role::Bound,
+    }
+}
+
 /// Opens the socket and owns it until it ends; the seat is free again when this returns.
 async fn drive(
     workspace: Arc<Workspace>,
@@ -208,14 +216,19 @@ async fn drive(
     let mut open = Box::pin(async move { opening.open().await });
     let opened = tokio::select! {
         biased;
-        (cause, reason) = inbox.cancelled() => {
-            recorder.record(Stamp::now(), &cause, Fact::Closed(reason, 0), None);
-            return;
-        }
-        opened = &mut open => opened,
+        cancelled = inbox.cancelled() => Err(cancelled),
+        opened = &mut open => Ok(opened),
     };
+    // Whatever was under way is closed before the log says so.
     drop(open);
     let anchor = workspace.anchor.instant();
+    let opened = match opened {
+        Ok(opened) => opened,
+        Err((cause, reason)) => {
+            recorder.record(Stamp::now(), &cause, Fact::Closed(reason, Leftover::default()), None);
+            return;
+        }
+    };
     match opened {
         // The facts have said why.
         Err(_) => {}

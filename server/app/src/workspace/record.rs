@@ -44,9 +44,8 @@ impl SocketRecorder {
     }
 
     fn tag(&self, stamp: Stamp, origin: Cause) -> Tag {
-        let took_us = stamp.took.map(|took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX - 1));
         let t_us = self.workspace.anchor.micros(stamp.at);
-        Tag { t_us, took_us, origin, socket: Some(self.id), hidden: self.practice }
+        Tag { t_us, took_us: stamp.took_us(), origin, socket: Some(self.id), hidden: self.practice }
     }
 }
 
@@ -135,7 +134,7 @@ impl Inner {
             counters = entry.counters;
         }
         let entry = match fact {
-            Fact::Closed(reason, unsent) => Entry::Closed(Box::new((reason, unsent, counters))),
+            Fact::Closed(reason, left) => Entry::Closed(Box::new((reason, left, counters))),
             fact => Entry::Fact(fact),
         };
         self.append(tag, entry, payload);
@@ -187,9 +186,12 @@ impl Adopt for Nursery {
             }
             let id = inner.new_id();
             let hidden = self.practice.is_some();
-            let took_us = stamp.took.map(|took| u64::try_from(took.as_micros()).unwrap_or(u64::MAX - 1));
             let tag = |socket, took_us| Tag { t_us, took_us, origin: None, socket: Some(socket), hidden };
-            inner.append(tag(self.parent, took_us), Entry::Accepted(Box::new((id, remote))), Stored::None);
+            inner.append(
+                tag(self.parent, stamp.took_us()),
+                Entry::Accepted(Box::new((id, remote))),
+                Stored::None,
+            );
             let mut entry = SocketEntry::new(target, Role::Accepted, mailbox);
             entry.state = SocketState::Open;
             (entry.local, entry.remote) = (Some(local), Some(remote));

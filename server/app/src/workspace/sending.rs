@@ -4,11 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use sockscope_sockets::{
     fact::{Cause, Fact, Stamp},
-    mailbox::Outgoing,
+    mailbox::{Outgoing, Refused as MailRefused},
     policy::{CheckedAddr, Purpose, Refusal},
     target::parse_endpoint,
 };
 use sockscope_wire::{Code, Phase, Role, SendAnswer, SendRequest, Seq, SocketId, SocketState};
+use tokio::time::Instant;
 
 use super::{
     Order, SocketEntry, Workspace,
@@ -55,7 +56,7 @@ impl Workspace {
         let mut inner = self.lock();
         let entry = inner.sockets.get(&id).ok_or_else(|| unknown_socket(id))?;
         can_send(entry, id)?;
-        let mailbox = entry.mailbox.clone();
+        let mailbox = entry.mailbox().ok_or_else(|| mail_problem(MailRefused::Ended, id))?;
         let granted = inner.log.grant(bytes);
         if granted < bytes {
             drop(inner);
@@ -100,6 +101,7 @@ impl Workspace {
     async fn destination(&self, order: &Order, id: SocketId, to: &str) -> Result<CheckedAddr, Refused> {
         let (host, port) = parse_endpoint(to).map_err(|error| ask::target_problem(&error))?;
         let config = &self.config;
+        let entered = Instant::now();
         let refused = match config.policy.targets(&config.resolver, &host, port, Purpose::SendTo).await {
             Ok(checked) => {
                 let v4 = self
@@ -110,14 +112,18 @@ impl Workspace {
                     .is_some_and(|local| local.is_ipv4());
                 // A socket speaks one family; of a name's addresses take the first it can reach.
                 let fitting = checked.allowed.iter().find(|address| address.get().is_ipv4() == v4);
-                return fitting
-                    .or(checked.allowed.first())
-                    .copied()
-                    .ok_or_else(|| problem(Code::NoAddress, to));
+                return fitting.copied().ok_or_else(|| {
+                    let family = if v4 { "IPv4" } else { "IPv6" };
+                    let mut refused = problem(Code::WrongFamily, format!("the socket speaks {family}"))
+                        .in_phase(Phase::Send)
+                        .with("family", family);
+                    refused.socket = Some(id);
+                    refused
+                });
             }
             Err(refused) => refused,
         };
-        let entered = Stamp::now();
+        let stamp = Stamp::since(entered);
         let fact = match refused {
             Refusal::Denied(denials) => match denials.into_iter().next() {
                 Some(denial) => Fact::Denied(Box::new(sockscope_sockets::fact::Denied {
@@ -129,29 +135,29 @@ impl Workspace {
                 })),
                 None => return Err(problem(Code::Denied, to)),
             },
-            Refusal::Resolve(error) => Fact::Failed(Box::new(sockscope_sockets::fact::Failed {
-                failure: sockscope_sockets::fact::Failure::Resolve(error),
-                phase: sockscope_sockets::fact::Phase::Resolve,
-                remote: None,
-                fatal: false,
-            })),
+            Refusal::Resolve(error) => {
+                let failure = sockscope_sockets::fact::Failure::Resolve(error);
+                let phase = sockscope_sockets::fact::Phase::Resolve;
+                Fact::Failed(Box::new(sockscope_sockets::fact::Failed::minor(failure, phase)))
+            }
         };
         let mut refused = failure::problem_of_fact(&fact);
         refused.socket = Some(id);
-        self.record_for(id, entered, &order.cause(), fact);
+        refused.seq = Some(self.record_for(id, stamp, &order.cause(), fact));
         Err(refused)
     }
 
-    fn record_for(self: &Workspace, id: SocketId, stamp: Stamp, cause: &Cause, fact: Fact) {
+    fn record_for(&self, id: SocketId, stamp: Stamp, cause: &Cause, fact: Fact) -> Seq {
         let tag = Tag {
             t_us: self.anchor.micros(stamp.at),
-            took_us: None,
+            took_us: stamp.took_us(),
             origin: cause.clone(),
             socket: Some(id),
             hidden: false,
         };
-        self.lock().append(tag, Entry::Fact(fact), Stored::None);
+        let seq = self.lock().append(tag, Entry::Fact(fact), Stored::None);
         self.news.notify_waiters();
+        seq
     }
 }
 

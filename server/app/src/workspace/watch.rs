@@ -102,10 +102,13 @@ impl Progress {
             | Fact::Received(_)
             | Fact::Eof(_)
             | Fact::ResetByUs
+            | Fact::Closing(_)
             | Fact::Closed(..)
             | Fact::Dropped(_)
             | Fact::Paused(..)
-            | Fact::Resumed(..) => {}
+            | Fact::Resumed(..)
+            | Fact::Abandoned(_)
+            | Fact::Unserved(_) => {}
         }
     }
 }

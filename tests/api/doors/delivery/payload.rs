@@ -48,7 +48,8 @@ async fn the_bytes_of_an_event_come_whole_or_in_ranges() {
     }
     for range in ["bytes=999-", "bytes=-0"] {
         let beyond = client.ask(&client.request("GET", &path).header("Range", range)).await.response;
-        assert_eq!((beyond.status, beyond.body.len()), (416, 0), "{range}");
+        assert_eq!(beyond.status, 416, "{range}");
+        assert!(beyond.text().contains("\"invalid_range\""), "{}", beyond.text());
         assert_eq!(beyond.header("content-range"), Some(format!("bytes */{total}").as_str()));
     }
     for range in ["bytes=0-1,3-4", "lines=0-1", "bytes=4-2"] {

@@ -3,12 +3,17 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use sockscope_wire::{Fact, Seq};
+use sockscope_wire::{Code, Fact, Seq};
 use tokio::net::TcpSocket;
+use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::{
     story,
-    support::{viewer::upgrade_on, wait::eventually_in, *},
+    support::{
+        viewer::{upgrade, upgrade_on},
+        wait::eventually_in,
+        *,
+    },
 };
 
 /// A figure of `/metrics`.
@@ -58,6 +63,50 @@ async fn facts_name_the_connection_and_the_command_that_caused_them() {
     let event = viewer.events.iter().find(|event| event.seq == by_rest.seq).expect("just seen");
     assert!(event.cause.is_some() && event.cause != sent.cause);
     assert_eq!(peer::read(&mut stream, 4).await, b"hiho");
+}
+
+/// The name server is deaf, so the send cannot go for a while.
+#[tokio::test]
+async fn a_viewer_whose_send_waits_for_a_name_goes_on_seeing_events() {
+    let deaf = UdpPeer::bind().await;
+    let server = TestServer::with(&["--dns", &deaf.address().to_string()]);
+    let client = server.client();
+    let bound = client.open("udp-bind://127.0.0.1:0").await;
+    let mut viewer = server.viewer("after=head").await;
+    let send = json!({ "id": "late", "send": { "socket": bound.id, "text": "a", "to": "name.example:9" } });
+    viewer.say(Message::text(send.to_string())).await;
+    let after = json!({ "id": "next", "set": { "socket": bound.id, "name": "in order" } });
+    viewer.say(Message::text(after.to_string())).await;
+    deaf.receive().await;
+    let other = client.open("udp-bind://127.0.0.1:0").await;
+    viewer.until_event("another socket", |event| event.socket == Some(other.id)).await;
+    assert!(viewer.replies.is_empty(), "the name is still being asked for");
+    viewer.until("both replies", |viewer| viewer.replies.len() == 2).await;
+    let late = viewer.replies["late"].problem.clone().expect("the name cannot be resolved");
+    assert_eq!(late.code, Code::ResolveTimedOut, "{late:?}");
+    let failed = viewer.until_event("failed", |event| matches!(event.fact, Fact::Failed { .. })).await;
+    assert_eq!(late.seq, Some(failed.seq), "the answer names the fact");
+    let renamed = viewer.until_event("renamed", |event| matches!(event.fact, Fact::Note(_))).await;
+    assert!(failed.seq < renamed.seq, "commands keep their order");
+}
+
+#[tokio::test]
+async fn what_a_door_has_no_use_for_is_refused() {
+    let server = TestServer::start();
+    let client = server.client();
+    client.get("events?binary=1").await.refused(400, Code::InvalidQuery);
+    for query in ["limit=5", "wait=5", "binary=1"] {
+        let sse = client.request("GET", &Client::path(&format!("events?{query}")));
+        let answer = client.ask(&sse.header("Accept", "text/event-stream")).await;
+        answer.refused(400, Code::InvalidQuery);
+    }
+    for query in ["limit=5", "wait=5"] {
+        let bearer = format!("Bearer {TOKEN}");
+        match upgrade(server.address(), query, &[("authorization", bearer.as_str())]).await {
+            Err(tungstenite::Error::Http(answer)) => assert_eq!(answer.status(), 400, "{query}"),
+            other => panic!("{query}: {other:?}"),
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -156,16 +156,17 @@ async fn a_target_that_is_none_is_told_with_its_place() {
 #[tokio::test]
 async fn an_option_or_a_name_that_cannot_be_is_told_with_its_range() {
     let room = Room::quiet().await;
-    for (option, value) in [
-        ("connect_timeout_ms", 0),
-        ("connect_timeout_ms", 600_001),
-        ("backlog", 65_536),
-        ("read_size", 0),
-        ("read_size", 262_145),
-        ("recv_buffer", 0),
-        ("send_buffer", 0),
+    for (target, option, value) in [
+        ("tcp://127.0.0.1:1", "connect_timeout_ms", 0),
+        ("tcp://127.0.0.1:1", "connect_timeout_ms", 600_001),
+        ("tcp-listen://127.0.0.1:0", "backlog", 65_536),
+        ("tcp://127.0.0.1:1", "read_size", 0),
+        ("tcp://127.0.0.1:1", "read_size", 262_145),
+        ("udp://127.0.0.1:1", "read_size", 65_537),
+        ("tcp://127.0.0.1:1", "recv_buffer", 0),
+        ("tcp://127.0.0.1:1", "send_buffer", 0),
     ] {
-        let wish = json!({ "open": "tcp://127.0.0.1:1", "options": { option: value } });
+        let wish = json!({ "open": target, "options": { option: value } });
         let problem = room.refuses_json("sockets", wish, 422, Code::InvalidOption).await;
         assert_eq!(problem.params["option"], option);
         assert!(problem.params.contains_key("min") && problem.params.contains_key("max"));
@@ -180,7 +181,7 @@ async fn an_option_or_a_name_that_cannot_be_is_told_with_its_range() {
     room.refuses("PATCH", &one, &patch, 422, Code::InvalidOption).await;
     assert_eq!(room.server.client().socket(room.client.id).await.name, None);
     let closed = format!("sockets/{}", room.closed.id);
-    room.refuses("PATCH", &closed, r#"{"options":{"nodelay":true}}"#, 409, Code::WrongState).await;
+    room.refuses("PATCH", &closed, r#"{"options":{"read_size":9}}"#, 409, Code::WrongState).await;
 }
 
 #[tokio::test]

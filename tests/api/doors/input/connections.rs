@@ -66,6 +66,33 @@ async fn a_thousand_connections_that_dribble_a_header_are_cut_and_the_api_still_
     assert!(*last < Duration::from_secs(16), "and no more: {last:?}");
 }
 
+/// What is to be had without a token (health, the page's files) holds no place among the connections for long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_shows_no_credential_is_not_kept() {
+    let server = TestServer::start();
+    let mut stranger = Conn::connect(server.address()).await;
+    let mut known = Conn::connect(server.address()).await;
+    let health = Request::bare("GET", "/healthz").header("Host", &server.host());
+    let begun = Instant::now();
+    let mut pace = tokio::time::interval(Duration::from_secs(2));
+    loop {
+        pace.tick().await;
+        let with_token = server.client().request("GET", "/healthz");
+        let with_token = if begun.elapsed() < Duration::from_secs(1) {
+            server.client().request("GET", "/api/v1/about")
+        } else {
+            with_token
+        };
+        assert_eq!(known.ask(&with_token).await.expect("it is kept").status, 200);
+        match stranger.ask(&health).await {
+            Some(answer) => assert_eq!(answer.status, 200),
+            None => break,
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "it is there for ever");
+    }
+    assert!(begun.elapsed() > Duration::from_secs(13), "it had some time: {:?}", begun.elapsed());
+}
+
 #[tokio::test]
 async fn a_connection_too_many_is_told_so_and_let_in_once_there_is_room() {
     let server = TestServer::with(&["--max-connections", "4"]);

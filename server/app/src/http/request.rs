@@ -176,7 +176,7 @@ impl FromRequestParts<App> for At {
     }
 }
 
-/// What a viewer asks to see: the query of every feed.
+/// What a viewer asks to see: the query of every feed. Not every door has a use for every field.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ViewQuery {
@@ -193,6 +193,19 @@ pub(super) struct ViewQuery {
 }
 
 impl ViewQuery {
+    /// Refuses what this door has no use for, like a field nobody knows. Common to all are the cursor and the filter.
+    pub(super) fn may_give(&self, fields: &[&str]) -> Result<(), Refused> {
+        let given = [
+            ("limit", self.limit.is_some()),
+            ("wait", self.wait.is_some()),
+            ("binary", self.binary.is_some()),
+        ];
+        match given.iter().find(|(field, given)| *given && !fields.contains(field)) {
+            Some((field, _)) => Err(invalid(field, "not for this door")),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn start(&self) -> Result<Start, Refused> {
         let after = match self.after.as_deref() {
             None => After::Beginning,

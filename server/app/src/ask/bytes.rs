@@ -1,18 +1,9 @@
-//! Reading what is asked for: data in four spellings, options, names. Everything refused here leaves no trace.
-
-use std::time::Duration;
+//! Bytes to send, in four spellings.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use sockscope_sockets::{
-    options::{MAX_READ, Options},
-    target::TargetError,
-};
-use sockscope_wire::{Code, Phase, SendRequest, SocketOptions};
+use sockscope_wire::{Code, Phase, SendRequest};
 
 use crate::problem::{Refused, Saying as _, problem};
-
-/// A name has at most so many characters.
-const NAME: usize = 200;
 
 /// The bytes of a send request.
 ///
@@ -122,109 +113,6 @@ fn unhex(text: &str) -> Result<Vec<u8>, usize> {
 
 fn separates(char: char) -> bool {
     char.is_whitespace() || matches!(char, ':' | ',' | '-')
-}
-
-/// A socket's name; `None` when it is empty.
-///
-/// # Errors
-/// When it is too long.
-pub fn name(name: &str) -> Result<Option<Box<str>>, Refused> {
-    let name = name.trim();
-    if name.chars().count() > NAME {
-        return Err(problem(Code::InvalidName, format!("at most {NAME} characters")).with("max", NAME));
-    }
-    Ok((!name.is_empty()).then(|| name.into()))
-}
-
-/// Options to open a socket with.
-///
-/// # Errors
-/// When one is out of range.
-pub fn options(options: &SocketOptions) -> Result<Options, Refused> {
-    let SocketOptions {
-        connect_timeout_ms,
-        reuse_addr,
-        backlog,
-        read_size,
-        nodelay,
-        keepalive,
-        recv_buffer,
-        send_buffer,
-        broadcast,
-        ipv6_only,
-    } = options;
-    let max_read = u32::try_from(MAX_READ).unwrap_or(u32::MAX);
-    in_range("connect_timeout_ms", *connect_timeout_ms, 1, 600_000)?;
-    in_range("backlog", *backlog, 0, 65_535)?;
-    in_range("read_size", *read_size, 1, max_read)?;
-    in_range("recv_buffer", *recv_buffer, 1, 1 << 30)?;
-    in_range("send_buffer", *send_buffer, 1, 1 << 30)?;
-    Ok(Options {
-        connect_timeout: connect_timeout_ms.map(|ms| Duration::from_millis(u64::from(ms))),
-        reuse_addr: *reuse_addr,
-        backlog: *backlog,
-        read_size: *read_size,
-        nodelay: *nodelay,
-        keepalive: *keepalive,
-        recv_buffer: *recv_buffer,
-        send_buffer: *send_buffer,
-        broadcast: *broadcast,
-        ipv6_only: *ipv6_only,
-    })
-}
-
-/// Options to set on an open socket, and how many they are.
-///
-/// # Errors
-/// When one is out of range, or only has a meaning before the socket opens.
-pub fn live_options(asked: &SocketOptions) -> Result<(Options, usize), Refused> {
-    for (name, given) in [
-        ("connect_timeout_ms", asked.connect_timeout_ms.is_some()),
-        ("backlog", asked.backlog.is_some()),
-        ("reuse_addr", asked.reuse_addr.is_some()),
-        ("ipv6_only", asked.ipv6_only.is_some()),
-    ] {
-        if given {
-            return Err(problem(Code::InvalidOption, format!("{name} is given when the socket is opened"))
-                .with("option", name));
-        }
-    }
-    let options = options(asked)?;
-    let given = [
-        options.read_size.is_some(),
-        options.nodelay.is_some(),
-        options.keepalive.is_some(),
-        options.recv_buffer.is_some(),
-        options.send_buffer.is_some(),
-        options.broadcast.is_some(),
-    ];
-    Ok((options, given.into_iter().filter(|given| *given).count()))
-}
-
-fn in_range(name: &str, value: Option<u32>, min: u32, max: u32) -> Result<(), Refused> {
-    match value {
-        Some(value) if value < min || value > max => {
-            let refused = problem(Code::InvalidOption, format!("{name} is {min} to {max}"));
-            Err(refused.with("option", name).with("min", min).with("max", max))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Why a target was not understood.
-#[must_use]
-pub fn target_problem(error: &TargetError) -> Refused {
-    let code = match error {
-        TargetError::InvalidTarget { .. } => Code::InvalidTarget,
-        TargetError::UnsupportedScheme { .. } => Code::UnsupportedScheme,
-        TargetError::InvalidHost { .. } => Code::InvalidHost,
-        TargetError::InvalidPort { .. } => Code::InvalidPort,
-    };
-    let refused = problem(code, error.to_string()).in_phase(Phase::Parse).with("reason", error.reason());
-    match error.position() {
-        Some(at) => refused.with("at", at),
-        None => refused,
-    }
 }
 
 #[cfg(test)]

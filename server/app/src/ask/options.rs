@@ -1,0 +1,148 @@
+//! Options of a socket: which have a meaning for it, and in which range.
+
+use std::time::Duration;
+
+use sockscope_sockets::options::{MAX_DATAGRAM, MAX_READ, Options};
+use sockscope_wire::{Code, Role, SocketOptions};
+
+use crate::problem::{Refused, Saying as _, problem};
+
+/// Options to open a socket of that role with.
+///
+/// # Errors
+/// When one is out of range, or has no meaning for such a socket.
+pub fn options(asked: &SocketOptions, role: Role) -> Result<Options, Refused> {
+    let SocketOptions {
+        connect_timeout_ms,
+        reuse_addr,
+        backlog,
+        read_size,
+        nodelay,
+        keepalive,
+        recv_buffer,
+        send_buffer,
+        broadcast,
+        ipv6_only,
+    } = asked;
+    let datagrams = matches!(role, Role::Bound | Role::Connected);
+    // A listener hands its options on to what it accepts, so those of a stream apply to it, too.
+    let only = |name, given: bool, applies: bool| match given && !applies {
+        true => Err(problem(Code::InvalidOption, format!("{name} means nothing to such a socket"))
+            .with("option", name)),
+        false => Ok(()),
+    };
+    let dials = matches!(role, Role::Client | Role::Connected);
+    let binds = matches!(role, Role::Listener | Role::Bound);
+    only("connect_timeout_ms", connect_timeout_ms.is_some(), dials)?;
+    only("reuse_addr", reuse_addr.is_some(), binds)?;
+    only("ipv6_only", ipv6_only.is_some(), binds)?;
+    only("backlog", backlog.is_some(), role == Role::Listener)?;
+    only("nodelay", nodelay.is_some(), !datagrams)?;
+    only("keepalive", keepalive.is_some(), !datagrams)?;
+    only("broadcast", broadcast.is_some(), datagrams)?;
+    let most = if datagrams { MAX_DATAGRAM } else { MAX_READ };
+    in_range("connect_timeout_ms", *connect_timeout_ms, 1, 600_000)?;
+    in_range("backlog", *backlog, 0, 65_535)?;
+    in_range("read_size", *read_size, 1, u32::try_from(most).unwrap_or(u32::MAX))?;
+    in_range("recv_buffer", *recv_buffer, 1, 1 << 30)?;
+    in_range("send_buffer", *send_buffer, 1, 1 << 30)?;
+    Ok(Options {
+        connect_timeout: connect_timeout_ms.map(|ms| Duration::from_millis(u64::from(ms))),
+        reuse_addr: *reuse_addr,
+        backlog: *backlog,
+        read_size: *read_size,
+        nodelay: *nodelay,
+        keepalive: *keepalive,
+        recv_buffer: *recv_buffer,
+        send_buffer: *send_buffer,
+        broadcast: *broadcast,
+        ipv6_only: *ipv6_only,
+    })
+}
+
+/// Options to set on an open socket, and how many they are.
+///
+/// # Errors
+/// When one is out of range, or only has a meaning before the socket opens, or for another kind of
+/// socket.
+pub fn live_options(asked: &SocketOptions, role: Role) -> Result<(Options, usize), Refused> {
+    for (name, given) in [
+        ("connect_timeout_ms", asked.connect_timeout_ms.is_some()),
+        ("backlog", asked.backlog.is_some()),
+        ("reuse_addr", asked.reuse_addr.is_some()),
+        ("ipv6_only", asked.ipv6_only.is_some()),
+    ] {
+        if given {
+            return Err(problem(Code::InvalidOption, format!("{name} is given when the socket is opened"))
+                .with("option", name));
+        }
+    }
+    let options = options(asked, role)?;
+    let given = [
+        options.read_size.is_some(),
+        options.nodelay.is_some(),
+        options.keepalive.is_some(),
+        options.recv_buffer.is_some(),
+        options.send_buffer.is_some(),
+        options.broadcast.is_some(),
+    ];
+    Ok((options, given.into_iter().filter(|given| *given).count()))
+}
+
+fn in_range(name: &str, value: Option<u32>, min: u32, max: u32) -> Result<(), Refused> {
+    match value {
+        Some(value) if value < min || value > max => {
+            let refused = problem(Code::InvalidOption, format!("{name} is {min} to {max}"));
+            Err(refused.with("option", name).with("min", min).with("max", max))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_that_means_nothing_to_a_socket_is_refused_by_name() {
+        let with = |set: fn(&mut SocketOptions)| {
+            let mut options = SocketOptions::default();
+            set(&mut options);
+            options
+        };
+        let cases: [(&str, SocketOptions, &[Role]); 8] = [
+            (
+                "connect_timeout_ms",
+                with(|o| o.connect_timeout_ms = Some(5)),
+                &[Role::Client, Role::Connected],
+            ),
+            ("reuse_addr", with(|o| o.reuse_addr = Some(true)), &[Role::Listener, Role::Bound]),
+            ("ipv6_only", with(|o| o.ipv6_only = Some(true)), &[Role::Listener, Role::Bound]),
+            ("backlog", with(|o| o.backlog = Some(1)), &[Role::Listener]),
+            ("nodelay", with(|o| o.nodelay = Some(true)), &[Role::Client, Role::Listener, Role::Accepted]),
+            (
+                "keepalive",
+                with(|o| o.keepalive = Some(true)),
+                &[Role::Client, Role::Listener, Role::Accepted],
+            ),
+            ("broadcast", with(|o| o.broadcast = Some(true)), &[Role::Bound, Role::Connected]),
+            (
+                "read_size",
+                with(|o| o.read_size = Some(65_537)),
+                &[Role::Client, Role::Listener, Role::Accepted],
+            ),
+        ];
+        for (name, asked, meant_for) in cases {
+            for role in [Role::Client, Role::Listener, Role::Accepted, Role::Bound, Role::Connected] {
+                match options(&asked, role) {
+                    Ok(_) => assert!(meant_for.contains(&role), "{name} for {role:?}"),
+                    Err(refused) => {
+                        assert!(!meant_for.contains(&role), "{name} for {role:?}");
+                        assert_eq!(refused.code, Code::InvalidOption);
+                        assert_eq!(refused.params["option"], name);
+                    }
+                }
+            }
+        }
+    }
+}
