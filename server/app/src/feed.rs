@@ -166,6 +166,12 @@ impl Batch {
         self.view.slice.records.is_empty() && self.view.slice.gaps.is_empty() && self.misplaced.is_none()
     }
 
+    /// How many events it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.view.slice.records.len()
+    }
+
     /// As a page.
     #[must_use]
     pub fn page(&self) -> Page {

@@ -13,6 +13,7 @@ pub mod launch;
 pub mod limits;
 pub mod log;
 pub mod memory;
+pub mod meter;
 pub mod peers;
 pub mod problem;
 pub mod secret;

@@ -70,6 +70,7 @@ pub fn status(code: Code) -> u16 {
         | Code::UnknownWorkspace
         | Code::UnknownSocket
         | Code::UnknownEvent
+        | Code::UnknownMeter
         | Code::NoPayload => 404,
         Code::MethodNotAllowed => 405,
         Code::WrongState

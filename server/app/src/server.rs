@@ -16,6 +16,7 @@ use crate::{
     http::{self, App, AppState, Auth, Gate, Served},
     launch,
     limits::{self, Budget},
+    meter::Meters,
     workspace::{Workspace, WorkspaceConfig},
 };
 
@@ -74,6 +75,7 @@ impl Server {
             policy: shown,
             ending: CancellationToken::new(),
             traffic: Arc::default(),
+            meters: Meters::default(),
         });
         let door = launch::listen(address.port())
             // The server is no worse for it: the link it prints works.

@@ -17,3 +17,4 @@ mod scratch;
 pub mod stream;
 mod sys;
 pub mod target;
+pub mod tcp_info;

@@ -1,7 +1,7 @@
-//! The two system calls that no crate wraps.
+//! The system calls that no crate wraps.
 #![allow(
     unsafe_code,
-    reason = "SO_MEMINFO and FIONREAD have no safe wrapper; the calls are confined to this module"
+    reason = "SO_MEMINFO, FIONREAD and the whole TCP_INFO have no safe wrapper; the calls are confined to this module"
 )]
 
 use std::{io, mem, os::fd::AsRawFd};
@@ -43,4 +43,25 @@ pub(crate) fn unread(socket: &impl AsRawFd) -> io::Result<u64> {
     // descriptor is borrowed from a living socket for the call's duration.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::FIONREAD, &raw mut bytes) };
     if result == 0 { Ok(u64::try_from(bytes).unwrap_or(0)) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Fills in what the kernel knows of a TCP connection (TCP_INFO, tcp(7)): `struct tcp_info` of linux/tcp.h, as much of it
+/// as this kernel has. Returns how many bytes that is.
+///
+/// # Errors
+/// What getsockopt(2) says.
+pub(crate) fn tcp_info(socket: &impl AsRawFd, info: &mut [u8; 256]) -> io::Result<usize> {
+    let mut len = libc::socklen_t::try_from(info.len()).expect("256 fits");
+    // SAFETY: `info` is a live, writable array of `len` bytes and `len` is a live socklen_t; the kernel writes at most
+    // `len` bytes and keeps neither pointer. The descriptor is borrowed from a living socket for the call's duration.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            info.as_mut_ptr().cast(),
+            &raw mut len,
+        )
+    };
+    if result == 0 { Ok(len as usize) } else { Err(io::Error::last_os_error()) }
 }

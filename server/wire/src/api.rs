@@ -61,6 +61,7 @@ const EVENTS: &[(&str, &str)] = &[
     ("type", "Only these types, separated by commas."),
     ("hidden", "false leaves practice peers out."),
     ("payload", "`full`, `none` or `preview:N`."),
+    ("meter", "A meter to count this under."),
 ];
 const VIEW: &[(&str, &str)] = &[
     ("after", "Only events after this seq; absent = 0, `head` = only new ones."),
@@ -70,6 +71,7 @@ const VIEW: &[(&str, &str)] = &[
     ("socket", "Only this socket."),
     ("type", "Only these types, separated by commas."),
     ("hidden", "false leaves practice peers out."),
+    ("meter", "A meter to count this under."),
 ];
 
 macro_rules! route {
@@ -122,6 +124,10 @@ const ROUTES: &[Route] = &[
     route!(Get "/api/v1/workspaces/{ws}/export" "The log to take away", Body::None,
         &[("format", "`jsonl` or `text`."), ("socket", "Only this socket."), ("hidden", "false leaves practice peers out.")], Text),
     route!(Post "/api/v1/workspaces/{ws}/log/trim" "Clear the log up to a seq", Body::Json("TrimRequest"), &[], Json(200, "TrimAnswer")),
+    route!(Get "/api/v1/workspaces/{ws}/clock" "The clock of every `t_us`, now", Body::None, &[], Json(200, "Clock")),
+    route!(Post "/api/v1/workspaces/{ws}/meters" "Begin to count what requests cost", Body::None, &[], Json(201, "MeterStarted")),
+    route!(Get "/api/v1/workspaces/{ws}/meters/{id}" "What was counted", Body::None, &[], Json(200, "Meter")),
+    route!(Delete "/api/v1/workspaces/{ws}/meters/{id}" "Forget it", Body::None, &[], Empty(204)),
     route!(Get "/api/v1/workspaces/{ws}/ws" "Events down, commands up", Body::None, VIEW, Upgrade),
 ];
 

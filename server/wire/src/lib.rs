@@ -7,6 +7,7 @@
 mod event;
 mod id;
 mod link;
+mod meter;
 mod page;
 mod payload;
 mod practice;
@@ -26,6 +27,7 @@ pub use link::{
     ClientFrame, CloseCommand, Hello, Reply, SendCommand, ServerFrame, SetCommand, ShutdownCommand,
     Subscribe, close_code,
 };
+pub use meter::{Clock, Meter, MeterSegments, MeterStarted};
 pub use page::{Gap, GapReason, Page, ShelfName, ShelfView};
 pub use payload::{ByteRange, Payload, PayloadMode};
 pub use practice::{PeerKind, PracticeCatalog, PracticePeer, PracticeRequest, PracticeStarted};

@@ -144,6 +144,7 @@ codes! {
     UnknownWorkspace "unknown_workspace" "There is no such workspace",
     UnknownSocket "unknown_socket" "There is no such socket",
     UnknownEvent "unknown_event" "There is no such event",
+    UnknownMeter "unknown_meter" "There is no such meter",
     NoPayload "no_payload" "The event has no payload",
     Evicted "evicted" "The log has given it up",
     // Not now.

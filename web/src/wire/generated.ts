@@ -98,9 +98,26 @@ reset?: boolean,
 children?: boolean, };
 
 /**
+ * The server's clock.
+ */
+export type Clock = { 
+/**
+ * The log it belongs to.
+ */
+epoch: string, 
+/**
+ * The monotonic clock that every `t_us` is of, in µs.
+ */
+now_us: number, 
+/**
+ * The last event there is.
+ */
+head: Seq, };
+
+/**
  * A stable name for something that is said to people: a problem, a failure, a pause, a note, an end.
  */
-export type Code = "malformed_json" | "malformed_frame" | "invalid_target" | "unsupported_scheme" | "invalid_host" | "invalid_port" | "invalid_hex" | "invalid_escape" | "invalid_base64" | "invalid_data" | "invalid_option" | "invalid_name" | "invalid_range" | "invalid_query" | "missing_to" | "unexpected_to" | "wrong_family" | "too_large" | "unsupported_media_type" | "not_a_web_socket" | "unauthorized" | "bad_origin" | "bad_host" | "cross_site" | "rate_limited" | "unknown_route" | "method_not_allowed" | "unknown_workspace" | "unknown_socket" | "unknown_event" | "no_payload" | "evicted" | "wrong_state" | "wrong_epoch" | "beyond_head" | "queue_full" | "too_many_sockets" | "too_many_connections" | "log_full" | "shutting_down" | "send_timed_out" | "internal" | "denied" | "name_not_found" | "no_address" | "resolve_timed_out" | "resolve_failed" | "refused" | "reset" | "timed_out" | "unreachable" | "address_in_use" | "address_not_available" | "permission_denied" | "no_descriptors" | "message_too_long" | "broken_pipe" | "os" | "closed" | "cancelled" | "both_ended" | "was_reset" | "was_failed" | "listener_closed" | "peer_not_reading" | "attempt_abandoned" | "accepted_unserved" | "kernel_buffer_full" | "renamed" | "log_trimmed" | "removed";
+export type Code = "malformed_json" | "malformed_frame" | "invalid_target" | "unsupported_scheme" | "invalid_host" | "invalid_port" | "invalid_hex" | "invalid_escape" | "invalid_base64" | "invalid_data" | "invalid_option" | "invalid_name" | "invalid_range" | "invalid_query" | "missing_to" | "unexpected_to" | "wrong_family" | "too_large" | "unsupported_media_type" | "not_a_web_socket" | "unauthorized" | "bad_origin" | "bad_host" | "cross_site" | "rate_limited" | "unknown_route" | "method_not_allowed" | "unknown_workspace" | "unknown_socket" | "unknown_event" | "unknown_meter" | "no_payload" | "evicted" | "wrong_state" | "wrong_epoch" | "beyond_head" | "queue_full" | "too_many_sockets" | "too_many_connections" | "log_full" | "shutting_down" | "send_timed_out" | "internal" | "denied" | "name_not_found" | "no_address" | "resolve_timed_out" | "resolve_failed" | "refused" | "reset" | "timed_out" | "unreachable" | "address_in_use" | "address_not_available" | "permission_denied" | "no_descriptors" | "message_too_long" | "broken_pipe" | "os" | "closed" | "cancelled" | "both_ended" | "was_reset" | "was_failed" | "listener_closed" | "peer_not_reading" | "attempt_abandoned" | "accepted_unserved" | "kernel_buffer_full" | "renamed" | "log_trimmed" | "removed";
 
 /**
  * The bytes of a `sent` or `received` event, or why they are not here.
@@ -821,6 +838,91 @@ export type How = "write";
 export type LogFull = "evict" | "pause";
 
 /**
+ * What was counted under a meter. Bytes are those of the accepted connections: request lines, headers, bodies, chunk
+ * sizes, frames; TCP and IP headers are not among them.
+ */
+export type Meter = { 
+/**
+ * Its name.
+ */
+id: string, 
+/**
+ * HTTP requests, upgrades included.
+ */
+requests: number, 
+/**
+ * Of those, polls that were answered without any event.
+ */
+empty_requests: number, 
+/**
+ * Of those, polls whose page ended at a limit: the next one only continues.
+ */
+full_requests: number, 
+/**
+ * Events delivered.
+ */
+events: number, 
+/**
+ * Connections that carried any of its requests.
+ */
+connections: number, 
+/**
+ * Of those, open now and last used by it.
+ */
+open_connections: number, 
+/**
+ * Bytes from the client.
+ */
+bytes_up: number, 
+/**
+ * Bytes to the client.
+ */
+bytes_down: number, 
+/**
+ * Of those, bodies of answers, stream contents and WebSocket messages; the rest is headers and framing.
+ */
+body_down: number, 
+/**
+ * TCP segments, as the server's end of the connections counts them.
+ */
+segments: MeterSegments, 
+/**
+ * CPU time of the threads that served these connections while they did, in µs (user and system).
+ */
+cpu_us: number, };
+
+/**
+ * TCP segments. Those with data are exact. Pure acknowledgements (SYN and FIN among them) are approximate: one that
+ * comes late, on a connection that is used for something else meanwhile, is counted there.
+ */
+export type MeterSegments = { 
+/**
+ * From the client, with data.
+ */
+data_up: number, 
+/**
+ * To the client, with data.
+ */
+data_down: number, 
+/**
+ * From the client, without.
+ */
+acks_up: number, 
+/**
+ * To the client, without.
+ */
+acks_down: number, };
+
+/**
+ * A meter that runs: requests to `events` and `ws` that carry `meter=ID` are counted under it.
+ */
+export type MeterStarted = { 
+/**
+ * Its name, for the query of the requests it is to count.
+ */
+id: string, };
+
+/**
  * A remark with a stable code and its parameters; the sentence for people lives in the page.
  */
 export type Note = { 
@@ -1514,6 +1616,7 @@ export const CODES = [
   "unknown_workspace",
   "unknown_socket",
   "unknown_event",
+  "unknown_meter",
   "no_payload",
   "evicted",
   "wrong_state",

@@ -2,16 +2,18 @@
 
 use std::{
     io,
-    net::SocketAddr,
+    net::{Shutdown, SocketAddr},
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
     time::Duration,
 };
 
+use socket2::SockRef;
+use sockscope_sockets::tcp_info::{Segments, segments};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -21,19 +23,62 @@ use tokio::{
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::serve::Traffic;
+use crate::meter::Meter;
 
 /// How long a write may be blocked before the connection is dropped: a little longer than a WebSocket viewer has, so
 /// that its close frame is tried first.
 const BLOCKED: Duration = Duration::from_secs(11);
 
-/// Bytes of one connection, headers and frames included, TLS and TCP not.
-#[derive(Debug, Default)]
-pub struct ConnectionBytes {
-    received: AtomicU64,
-    sent: AtomicU64,
+/// What a handler may know of the connection a request came on (a request extension).
+#[derive(Clone)]
+pub struct ConnectionInfo {
+    /// The client's address.
+    pub peer: SocketAddr,
+    /// What passes over it.
+    pub wire: Arc<Wire>,
+    /// The gate let a principal through on it.
+    pub known: Arc<AtomicBool>,
 }
 
-impl ConnectionBytes {
+/// The connection, and what passed over it: headers and frames included, TCP not.
+pub struct Wire {
+    stream: TcpStream,
+    received: AtomicU64,
+    sent: AtomicU64,
+    tally: Mutex<Tally>,
+}
+
+/// For whom the connection works now.
+#[derive(Default)]
+struct Tally {
+    /// Who is charged with what is written, and after an upgrade also with what is read.
+    meter: Option<Arc<Meter>>,
+    upgraded: bool,
+    /// Read and not charged: the header of the next request, once it is there.
+    unclaimed: u64,
+    /// The same in segments.
+    unclaimed_segments: Segments,
+    /// The kernel's counters as last seen.
+    seen: Segments,
+    /// Whom it has ever worked for.
+    served: Vec<String>,
+}
+
+impl Wire {
+    pub(super) fn new(stream: TcpStream) -> Arc<Self> {
+        Arc::new(Self {
+            stream,
+            received: AtomicU64::default(),
+            sent: AtomicU64::default(),
+            tally: Mutex::default(),
+        })
+    }
+
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        // Plain counters: a panic while it was held left none of them half written.
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Bytes the client sent.
     #[must_use]
     pub fn received(&self) -> u64 {
@@ -45,23 +90,80 @@ impl ConnectionBytes {
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
     }
-}
 
-/// What a handler may know of the connection a request came on (a request extension).
-#[derive(Debug, Clone)]
-pub struct ConnectionInfo {
-    /// The client's address.
-    pub peer: SocketAddr,
-    /// Its bytes, counted live.
-    pub bytes: Arc<ConnectionBytes>,
-    /// The gate let a principal through on it.
-    pub known: Arc<AtomicBool>,
+    /// A request's header was read whole: what came since the last one is its cost, and what goes from now on.
+    /// Requests do not overlap on a connection: browsers do not pipeline, and hyper answers in order.
+    pub(super) fn claim(self: &Arc<Self>, meter: Option<Arc<Meter>>, upgrade: bool) {
+        let mut tally = self.tally();
+        self.look(&mut tally);
+        let (header, came) =
+            (std::mem::take(&mut tally.unclaimed), std::mem::take(&mut tally.unclaimed_segments));
+        let same = match (&tally.meter, &meter) {
+            (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+            _ => false,
+        };
+        if let Some(old) = tally.meter.take().filter(|_| !same) {
+            old.released(Arc::as_ptr(self));
+        }
+        if let Some(meter) = &meter {
+            let fresh = !tally.served.iter().any(|id| id == meter.id());
+            if fresh {
+                tally.served.push(meter.id().to_owned());
+            }
+            meter.requested(self, header, fresh);
+            meter.segments_up(came);
+            tally.upgraded = upgrade;
+        }
+        tally.meter = meter;
+    }
+
+    /// Charges whoever it works for with the segments seen until now.
+    pub(crate) fn settle(&self) {
+        self.look(&mut self.tally());
+    }
+
+    fn look(&self, tally: &mut Tally) {
+        // Fails on a connection that is gone: then there is nothing new either.
+        let Ok(now) = segments(&self.stream) else { return };
+        let new = now.since(tally.seen);
+        tally.seen = now;
+        if let Some(meter) = &tally.meter {
+            meter.segments_down(new);
+            if tally.upgraded {
+                meter.segments_up(new);
+                return;
+            }
+        }
+        tally.unclaimed_segments.data_in += new.data_in;
+    }
+
+    /// Charges whoever it works for with CPU time.
+    pub(super) fn worked(&self, nanoseconds: u64) {
+        if let Some(meter) = &self.tally().meter {
+            meter.worked(nanoseconds);
+        }
+    }
+
+    fn note_read(&self, bytes: u64) {
+        self.received.fetch_add(bytes, Ordering::Relaxed);
+        let mut tally = self.tally();
+        match &tally.meter {
+            Some(meter) if tally.upgraded => meter.read(bytes),
+            _ => tally.unclaimed += bytes,
+        }
+    }
+
+    fn note_written(&self, bytes: u64) {
+        self.sent.fetch_add(bytes, Ordering::Relaxed);
+        if let Some(meter) = &self.tally().meter {
+            meter.written(bytes);
+        }
+    }
 }
 
 /// What a connection holds while it lives. It belongs to the stream itself, so it lasts exactly as long, also after an
 /// upgrade has handed the stream to somebody else.
 pub(super) struct Lease {
-    bytes: Arc<ConnectionBytes>,
     traffic: Arc<Traffic>,
     /// Its place among the connections there may be.
     _seat: OwnedSemaphorePermit,
@@ -72,51 +174,63 @@ pub(super) struct Lease {
 impl Lease {
     pub(super) fn new(traffic: Arc<Traffic>, seat: OwnedSemaphorePermit, tracked: TaskTrackerToken) -> Self {
         traffic.begin();
-        Self { bytes: Arc::default(), traffic, _seat: seat, _tracked: tracked }
-    }
-
-    /// Its bytes, counted live.
-    pub(super) fn bytes(&self) -> Arc<ConnectionBytes> {
-        Arc::clone(&self.bytes)
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        self.traffic.end(&self.bytes);
+        Self { traffic, _seat: seat, _tracked: tracked }
     }
 }
 
 /// A TCP connection that counts, and does not wait for ever for a client that does not read.
 pub(super) struct Counted {
-    stream: TcpStream,
+    wire: Arc<Wire>,
     lease: Lease,
     /// Running while a write is blocked.
     blocked: Option<Pin<Box<Sleep>>>,
 }
 
+impl Drop for Counted {
+    fn drop(&mut self) {
+        // What the kernel still holds of the last answer is on its way: closing sends it.
+        self.wire.settle();
+        let meter = self.wire.tally().meter.take();
+        if let Some(meter) = meter {
+            meter.released(Arc::as_ptr(&self.wire));
+        }
+        // Somebody may look at the counters a moment longer; the connection ends here.
+        SockRef::from(&self.wire.stream).shutdown(Shutdown::Both).ok();
+        self.lease.traffic.end(&self.wire);
+    }
+}
+
 impl Counted {
-    pub(super) fn new(stream: TcpStream, lease: Lease) -> Self {
-        Self { stream, lease, blocked: None }
+    pub(super) fn new(wire: Arc<Wire>, lease: Lease) -> Self {
+        Self { wire, lease, blocked: None }
     }
 
-    fn written(
+    /// Calls until it is done, or waits until it can be: for reading or for writing.
+    fn write(
         &mut self,
-        result: Poll<io::Result<usize>>,
         context: &mut Context<'_>,
+        call: impl Fn(&TcpStream) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        match result {
-            Poll::Ready(result) => {
-                self.blocked = None;
-                if let Ok(n) = result {
-                    self.lease.bytes.sent.fetch_add(n as u64, Ordering::Relaxed);
+        loop {
+            match self.wire.stream.poll_write_ready(context) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    let blocked = self.blocked.get_or_insert_with(|| Box::pin(sleep(BLOCKED)));
+                    ready!(blocked.as_mut().poll(context));
+                    let error = io::Error::new(io::ErrorKind::TimedOut, "the client does not read");
+                    return Poll::Ready(Err(error));
                 }
-                Poll::Ready(result)
             }
-            Poll::Pending => {
-                let blocked = self.blocked.get_or_insert_with(|| Box::pin(sleep(BLOCKED)));
-                ready!(blocked.as_mut().poll(context));
-                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read")))
+            match call(&self.wire.stream) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => {
+                    self.blocked = None;
+                    if let Ok(n) = result {
+                        self.wire.note_written(n as u64);
+                    }
+                    return Poll::Ready(result);
+                }
             }
         }
     }
@@ -124,14 +238,21 @@ impl Counted {
 
 impl AsyncRead for Counted {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let result = ready!(Pin::new(&mut self.stream).poll_read(context, buffer));
-        self.lease.bytes.received.fetch_add((buffer.filled().len() - before) as u64, Ordering::Relaxed);
-        Poll::Ready(result)
+        loop {
+            ready!(self.wire.stream.poll_read_ready(context))?;
+            match self.wire.stream.try_read_buf(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+                Ok(n) => {
+                    self.wire.note_read(n as u64);
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        }
     }
 }
 
@@ -141,8 +262,7 @@ impl AsyncWrite for Counted {
         context: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write(context, data);
-        self.written(result, context)
+        self.write(context, |stream| stream.try_write(data))
     }
 
     fn poll_write_vectored(
@@ -150,19 +270,19 @@ impl AsyncWrite for Counted {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.written(result, context)
+        self.write(context, |stream| stream.try_write_vectored(slices))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        true
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Nothing is held back here: what was written is the kernel's.
+        Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(SockRef::from(&self.wire.stream).shutdown(Shutdown::Write))
     }
 }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     App,
     answer::{Answer, No, ok},
-    request::{Ask, Json, Room, ViewQuery, invalid, same_epoch},
+    request::{Ask, Json, Metered, Room, ViewQuery, invalid, same_epoch},
 };
 use crate::{
     feed::{After, Cursor, STREAM_BATCH, Start},
@@ -37,8 +37,10 @@ pub(super) async fn events(
     State(app): State<App>,
     room: Room,
     Ask(query): Ask<ViewQuery>,
+    metered: Metered,
     headers: HeaderMap,
 ) -> Answer {
+    query.may_meter(&metered)?;
     let (mut start, filter, mode) = (query.start()?, query.filter()?, query.mode()?);
     if wants_stream(&headers) {
         query.may_give(&[])?;
@@ -46,7 +48,7 @@ pub(super) async fn events(
             start = last_event_id(last)?;
         }
         let cursor = Cursor::new(&room.workspace, &start, filter, mode);
-        return Ok(sse(hello(&room), cursor, app.ending.clone()));
+        return Ok(sse(hello(&room), cursor, app.ending.clone(), metered));
     }
     query.may_give(&["limit", "wait"])?;
     let limit = query.limit.unwrap_or(PAGE);
@@ -71,7 +73,11 @@ pub(super) async fn events(
         }
         Some(_) => return Err(No(invalid("wait", "0 to 60 seconds"))),
     };
-    ok(&batch.page())
+    let page = batch.page();
+    if let Metered(Some(meter)) = &metered {
+        meter.polled(page.events.len(), page.next < page.head);
+    }
+    ok(&page)
 }
 
 fn wants_stream(headers: &HeaderMap) -> bool {
@@ -97,15 +103,21 @@ fn hello(room: &Room) -> String {
     format!("event: hello\ndata: {hello}\n\n")
 }
 
-fn sse(hello: String, cursor: Cursor, ending: CancellationToken) -> Response {
+fn sse(hello: String, cursor: Cursor, ending: CancellationToken, metered: Metered) -> Response {
     let first = stream::once(async move { Ok::<_, Infallible>(Bytes::from(hello)) });
-    let rest = stream::unfold((cursor, ending), |(mut cursor, ending)| async move {
+    let rest = stream::unfold((cursor, ending, metered), |(mut cursor, ending, metered)| async move {
         let text = tokio::select! {
-            batch = cursor.next(STREAM_BATCH) => sse_text(&batch.page()),
+            batch = cursor.next(STREAM_BATCH) => {
+                let page = batch.page();
+                if let Metered(Some(meter)) = &metered {
+                    meter.told(page.events.len());
+                }
+                sse_text(&page)
+            }
             () = tokio::time::sleep(SSE_ALIVE) => ": alive\n\n".to_owned(),
             () = ending.cancelled() => return None,
         };
-        Some((Ok(Bytes::from(text)), (cursor, ending)))
+        Some((Ok(Bytes::from(text)), (cursor, ending, metered)))
     });
     streamed("text/event-stream", futures_util::StreamExt::chain(first, rest))
 }

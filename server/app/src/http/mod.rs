@@ -6,6 +6,7 @@ mod auth;
 mod connection;
 mod events;
 mod gate;
+mod meters;
 mod ops;
 mod payload;
 mod practice;
@@ -14,6 +15,7 @@ mod routes;
 mod serve;
 mod session;
 mod sockets;
+mod timed;
 mod ws;
 
 use std::sync::Arc;
@@ -21,9 +23,9 @@ use std::sync::Arc;
 use sockscope_wire::Policy;
 use tokio_util::sync::CancellationToken;
 
-use crate::workspace::Workspace;
+use crate::{meter::Meters, workspace::Workspace};
 pub use auth::{Auth, Principal};
-pub use connection::{ConnectionBytes, ConnectionInfo};
+pub use connection::{ConnectionInfo, Wire};
 pub use gate::Gate;
 pub use routes::{Access, Route, access, table};
 pub use serve::{Served, serve};
@@ -46,6 +48,8 @@ pub struct AppState {
     pub ending: CancellationToken,
     /// Connections served now and in all.
     pub traffic: Arc<serve::Traffic>,
+    /// What ways of delivery cost, where somebody asked.
+    pub meters: Meters,
 }
 
 impl App {

@@ -19,6 +19,7 @@ use super::{App, answer::No, auth::Principal};
 use crate::{
     feed::{After, Start},
     log::Filter,
+    meter::Meter,
     problem::{Refused, Saying as _, problem},
     workspace::{Order, Workspace, convert},
 };
@@ -176,6 +177,29 @@ impl FromRequestParts<App> for At {
     }
 }
 
+/// The meter in the path.
+pub(super) struct MeterNamed(pub(super) String);
+
+impl FromRequestParts<App> for MeterNamed {
+    type Rejection = No;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, No> {
+        let mut segments = segments(parts, app).await?;
+        Ok(Self(segments.pop().unwrap_or_default()))
+    }
+}
+
+/// The meter a request is counted under, if it names one.
+pub(super) struct Metered(pub(super) Option<Arc<Meter>>);
+
+impl FromRequestParts<App> for Metered {
+    type Rejection = No;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, No> {
+        Ok(Self(parts.extensions.get::<Arc<Meter>>().cloned()))
+    }
+}
+
 /// What a viewer asks to see: the query of every feed. Not every door has a use for every field.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -190,6 +214,7 @@ pub(super) struct ViewQuery {
     pub(super) hidden: Option<bool>,
     pub(super) payload: Option<String>,
     pub(super) binary: Option<u8>,
+    pub(super) meter: Option<String>,
 }
 
 impl ViewQuery {
@@ -203,6 +228,16 @@ impl ViewQuery {
         match given.iter().find(|(field, given)| *given && !fields.contains(field)) {
             Some((field, _)) => Err(invalid(field, "not for this door")),
             None => Ok(()),
+        }
+    }
+
+    /// Refuses a meter there is none of: what it counts would be lost.
+    pub(super) fn may_meter(&self, metered: &Metered) -> Result<(), Refused> {
+        match &self.meter {
+            Some(id) if metered.0.as_ref().is_none_or(|meter| meter.id() != id) => {
+                Err(problem(Code::UnknownMeter, id))
+            }
+            _ => Ok(()),
         }
     }
 

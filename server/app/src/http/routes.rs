@@ -6,7 +6,7 @@ use axum::{
 };
 use http::Method;
 
-use super::{App, answer, assets, events, ops, payload, practice, session, sockets, ws};
+use super::{App, answer, assets, events, meters, ops, payload, practice, session, sockets, ws};
 
 /// What the gate asks of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +79,10 @@ pub fn table() -> Vec<Route> {
         GET get "/api/v1/workspaces/{ws}/events/{seq}/payload" payload::payload;
         GET get "/api/v1/workspaces/{ws}/export" events::export;
         POST post "/api/v1/workspaces/{ws}/log/trim" events::trim;
+        GET get "/api/v1/workspaces/{ws}/clock" meters::clock;
+        POST post "/api/v1/workspaces/{ws}/meters" meters::start;
+        GET get "/api/v1/workspaces/{ws}/meters/{id}" meters::one;
+        DELETE delete "/api/v1/workspaces/{ws}/meters/{id}" meters::stop;
         GET get "/api/v1/workspaces/{ws}/ws" ws::ws;
     }
 }

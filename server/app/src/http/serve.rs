@@ -2,7 +2,6 @@
 
 use std::{
     any::Any,
-    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -11,7 +10,9 @@ use std::{
 };
 
 use axum::{body::Body, response::IntoResponse as _};
-use http::{HeaderName, HeaderValue, Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use sockscope_sockets::errno::Errno;
@@ -29,10 +30,11 @@ use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLaye
 use super::{
     App,
     answer::No,
-    connection::{ConnectionBytes, ConnectionInfo, Counted, Lease},
+    connection::{ConnectionInfo, Counted, Lease, Wire},
     gate, routes,
+    timed::Timed,
 };
-use crate::problem::problem;
+use crate::{meter::Meter, problem::problem};
 
 /// How long a request's header may take to arrive, and an idle connection to send the next.
 const HEADER: Duration = Duration::from_secs(10);
@@ -75,10 +77,10 @@ impl Traffic {
         self.accepted.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn end(&self, bytes: &ConnectionBytes) {
+    pub(super) fn end(&self, wire: &Wire) {
         self.open.fetch_sub(1, Ordering::Relaxed);
-        self.received.fetch_add(bytes.received(), Ordering::Relaxed);
-        self.sent.fetch_add(bytes.sent(), Ordering::Relaxed);
+        self.received.fetch_add(wire.received(), Ordering::Relaxed);
+        self.sent.fetch_add(wire.sent(), Ordering::Relaxed);
     }
 
     /// Open now.
@@ -139,7 +141,13 @@ pub async fn serve(listener: TcpListener, app: App, max_connections: usize) -> S
             Ok((stream, peer)) => match Arc::clone(&seats).try_acquire_owned() {
                 Ok(seat) => {
                     let lease = Lease::new(Arc::clone(&app.traffic), seat, connections.token());
-                    tokio::spawn(connection(stream, peer, app.clone(), service.clone(), cut.clone(), lease));
+                    // Events are small and must not wait for an ACK. A connection that is gone already says so when it
+                    // is read.
+                    stream.set_nodelay(true).ok();
+                    let wire = Wire::new(stream);
+                    let info = ConnectionInfo { peer, wire: Arc::clone(&wire), known: Arc::default() };
+                    let work = connection(info, app.clone(), service.clone(), cut.clone(), lease);
+                    tokio::spawn(Timed::new(app.clone(), wire, work));
                 }
                 Err(_) => {
                     app.traffic.refused.fetch_add(1, Ordering::Relaxed);
@@ -198,22 +206,21 @@ fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response<Body> {
     No(problem(Code::Internal, "the log of the server says more")).into_response()
 }
 
-async fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
-    app: App,
-    service: Service,
-    cut: CancellationToken,
-    lease: Lease,
-) {
-    // Events are small and must not wait for an ACK. A connection that is gone already says so when it is read.
-    stream.set_nodelay(true).ok();
-    let info = ConnectionInfo { peer, bytes: lease.bytes(), known: Arc::default() };
-    let known = Arc::clone(&info.known);
-    let io = TokioIo::new(Counted::new(stream, lease));
+async fn connection(info: ConnectionInfo, app: App, service: Service, cut: CancellationToken, lease: Lease) {
+    let (peer, known) = (info.peer, Arc::clone(&info.known));
+    let io = TokioIo::new(Counted::new(Arc::clone(&info.wire), lease));
+    let metered = app.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
+        let meter = metered.meters.named_in(request.uri().query());
+        let upgrade = request.headers().contains_key(header::UPGRADE);
+        info.wire.claim(meter.clone(), upgrade);
         request.extensions_mut().insert(info.clone());
-        service.clone().oneshot(request.map(Body::new))
+        let content = meter.clone();
+        if let Some(meter) = meter {
+            request.extensions_mut().insert(meter);
+        }
+        let answer = service.clone().oneshot(request.map(Body::new));
+        async move { answer.await.map(|response| measured(response, content)) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -243,6 +250,27 @@ async fn connection(
     };
     if let Err(error) = result {
         tracing::debug!(%peer, %error, "connection ended");
+    }
+}
+
+/// Counts an answer's content under a meter. One whose length is known keeps it: it is sent with that header.
+fn measured(response: Response<Body>, meter: Option<Arc<Meter>>) -> Response<Body> {
+    let Some(meter) = meter.filter(|_| response.status() != StatusCode::SWITCHING_PROTOCOLS) else {
+        return response;
+    };
+    match response.body().size_hint().exact() {
+        Some(length) => {
+            meter.body(usize::try_from(length).unwrap_or(usize::MAX));
+            response
+        }
+        None => response.map(|body| {
+            Body::new(body.map_frame(move |frame| {
+                frame.map_data(|data| {
+                    meter.body(data.len());
+                    data
+                })
+            }))
+        }),
     }
 }
 

@@ -4,7 +4,7 @@ use std::{future::pending, pin::Pin, sync::Arc, time::Duration};
 
 use axum::{
     extract::{
-        State, WebSocketUpgrade,
+        Extension, State, WebSocketUpgrade,
         ws::{CloseFrame, Message, WebSocket, rejection::WebSocketUpgradeRejection},
     },
     response::Response,
@@ -19,8 +19,10 @@ use tokio_tungstenite::tungstenite::{self, error::ProtocolError};
 use super::{
     App,
     answer::{Answer, No},
+    connection::ConnectionInfo,
     gate::PROTOCOL,
-    request::{Ask, Room, ViewQuery, parse, types},
+    request::{Ask, Metered, Room, ViewQuery, parse, types},
+    timed::Timed,
 };
 use crate::{
     ask::data,
@@ -55,10 +57,13 @@ pub(super) async fn ws(
     State(app): State<App>,
     room: Room,
     Ask(query): Ask<ViewQuery>,
+    metered: Metered,
+    Extension(connection): Extension<ConnectionInfo>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Answer {
     let upgrade = upgrade.map_err(|error| No(problem(Code::NotAWebSocket, error.body_text())))?;
     query.may_give(&["binary"])?;
+    query.may_meter(&metered)?;
     let cursor = Cursor::new(&room.workspace, &query.start()?, query.filter()?, query.mode()?);
     let binary = query.binary.is_some_and(|binary| binary != 0);
     let response: Response = upgrade
@@ -70,21 +75,20 @@ pub(super) async fn ws(
         .max_frame_size(FRAME)
         .on_upgrade(move |socket| {
             let conn = room.workspace.name('v');
-            // Boxed, so that an idle viewer's task is no larger than what it holds.
-            Box::pin(
-                Viewer {
-                    app,
-                    room,
-                    conn,
-                    socket,
-                    cursor,
-                    binary,
-                    paused: false,
-                    heard: Instant::now(),
-                    answering: None,
-                }
-                .serve(),
-            )
+            let timed = app.clone();
+            let viewer = Viewer {
+                app,
+                room,
+                conn,
+                socket,
+                cursor,
+                binary,
+                paused: false,
+                heard: Instant::now(),
+                answering: None,
+                metered,
+            };
+            Timed::new(timed, connection.wire, viewer.serve())
         });
     Ok(response)
 }
@@ -104,6 +108,8 @@ struct Viewer {
     /// The answer to its last command takes a while: a name is being resolved. Its next command is read after that,
     /// so that commands keep their order; events go on meanwhile.
     answering: Option<Later>,
+    /// Who counts what it is told.
+    metered: Metered,
 }
 
 /// An answer that takes a while.
@@ -197,6 +203,9 @@ impl Viewer {
                 }
                 Step::Ping => self.write(Message::Ping(bytes::Bytes::new())).await,
                 Step::Batch(batch) => {
+                    if let Metered(Some(meter)) = &self.metered {
+                        meter.told(batch.len());
+                    }
                     let message = if self.binary {
                         Message::Binary(batch.binary().into())
                     } else {
@@ -220,6 +229,13 @@ impl Viewer {
 
     /// One write at a time; one that is blocked for too long ends the viewer, never a socket.
     async fn write(&mut self, message: Message) -> Result<(), End> {
+        if let Metered(Some(meter)) = &self.metered {
+            meter.body(match &message {
+                Message::Text(text) => text.len(),
+                Message::Binary(batch) => batch.len(),
+                Message::Ping(_) | Message::Pong(_) | Message::Close(_) => 0,
+            });
+        }
         match timeout(BLOCKED, self.socket.send(message)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(End::Gone),

@@ -1,6 +1,7 @@
 //! Every way of delivery is a cursor over the same log.
 
 mod agree;
+mod meters;
 mod paging;
 mod payload;
 mod resume;

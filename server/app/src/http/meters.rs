@@ -1,0 +1,38 @@
+//! Meters, started, read and stopped; and the clock that what they count happens by.
+
+use axum::extract::State;
+use http::StatusCode;
+use sockscope_wire::{Clock, Code, MeterStarted};
+use tokio::time::Instant;
+
+use super::{
+    App,
+    answer::{Answer, No, done, json, ok},
+    request::{MeterNamed, Room},
+};
+use crate::problem::problem;
+
+/// Begins one.
+pub(super) async fn start(State(app): State<App>, _: Room) -> Answer {
+    let meter = app.meters.start();
+    Ok(json(StatusCode::CREATED, &MeterStarted { id: meter.id().to_owned() }))
+}
+
+/// What it has counted.
+pub(super) async fn one(State(app): State<App>, _: Room, MeterNamed(id): MeterNamed) -> Answer {
+    let meter = app.meters.get(&id).ok_or_else(|| No(problem(Code::UnknownMeter, &id)))?;
+    ok(&meter.figures())
+}
+
+/// Forgets it.
+pub(super) async fn stop(State(app): State<App>, _: Room, MeterNamed(id): MeterNamed) -> Answer {
+    if app.meters.stop(&id) { done() } else { Err(No(problem(Code::UnknownMeter, &id))) }
+}
+
+/// What time it is.
+pub(super) async fn clock(room: Room) -> Answer {
+    let workspace = &room.workspace;
+    let (_, head) = workspace.bounds();
+    let now_us = workspace.anchor().micros(Instant::now());
+    ok(&Clock { epoch: workspace.epoch().to_owned(), now_us, head })
+}

@@ -1,0 +1,192 @@
+//! Meters: what a way of delivery costs, counted at the accepted connections.
+//!
+//! A browser reuses connections as it likes, so a connection belongs to no way of delivery. Each request does: from the
+//! moment its header is read, what the connection carries is counted under the meter the request names.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+use sockscope_sockets::tcp_info::Segments;
+use sockscope_wire::{Meter as Figures, MeterSegments};
+
+use crate::http::Wire;
+
+/// Meters that run at once; when there are more, the oldest is forgotten.
+const METERS: usize = 256;
+
+/// Every meter that runs.
+#[derive(Default)]
+pub struct Meters {
+    by_id: Mutex<BTreeMap<u64, Arc<Meter>>>,
+    /// How many there are, for a look without the lock: mostly there are none.
+    running: AtomicUsize,
+    next: AtomicU64,
+}
+
+/// One meter.
+#[derive(Default)]
+pub struct Meter {
+    id: String,
+    requests: AtomicU64,
+    empty: AtomicU64,
+    full: AtomicU64,
+    events: AtomicU64,
+    connections: AtomicU64,
+    up: AtomicU64,
+    down: AtomicU64,
+    body_down: AtomicU64,
+    data_up: AtomicU64,
+    data_down: AtomicU64,
+    acks_up: AtomicU64,
+    acks_down: AtomicU64,
+    cpu_ns: AtomicU64,
+    /// Connections whose current request it counts, by their address in memory.
+    open: Mutex<HashMap<usize, Weak<Wire>>>,
+}
+
+impl Meters {
+    /// Begins one.
+    pub fn start(&self) -> Arc<Meter> {
+        let number = self.next.fetch_add(1, Relaxed) + 1;
+        let meter = Arc::new(Meter { id: format!("m{number}"), ..Meter::default() });
+        let mut by_id = self.by_id.lock().unwrap_or_else(PoisonError::into_inner);
+        by_id.insert(number, Arc::clone(&meter));
+        if by_id.len() > METERS {
+            by_id.pop_first();
+        }
+        self.running.store(by_id.len(), Relaxed);
+        meter
+    }
+
+    /// The meter of that name.
+    pub fn get(&self, id: &str) -> Option<Arc<Meter>> {
+        let number = id.strip_prefix('m')?.parse().ok()?;
+        let by_id = self.by_id.lock().unwrap_or_else(PoisonError::into_inner);
+        by_id.get(&number).filter(|meter| meter.id == id).cloned()
+    }
+
+    /// Forgets one. Returns whether there was one.
+    pub fn stop(&self, id: &str) -> bool {
+        let Some(number) = id.strip_prefix('m').and_then(|number| number.parse().ok()) else { return false };
+        let mut by_id = self.by_id.lock().unwrap_or_else(PoisonError::into_inner);
+        let gone = by_id.remove(&number).is_some();
+        self.running.store(by_id.len(), Relaxed);
+        gone
+    }
+
+    /// Whether there is any.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        self.running.load(Relaxed) > 0
+    }
+
+    /// The meter a request names in its query.
+    pub fn named_in(&self, query: Option<&str>) -> Option<Arc<Meter>> {
+        if !self.any() {
+            return None;
+        }
+        self.get(query?.split('&').find_map(|field| field.strip_prefix("meter="))?)
+    }
+}
+
+impl Meter {
+    /// Its name.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// A poll was answered with so many events; with `full`, more were there than its limits let through.
+    pub fn polled(&self, events: usize, full: bool) {
+        self.told(events);
+        if events == 0 {
+            self.empty.fetch_add(1, Relaxed);
+        }
+        if full {
+            self.full.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// So many events were delivered.
+    pub fn told(&self, events: usize) {
+        self.events.fetch_add(events as u64, Relaxed);
+    }
+
+    /// So many bytes were content, not headers or framing.
+    pub fn body(&self, bytes: usize) {
+        self.body_down.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// A request came on this connection, whose header had so many bytes.
+    pub(crate) fn requested(&self, wire: &Arc<Wire>, header: u64, fresh: bool) {
+        self.requests.fetch_add(1, Relaxed);
+        self.up.fetch_add(header, Relaxed);
+        self.connections.fetch_add(u64::from(fresh), Relaxed);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.insert(Arc::as_ptr(wire).addr(), Arc::downgrade(wire));
+    }
+
+    /// Its request on this connection is over.
+    pub(crate) fn released(&self, wire: *const Wire) {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&wire.addr());
+    }
+
+    pub(crate) fn read(&self, bytes: u64) {
+        self.up.fetch_add(bytes, Relaxed);
+    }
+
+    pub(crate) fn written(&self, bytes: u64) {
+        self.down.fetch_add(bytes, Relaxed);
+    }
+
+    pub(crate) fn worked(&self, nanoseconds: u64) {
+        self.cpu_ns.fetch_add(nanoseconds, Relaxed);
+    }
+
+    /// Segments that came with a request: from the client with data.
+    pub(crate) fn segments_up(&self, seen: Segments) {
+        self.data_up.fetch_add(u64::from(seen.data_in), Relaxed);
+    }
+
+    /// Segments that went with an answer, and what acknowledged them.
+    pub(crate) fn segments_down(&self, seen: Segments) {
+        self.data_down.fetch_add(u64::from(seen.data_out), Relaxed);
+        self.acks_up.fetch_add(u64::from(seen.all_in.wrapping_sub(seen.data_in)), Relaxed);
+        self.acks_down.fetch_add(u64::from(seen.all_out.wrapping_sub(seen.data_out)), Relaxed);
+    }
+
+    /// What was counted until now.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        let open: Vec<_> = {
+            let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            open.values().filter_map(Weak::upgrade).collect()
+        };
+        // Segments are counted by the kernel: of connections in use, it is asked now.
+        open.iter().for_each(|wire| wire.settle());
+        Figures {
+            id: self.id.clone(),
+            requests: self.requests.load(Relaxed),
+            empty_requests: self.empty.load(Relaxed),
+            full_requests: self.full.load(Relaxed),
+            events: self.events.load(Relaxed),
+            connections: self.connections.load(Relaxed),
+            open_connections: open.len() as u64,
+            bytes_up: self.up.load(Relaxed),
+            bytes_down: self.down.load(Relaxed),
+            body_down: self.body_down.load(Relaxed),
+            segments: MeterSegments {
+                data_up: self.data_up.load(Relaxed),
+                data_down: self.data_down.load(Relaxed),
+                acks_up: self.acks_up.load(Relaxed),
+                acks_down: self.acks_down.load(Relaxed),
+            },
+            cpu_us: self.cpu_ns.load(Relaxed) / 1000,
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What a meter says is what passed over the wire, held against a relay that counts.
+
+use serde_json::json;
+use sockscope_wire::{Clock, Code, Meter, MeterStarted, Seq};
+
+use crate::{story, support::*};
+
+async fn start(client: &Client) -> String {
+    let answer = client.post("meters", &json!({})).await;
+    answer.to::<MeterStarted>().id
+}
+
+async fn figures(client: &Client, id: &str) -> Meter {
+    client.get(&format!("meters/{id}")).await.ok()
+}
+
+/// A browser sends whatever it likes over whichever connection is free.
+#[tokio::test]
+async fn requests_that_share_a_connection_are_counted_apart_to_the_byte() {
+    let server = TestServer::start();
+    let client = server.client();
+    story::tell(client).await;
+    let proxy = Proxy::before(server.address()).await;
+    let (a, b) = (start(client).await, start(client).await);
+    let mut conn = Conn::connect(proxy.address()).await;
+    let mut expected = [(0, 0); 3];
+    let requests = [
+        (0, format!("events?meter={a}")),
+        (2, "sockets".to_owned()),
+        (1, format!("events?limit=1&meter={b}")),
+        (0, format!("events?after=head&meter={a}")),
+        (2, "/api/v1/about".to_owned()),
+        (1, format!("events?payload=none&type=sent&meter={b}")),
+        (0, format!("events?after=head&wait=0.05&meter={a}")),
+    ];
+    let mut content = [0; 3];
+    for (whose, path) in &requests {
+        let before = proxy.bytes();
+        let answer = conn.ask(&client.request("GET", path)).await.expect("kept open");
+        assert_eq!(answer.status, 200, "{path}");
+        // The whole answer is here, so the relay has counted all of it.
+        let after = proxy.bytes();
+        expected[*whose].0 += after.0 - before.0;
+        expected[*whose].1 += after.1 - before.1;
+        content[*whose] += answer.body.len() as u64;
+    }
+    for (index, (id, requests, empty, full)) in [(&a, 3, 2, 0), (&b, 2, 0, 1)].into_iter().enumerate() {
+        let meter = figures(client, id).await;
+        assert_eq!((meter.bytes_up, meter.bytes_down), expected[index], "{meter:?}");
+        assert_eq!(meter.body_down, content[index], "the rest is headers: {meter:?}");
+        assert_eq!((meter.requests, meter.empty_requests, meter.full_requests), (requests, empty, full));
+        assert_eq!(meter.connections, 1);
+        assert!(meter.cpu_us > 0, "{meter:?}");
+        assert_eq!(meter.segments.data_up, requests, "each of these requests fits one segment: {meter:?}");
+        assert!(meter.segments.data_down >= requests, "{meter:?}");
+    }
+}
+
+#[tokio::test]
+async fn streams_are_counted_to_the_byte_while_they_run() {
+    let server = TestServer::start();
+    let client = server.client();
+    let head = story::tell(client).await.head;
+    for binary in [false, true] {
+        let proxy = Proxy::before(server.address()).await;
+        let before = Client::new(proxy.address(), TOKEN);
+        let (sse, ws) = (start(client).await, start(client).await);
+        let mut stream = Sse::open(&before, &format!("meter={sse}"), None).await;
+        stream.events(usize::try_from(head.0).expect("few")).await;
+        let mut viewer = Viewer::connect(&before, &format!("binary={}&meter={ws}", u8::from(binary))).await;
+        viewer.until_next(head).await;
+        viewer.command("subscribe", json!({ "binary": binary })).await;
+        let [streamed, viewed] = &proxy.connections()[..] else { panic!("two connections") };
+        for (id, passed) in [(&sse, streamed), (&ws, viewed)] {
+            eventually("the meter has what passed", async || {
+                let meter = figures(client, id).await;
+                (meter.bytes_up, meter.bytes_down) == passed.bytes()
+            })
+            .await;
+            let meter = figures(client, id).await;
+            assert_eq!((meter.requests, meter.connections, meter.open_connections), (1, 1, 1), "{meter:?}");
+            assert_eq!(meter.events, head.0, "{meter:?}");
+            assert!(
+                meter.body_down < meter.bytes_down && meter.body_down > meter.bytes_down / 2,
+                "{meter:?}"
+            );
+            assert!(meter.segments.data_up >= 1 && meter.segments.data_down >= 1 && meter.cpu_us > 0);
+        }
+        drop((stream, viewer));
+        eventually("nothing is open any more", async || {
+            figures(client, &sse).await.open_connections + figures(client, &ws).await.open_connections == 0
+        })
+        .await;
+        for (id, passed) in [(&sse, streamed), (&ws, viewed)] {
+            let meter = figures(client, id).await;
+            assert_eq!((meter.bytes_up, meter.bytes_down), passed.bytes(), "to the close: {meter:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_meter_there_is_none_of_is_refused_at_every_door() {
+    let server = TestServer::start();
+    let client = server.client();
+    for id in ["m1", "x", "", "m01"] {
+        client.get(&format!("events?meter={id}")).await.refused(404, Code::UnknownMeter);
+    }
+    client.get("meters/m7").await.refused(404, Code::UnknownMeter);
+    client.delete("meters/m7").await.refused(404, Code::UnknownMeter);
+    let id = start(client).await;
+    assert_eq!(client.get(&format!("events?meter={id}")).await.status(), 200);
+    assert_eq!(client.delete(&format!("meters/{id}")).await.status(), 204);
+    client.get(&format!("events?meter={id}")).await.refused(404, Code::UnknownMeter);
+}
+
+#[tokio::test]
+async fn meters_are_bounded_and_the_oldest_is_forgotten() {
+    let server = TestServer::start();
+    let client = server.client();
+    let first = start(client).await;
+    for _ in 0..256 {
+        start(client).await;
+    }
+    client.get(&format!("meters/{first}")).await.refused(404, Code::UnknownMeter);
+}
+
+#[tokio::test]
+async fn the_clock_is_the_one_events_happen_by() {
+    let server = TestServer::start();
+    let client = server.client();
+    let before: Clock = client.get("clock").await.ok();
+    let socket = client.open("udp-bind://127.0.0.1:0").await;
+    let after: Clock = client.get("clock").await.ok();
+    assert_eq!(before.epoch, client.epoch().await);
+    let events = client.events_after(Seq(0), &format!("socket={}", socket.id)).await;
+    assert!(events.iter().all(|event| (before.now_us..=after.now_us).contains(&event.t_us)), "{events:?}");
+    assert_eq!(after.head.0, before.head.0 + events.len() as u64);
+}
