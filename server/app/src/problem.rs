@@ -61,6 +61,7 @@ pub fn status(code: Code) -> u16 {
         | Code::InvalidData
         | Code::InvalidOption
         | Code::InvalidName
+        | Code::InvalidPractice
         | Code::MissingTo
         | Code::UnexpectedTo
         | Code::WrongFamily => 422,
@@ -108,6 +109,7 @@ pub fn status(code: Code) -> u16 {
         | Code::KernelBufferFull
         | Code::Renamed
         | Code::AttemptAbandoned
+        | Code::Forgotten
         | Code::AcceptedUnserved => 500,
     }
 }

@@ -194,6 +194,8 @@ pub enum Fact {
     Abandoned(Box<SocketAddr>),
     /// A connection waited, accepted, for a place among the open sockets and was closed with its listener.
     Unserved(Box<SocketAddr>),
+    /// The middlebox let nothing pass any more, after so long without a segment.
+    Forgotten(Duration),
 }
 
 /// What a closed socket left undone.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use nix::sys::socket::{getsockopt, setsockopt, sockopt};
 use socket2::SockRef;
 
 use crate::{
@@ -34,6 +35,14 @@ pub struct Options {
     pub nodelay: Option<bool>,
     /// SO_KEEPALIVE (default false).
     pub keepalive: Option<bool>,
+    /// TCP_KEEPIDLE in seconds.
+    pub keepalive_idle_s: Option<u32>,
+    /// TCP_KEEPINTVL in seconds.
+    pub keepalive_interval_s: Option<u32>,
+    /// TCP_KEEPCNT.
+    pub keepalive_count: Option<u32>,
+    /// TCP_USER_TIMEOUT in ms.
+    pub user_timeout_ms: Option<u32>,
     /// SO_RCVBUF in bytes.
     pub recv_buffer: Option<u32>,
     /// SO_SNDBUF in bytes.
@@ -55,6 +64,14 @@ pub enum OptionName {
     Nodelay,
     /// SO_KEEPALIVE.
     Keepalive,
+    /// TCP_KEEPIDLE.
+    KeepaliveIdle,
+    /// TCP_KEEPINTVL.
+    KeepaliveInterval,
+    /// TCP_KEEPCNT.
+    KeepaliveCount,
+    /// TCP_USER_TIMEOUT.
+    UserTimeout,
     /// SO_RCVBUF.
     RecvBuffer,
     /// SO_SNDBUF.
@@ -74,6 +91,10 @@ impl OptionName {
             Self::ReadSize => "read_size",
             Self::Nodelay => "nodelay",
             Self::Keepalive => "keepalive",
+            Self::KeepaliveIdle => "keepalive_idle_s",
+            Self::KeepaliveInterval => "keepalive_interval_s",
+            Self::KeepaliveCount => "keepalive_count",
+            Self::UserTimeout => "user_timeout_ms",
             Self::RecvBuffer => "recv_buffer",
             Self::SendBuffer => "send_buffer",
             Self::Broadcast => "broadcast",
@@ -123,6 +144,10 @@ impl Options {
             OptionName::ReadSize => self.read_size = size,
             OptionName::Nodelay => self.nodelay = flag,
             OptionName::Keepalive => self.keepalive = flag,
+            OptionName::KeepaliveIdle => self.keepalive_idle_s = size,
+            OptionName::KeepaliveInterval => self.keepalive_interval_s = size,
+            OptionName::KeepaliveCount => self.keepalive_count = size,
+            OptionName::UserTimeout => self.user_timeout_ms = size,
             OptionName::RecvBuffer => self.recv_buffer = size,
             OptionName::SendBuffer => self.send_buffer = size,
             OptionName::Broadcast => self.broadcast = flag,
@@ -152,7 +177,7 @@ impl Options {
             recorder.record(Stamp::since(entered), cause, fact, None);
         };
         let flag = |value: Option<bool>| value.map(u64::from);
-        let bytes = |value: Option<u32>| value.map(u64::from);
+        let number = |value: Option<u32>| value.map(u64::from);
         let size = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
         one(OptionName::ReuseAddr, flag(self.reuse_addr), &|v| socket.set_reuse_address(v != 0), &|| {
             socket.reuse_address().map(u64::from)
@@ -163,15 +188,40 @@ impl Options {
         one(OptionName::Keepalive, flag(self.keepalive), &|v| socket.set_keepalive(v != 0), &|| {
             socket.keepalive().map(u64::from)
         });
+        let small = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
+        one(
+            OptionName::KeepaliveIdle,
+            number(self.keepalive_idle_s),
+            &|v| Ok(setsockopt(&**socket, sockopt::TcpKeepIdle, &small(v))?),
+            &|| Ok(u64::from(getsockopt(&**socket, sockopt::TcpKeepIdle)?)),
+        );
+        one(
+            OptionName::KeepaliveInterval,
+            number(self.keepalive_interval_s),
+            &|v| Ok(setsockopt(&**socket, sockopt::TcpKeepInterval, &small(v))?),
+            &|| Ok(u64::from(getsockopt(&**socket, sockopt::TcpKeepInterval)?)),
+        );
+        one(
+            OptionName::KeepaliveCount,
+            number(self.keepalive_count),
+            &|v| Ok(setsockopt(&**socket, sockopt::TcpKeepCount, &small(v))?),
+            &|| Ok(u64::from(getsockopt(&**socket, sockopt::TcpKeepCount)?)),
+        );
+        one(
+            OptionName::UserTimeout,
+            number(self.user_timeout_ms),
+            &|v| Ok(setsockopt(&**socket, sockopt::TcpUserTimeout, &small(v))?),
+            &|| Ok(u64::from(getsockopt(&**socket, sockopt::TcpUserTimeout)?)),
+        );
         one(
             OptionName::RecvBuffer,
-            bytes(self.recv_buffer),
+            number(self.recv_buffer),
             &|v| socket.set_recv_buffer_size(size(v)),
             &|| socket.recv_buffer_size().map(|n| n as u64),
         );
         one(
             OptionName::SendBuffer,
-            bytes(self.send_buffer),
+            number(self.send_buffer),
             &|v| socket.set_send_buffer_size(size(v)),
             &|| socket.send_buffer_size().map(|n| n as u64),
         );

@@ -1,7 +1,7 @@
 //! The system calls that no crate wraps.
 #![allow(
     unsafe_code,
-    reason = "SO_MEMINFO, FIONREAD and the whole TCP_INFO have no safe wrapper; the calls are confined to this module"
+    reason = "SO_MEMINFO, FIONREAD, IP_MINTTL and the whole TCP_INFO have no safe wrapper; the calls are confined to this module"
 )]
 
 use std::{io, mem, os::fd::AsRawFd};
@@ -64,4 +64,27 @@ pub(crate) fn tcp_info(socket: &impl AsRawFd, info: &mut [u8; 256]) -> io::Resul
         )
     };
     if result == 0 { Ok(len as usize) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Makes the kernel drop every packet that reaches this socket over fewer than no hops (IP_MINTTL, ip(7);
+/// IPV6_MINHOPCOUNT): nothing is received any more, and nothing acknowledged, as if the network had gone.
+///
+/// # Errors
+/// What setsockopt(2) says.
+pub(crate) fn drop_incoming(socket: &impl AsRawFd, ipv6: bool) -> io::Result<()> {
+    let most: libc::c_int = 255;
+    let (level, option) =
+        if ipv6 { (libc::IPPROTO_IPV6, libc::IPV6_MINHOPCOUNT) } else { (libc::IPPROTO_IP, libc::IP_MINTTL) };
+    // SAFETY: `most` is a live int of the length given; the kernel reads it and keeps no pointer. The descriptor is
+    // borrowed from a living socket for the call's duration.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            option,
+            (&raw const most).cast(),
+            libc::socklen_t::try_from(mem::size_of_val(&most)).expect("4 fits"),
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

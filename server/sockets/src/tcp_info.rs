@@ -2,6 +2,8 @@
 
 use std::{io, os::fd::AsRawFd};
 
+use tokio::net::TcpStream;
+
 use crate::sys;
 
 /// Segments of one connection since it began, as its own end counts them. Counters wrap at 2³². A frame that the network
@@ -56,6 +58,15 @@ pub fn segments(socket: &impl AsRawFd) -> io::Result<Segments> {
     })
 }
 
+/// Makes the kernel drop whatever reaches this connection from now on, silently: no acknowledgement, no RST. What a
+/// firewall does with a connection it has forgotten, done at its end.
+///
+/// # Errors
+/// What getsockname(2) or setsockopt(2) say.
+pub fn forget(stream: &TcpStream) -> io::Result<()> {
+    sys::drop_incoming(stream, stream.local_addr()?.is_ipv6())
+}
+
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "two ends on loopback to count between")]
 mod tests {
@@ -64,7 +75,7 @@ mod tests {
         net::{TcpListener, TcpStream},
     };
 
-    use super::*;
+    use super::{Segments, segments};
 
     #[test]
     fn segments_with_data_are_counted_at_both_ends() {

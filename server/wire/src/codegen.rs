@@ -59,6 +59,7 @@ macro_rules! every_type {
     ($with:ident) => {
         $with!(
             crate::About,
+            crate::Arrivals,
             crate::ByteRange,
             crate::ClientFrame,
             crate::CloseCommand,
@@ -77,6 +78,7 @@ macro_rules! every_type {
             crate::Meter,
             crate::MeterSegments,
             crate::MeterStarted,
+            crate::MiddleboxSettings,
             crate::Note,
             crate::OpenRequest,
             crate::Page,
@@ -115,6 +117,7 @@ macro_rules! every_type {
             crate::SocketState,
             crate::Subscribe,
             crate::Ticket,
+            crate::TickerSettings,
             crate::TrimAnswer,
             crate::TrimRequest
         )

@@ -30,7 +30,10 @@ pub use link::{
 pub use meter::{Clock, Meter, MeterSegments, MeterStarted};
 pub use page::{Gap, GapReason, Page, ShelfName, ShelfView};
 pub use payload::{ByteRange, Payload, PayloadMode};
-pub use practice::{PeerKind, PracticeCatalog, PracticePeer, PracticeRequest, PracticeStarted};
+pub use practice::{
+    Arrivals, MiddleboxSettings, PeerKind, PracticeCatalog, PracticePeer, PracticeRequest, PracticeStarted,
+    TickerSettings,
+};
 pub use problem::{Code, Phase, Problem};
 pub use request::{
     OpenRequest, PatchSocket, SendAnswer, SendRequest, ShutdownRequest, TrimAnswer, TrimRequest,

@@ -120,6 +120,23 @@ pub struct SocketOptions {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub keepalive: Option<bool>,
+    /// TCP_KEEPIDLE: after how many seconds of silence the first keepalive probe goes (1 to 32,767; default the
+    /// system's, mostly 7,200). Only means something with `keepalive`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub keepalive_idle_s: Option<u32>,
+    /// TCP_KEEPINTVL: seconds between probes that are not answered (1 to 32,767; default the system's, mostly 75).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub keepalive_interval_s: Option<u32>,
+    /// TCP_KEEPCNT: after how many of those the connection is given up (1 to 127; default the system's, mostly 9).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub keepalive_count: Option<u32>,
+    /// TCP_USER_TIMEOUT: how long sent bytes may stay unacknowledged in ms (0, the system's, to 3,600,000; tcp(7)).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub user_timeout_ms: Option<u32>,
     /// SO_RCVBUF in bytes as asked; Linux doubles it (default: the system's; for datagrams 4 MiB is asked).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]

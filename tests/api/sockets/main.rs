@@ -5,6 +5,7 @@ mod datagrams;
 mod ends;
 mod failures;
 mod kit;
+mod lanes;
 mod limits;
 mod log;
 mod names;

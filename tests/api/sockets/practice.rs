@@ -14,12 +14,17 @@ fn client_of(server: &Server, peer: &str) -> String {
 }
 
 #[test]
-fn the_catalogue_names_twelve_peers_and_each_can_be_started() {
+fn the_catalogue_names_fourteen_peers_and_each_can_be_started() {
     let server = Server::start(&[]);
     let peers = list(&server.ask("GET", "/api/v1/practice", None).ok()["peers"]);
-    assert_eq!(peers.len(), 12);
+    assert_eq!(peers.len(), 14);
     for peer in &peers {
-        let (peer_id, target) = server.practice(&text(&peer["peer"]));
+        let mut request = json!({ "peer": peer["peer"] });
+        if peer["peer"] == "middlebox" {
+            request["middlebox"] = json!({ "to": server.practice("echo").1, "idle_ms": 500 });
+        }
+        let started = server.ask("POST", "practice", Some(&request)).ok();
+        let (peer_id, target) = (text(&started["id"]), text(&started["target"]));
         assert!(target.starts_with(&format!("{}://127.0.0.1:", text(&peer["scheme"]))), "{target}");
         let socket = server.socket(&peer_id);
         assert_eq!(socket["practice"], peer["peer"]);

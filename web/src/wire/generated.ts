@@ -43,6 +43,11 @@ send_queue_bytes: number,
 policy: Policy, };
 
 /**
+ * When ticks come.
+ */
+export type Arrivals = "regular" | "poisson";
+
+/**
  * Where an event's bytes lie in the raw part of a binary batch: `[start, length]`.
  */
 export type ByteRange = [number, number];
@@ -117,7 +122,7 @@ head: Seq, };
 /**
  * A stable name for something that is said to people: a problem, a failure, a pause, a note, an end.
  */
-export type Code = "malformed_json" | "malformed_frame" | "invalid_target" | "unsupported_scheme" | "invalid_host" | "invalid_port" | "invalid_hex" | "invalid_escape" | "invalid_base64" | "invalid_data" | "invalid_option" | "invalid_name" | "invalid_range" | "invalid_query" | "missing_to" | "unexpected_to" | "wrong_family" | "too_large" | "unsupported_media_type" | "not_a_web_socket" | "unauthorized" | "bad_origin" | "bad_host" | "cross_site" | "rate_limited" | "unknown_route" | "method_not_allowed" | "unknown_workspace" | "unknown_socket" | "unknown_event" | "unknown_meter" | "no_payload" | "evicted" | "wrong_state" | "wrong_epoch" | "beyond_head" | "queue_full" | "too_many_sockets" | "too_many_connections" | "log_full" | "shutting_down" | "send_timed_out" | "internal" | "denied" | "name_not_found" | "no_address" | "resolve_timed_out" | "resolve_failed" | "refused" | "reset" | "timed_out" | "unreachable" | "address_in_use" | "address_not_available" | "permission_denied" | "no_descriptors" | "message_too_long" | "broken_pipe" | "os" | "closed" | "cancelled" | "both_ended" | "was_reset" | "was_failed" | "listener_closed" | "peer_not_reading" | "attempt_abandoned" | "accepted_unserved" | "kernel_buffer_full" | "renamed" | "log_trimmed" | "removed";
+export type Code = "malformed_json" | "malformed_frame" | "invalid_target" | "unsupported_scheme" | "invalid_host" | "invalid_port" | "invalid_hex" | "invalid_escape" | "invalid_base64" | "invalid_data" | "invalid_option" | "invalid_practice" | "invalid_name" | "invalid_range" | "invalid_query" | "missing_to" | "unexpected_to" | "wrong_family" | "too_large" | "unsupported_media_type" | "not_a_web_socket" | "unauthorized" | "bad_origin" | "bad_host" | "cross_site" | "rate_limited" | "unknown_route" | "method_not_allowed" | "unknown_workspace" | "unknown_socket" | "unknown_event" | "unknown_meter" | "no_payload" | "evicted" | "wrong_state" | "wrong_epoch" | "beyond_head" | "queue_full" | "too_many_sockets" | "too_many_connections" | "log_full" | "shutting_down" | "send_timed_out" | "internal" | "denied" | "name_not_found" | "no_address" | "resolve_timed_out" | "resolve_failed" | "refused" | "reset" | "timed_out" | "unreachable" | "address_in_use" | "address_not_available" | "permission_denied" | "no_descriptors" | "message_too_long" | "broken_pipe" | "os" | "closed" | "cancelled" | "both_ended" | "was_reset" | "was_failed" | "listener_closed" | "peer_not_reading" | "attempt_abandoned" | "forgotten" | "accepted_unserved" | "kernel_buffer_full" | "renamed" | "log_trimmed" | "removed";
 
 /**
  * The bytes of a `sent` or `received` event, or why they are not here.
@@ -923,6 +928,19 @@ export type MeterStarted = {
 id: string, };
 
 /**
+ * What a middlebox stands in front of.
+ */
+export type MiddleboxSettings = { 
+/**
+ * Where it hands connections on to, as `tcp://host:port`.
+ */
+to: string, 
+/**
+ * After how long without a segment from either side a connection is forgotten, in ms (500 to 3,600,000).
+ */
+idle_ms: number, };
+
+/**
  * A remark with a stable code and its parameters; the sentence for people lives in the page.
  */
 export type Note = { 
@@ -1016,7 +1034,7 @@ export type PayloadMode = string;
 /**
  * How a practice peer behaves.
  */
-export type PeerKind = "echo" | "echo_udp" | "discard" | "chargen" | "daytime" | "slow_reader" | "fragmenter" | "half_closer" | "resetter" | "silent" | "greeter" | "http";
+export type PeerKind = "echo" | "echo_udp" | "discard" | "chargen" | "daytime" | "slow_reader" | "fragmenter" | "half_closer" | "resetter" | "silent" | "greeter" | "http" | "ticker" | "middlebox";
 
 /**
  * A sender seen by an unconnected datagram socket.
@@ -1102,7 +1120,15 @@ export type PracticeRequest = {
 /**
  * Which one.
  */
-peer: PeerKind, };
+peer: PeerKind, 
+/**
+ * How a `ticker` ticks; absent means its defaults.
+ */
+ticker?: TickerSettings, 
+/**
+ * What a `middlebox` stands in front of; it has no defaults.
+ */
+middlebox?: MiddleboxSettings, };
 
 /**
  * A practice peer that runs.
@@ -1491,6 +1517,23 @@ nodelay?: boolean,
  */
 keepalive?: boolean, 
 /**
+ * TCP_KEEPIDLE: after how many seconds of silence the first keepalive probe goes (1 to 32,767; default the
+ * system's, mostly 7,200). Only means something with `keepalive`.
+ */
+keepalive_idle_s?: number, 
+/**
+ * TCP_KEEPINTVL: seconds between probes that are not answered (1 to 32,767; default the system's, mostly 75).
+ */
+keepalive_interval_s?: number, 
+/**
+ * TCP_KEEPCNT: after how many of those the connection is given up (1 to 127; default the system's, mostly 9).
+ */
+keepalive_count?: number, 
+/**
+ * TCP_USER_TIMEOUT: how long sent bytes may stay unacknowledged in ms (0, the system's, to 3,600,000; tcp(7)).
+ */
+user_timeout_ms?: number, 
+/**
  * SO_RCVBUF in bytes as asked; Linux doubles it (default: the system's; for datagrams 4 MiB is asked).
  */
 recv_buffer?: number, 
@@ -1555,6 +1598,31 @@ export type Ticket = {
 ticket: string, };
 
 /**
+ * How a ticker ticks. `rate` × `payload` is at most 4 MiB/s.
+ */
+export type TickerSettings = { 
+/**
+ * Ticks a second (0.1 to 1,000; default 10).
+ */
+rate?: number, 
+/**
+ * Bytes a tick (16 to 65,536; default 64).
+ */
+payload?: number, 
+/**
+ * When they come (default `poisson`).
+ */
+arrivals?: Arrivals, 
+/**
+ * Closes a connection after so many seconds of ticking (0.1 to 86,400; default never).
+ */
+seconds?: number, 
+/**
+ * Waits for the client's first byte before it ticks, so that everybody can be there in time.
+ */
+hold?: boolean, };
+
+/**
  * The log is cleared.
  */
 export type TrimAnswer = { 
@@ -1597,6 +1665,7 @@ export const CODES = [
   "invalid_base64",
   "invalid_data",
   "invalid_option",
+  "invalid_practice",
   "invalid_name",
   "invalid_range",
   "invalid_query",
@@ -1653,6 +1722,7 @@ export const CODES = [
   "listener_closed",
   "peer_not_reading",
   "attempt_abandoned",
+  "forgotten",
   "accepted_unserved",
   "kernel_buffer_full",
   "renamed",

@@ -19,6 +19,10 @@ pub fn options(asked: &SocketOptions, role: Role) -> Result<Options, Refused> {
         read_size,
         nodelay,
         keepalive,
+        keepalive_idle_s,
+        keepalive_interval_s,
+        keepalive_count,
+        user_timeout_ms,
         recv_buffer,
         send_buffer,
         broadcast,
@@ -39,11 +43,19 @@ pub fn options(asked: &SocketOptions, role: Role) -> Result<Options, Refused> {
     only("backlog", backlog.is_some(), role == Role::Listener)?;
     only("nodelay", nodelay.is_some(), !datagrams)?;
     only("keepalive", keepalive.is_some(), !datagrams)?;
+    only("keepalive_idle_s", keepalive_idle_s.is_some(), !datagrams)?;
+    only("keepalive_interval_s", keepalive_interval_s.is_some(), !datagrams)?;
+    only("keepalive_count", keepalive_count.is_some(), !datagrams)?;
+    only("user_timeout_ms", user_timeout_ms.is_some(), !datagrams)?;
     only("broadcast", broadcast.is_some(), datagrams)?;
     let most = if datagrams { MAX_DATAGRAM } else { MAX_READ };
     in_range("connect_timeout_ms", *connect_timeout_ms, 1, 600_000)?;
     in_range("backlog", *backlog, 0, 65_535)?;
     in_range("read_size", *read_size, 1, u32::try_from(most).unwrap_or(u32::MAX))?;
+    in_range("keepalive_idle_s", *keepalive_idle_s, 1, 32_767)?;
+    in_range("keepalive_interval_s", *keepalive_interval_s, 1, 32_767)?;
+    in_range("keepalive_count", *keepalive_count, 1, 127)?;
+    in_range("user_timeout_ms", *user_timeout_ms, 0, 3_600_000)?;
     in_range("recv_buffer", *recv_buffer, 1, 1 << 30)?;
     in_range("send_buffer", *send_buffer, 1, 1 << 30)?;
     Ok(Options {
@@ -53,6 +65,10 @@ pub fn options(asked: &SocketOptions, role: Role) -> Result<Options, Refused> {
         read_size: *read_size,
         nodelay: *nodelay,
         keepalive: *keepalive,
+        keepalive_idle_s: *keepalive_idle_s,
+        keepalive_interval_s: *keepalive_interval_s,
+        keepalive_count: *keepalive_count,
+        user_timeout_ms: *user_timeout_ms,
         recv_buffer: *recv_buffer,
         send_buffer: *send_buffer,
         broadcast: *broadcast,
@@ -82,6 +98,10 @@ pub fn live_options(asked: &SocketOptions, role: Role) -> Result<(Options, usize
         options.read_size.is_some(),
         options.nodelay.is_some(),
         options.keepalive.is_some(),
+        options.keepalive_idle_s.is_some(),
+        options.keepalive_interval_s.is_some(),
+        options.keepalive_count.is_some(),
+        options.user_timeout_ms.is_some(),
         options.recv_buffer.is_some(),
         options.send_buffer.is_some(),
         options.broadcast.is_some(),

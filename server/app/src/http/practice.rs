@@ -9,7 +9,10 @@ use super::{
     answer::{Answer, No, done, json, ok},
     request::{Json, Named, Room},
 };
-use crate::{peers, problem::problem};
+use crate::{
+    peers::{self, Program},
+    problem::problem,
+};
 
 /// The practice peers there are.
 pub(super) async fn catalog(State(_): State<App>) -> Answer {
@@ -20,7 +23,8 @@ pub(super) async fn catalog(State(_): State<App>) -> Answer {
 
 /// Starts one.
 pub(super) async fn start(room: Room, Json(request): Json<PracticeRequest>) -> Answer {
-    let started = room.workspace.start_practice(&room.order(), request.peer).await?;
+    let program = Program::of(&request)?;
+    let started = room.workspace.start_practice(&room.order(), program).await?;
     Ok(json(StatusCode::CREATED, &started))
 }
 

@@ -115,7 +115,7 @@ impl Entry {
             Self::Fact(fact) => match fact {
                 Fact::Sent(_) | Fact::Received(_) | Fact::Eof(_) | Fact::Shutdown | Fact::ResetByUs => 0,
                 Fact::ResetByPeer(..) | Fact::Closing(_) | Fact::Closed(..) => 0,
-                Fact::Paused(..) | Fact::Resumed(..) => 0,
+                Fact::Paused(..) | Fact::Resumed(..) | Fact::Forgotten(_) => 0,
                 Fact::Abandoned(boxed) | Fact::Unserved(boxed) => BOX + mem::size_of_val(&**boxed),
                 Fact::Resolved(resolved) => {
                     BOX + mem::size_of_val(&**resolved)

@@ -1,6 +1,6 @@
 //! What each practice peer does with a connection. Short on purpose: each is the whole lesson.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use sockscope_sockets::fact::EndReason;
@@ -10,8 +10,11 @@ use tokio::time::sleep;
 use super::{
     SLOW_READ_EVERY,
     connection::{Connection, Stop},
-    http,
+    http, middlebox,
+    program::Program,
+    ticker,
 };
+use crate::workspace::SocketRecorder;
 
 /// What most peers read at once.
 const BUFFER: usize = 64 * 1024;
@@ -27,10 +30,20 @@ const GREETING: &[u8] = b"Hello! This server speaks first. Nobody had to ask.\r\
 const FRAGMENT_GAP: Duration = Duration::from_millis(2);
 
 /// Does what that kind of peer does until the connection ends.
-pub(super) async fn behave(kind: PeerKind, connection: &mut Connection) -> Stop {
-    let end = match kind {
-        // Datagrams have no connection; no listener of this kind is ever started.
-        PeerKind::Echo | PeerKind::EchoUdp => echo(connection).await,
+pub(super) async fn behave(
+    program: &Program,
+    recorder: &Arc<SocketRecorder>,
+    connection: &mut Connection,
+) -> Stop {
+    let kind = match program {
+        Program::Ticker(ticking) => return over(ticker::tick(ticking, connection).await),
+        Program::Middlebox(relaying) => return middlebox::relay(relaying, recorder, connection).await,
+        Program::Plain(kind) => *kind,
+    };
+    over(match kind {
+        // Datagrams have no connection, and the last two are programs of their own: no listener of such a plain kind is
+        // ever started.
+        PeerKind::Echo | PeerKind::EchoUdp | PeerKind::Ticker | PeerKind::Middlebox => echo(connection).await,
         PeerKind::Discard => discard(connection).await,
         PeerKind::Chargen => chargen(connection).await,
         PeerKind::Daytime => daytime(connection).await,
@@ -41,7 +54,10 @@ pub(super) async fn behave(kind: PeerKind, connection: &mut Connection) -> Stop 
         PeerKind::Silent => silent(connection).await,
         PeerKind::Greeter => greeter(connection).await,
         PeerKind::Http => http::serve(connection).await,
-    };
+    })
+}
+
+fn over(end: Result<Infallible, Stop>) -> Stop {
     match end {
         Err(stop) => stop,
     }

@@ -18,7 +18,7 @@ use crate::workspace::SocketRecorder;
 
 /// How a connection ends.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(crate) enum Stop {
     /// close(2).
     Close(Cause, EndReason),
     /// close(2) with SO_LINGER 0.
@@ -28,7 +28,7 @@ pub(super) enum Stop {
 }
 
 /// A connected stream whose calls are recorded. A full log that may not give anything up stops it, like any other.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     recorder: Arc<SocketRecorder>,
     received: u64,
@@ -36,8 +36,13 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, recorder: Arc<SocketRecorder>) -> Self {
+    pub(crate) fn new(stream: TcpStream, recorder: Arc<SocketRecorder>) -> Self {
         Self { stream, recorder, received: 0, sent: 0 }
+    }
+
+    /// The stream itself, to ask the kernel about.
+    pub(super) fn stream(&self) -> &TcpStream {
+        &self.stream
     }
 
     /// recv(2): how many bytes came; 0 at the peer's FIN.
@@ -92,7 +97,7 @@ impl Connection {
     }
 
     /// Ends it.
-    pub(super) fn stop(self, stop: Stop) {
+    pub(crate) fn stop(self, stop: Stop) {
         let (cause, reason) = match stop {
             Stop::Close(cause, reason) => (cause, reason),
             Stop::Failed(reason) => (None, reason),

@@ -6,6 +6,9 @@
 mod behave;
 mod connection;
 mod http;
+mod middlebox;
+mod program;
+mod ticker;
 
 use std::{future::pending, sync::Arc, time::Duration};
 
@@ -24,7 +27,8 @@ use tokio::{
 };
 
 use crate::workspace::SocketRecorder;
-use connection::{Connection, Stop};
+pub(crate) use connection::{Connection, Stop};
+pub use program::{Program, Relaying, Ticking};
 
 /// The largest datagram a practice peer answers whole.
 const DATAGRAM: usize = 64 * 1024;
@@ -44,20 +48,22 @@ pub fn scheme(kind: PeerKind) -> &'static str {
         | PeerKind::Resetter
         | PeerKind::Silent
         | PeerKind::Greeter
-        | PeerKind::Http => "tcp",
+        | PeerKind::Http
+        | PeerKind::Ticker
+        | PeerKind::Middlebox => "tcp",
     }
 }
 
 /// Serves one connection until it ends.
-pub async fn serve(kind: PeerKind, stream: TcpStream, mut inbox: Inbox, recorder: Arc<SocketRecorder>) {
-    let mut connection = Connection::new(stream, recorder);
+pub async fn serve(program: &Program, stream: TcpStream, mut inbox: Inbox, recorder: Arc<SocketRecorder>) {
+    let mut connection = Connection::new(stream, Arc::clone(&recorder));
     let stop = tokio::select! {
         biased;
         ending = inbox.end() => match ending {
             Ending::Close(cause, reason) => Stop::Close(cause, reason),
             Ending::Reset(cause) => Stop::Reset(cause),
         },
-        stop = behave::behave(kind, &mut connection) => stop,
+        stop = behave::behave(program, &recorder, &mut connection) => stop,
     };
     connection.stop(stop);
 }

@@ -164,6 +164,10 @@ fn socket_fact(fact: &Fact, payload: &Stored, mode: PayloadMode) -> wire::Fact {
         }
         Fact::Abandoned(remote) => about(Code::AttemptAbandoned, remote),
         Fact::Unserved(remote) => about(Code::AcceptedUnserved, remote),
+        Fact::Forgotten(idle) => wire::Fact::Note(wire::Note {
+            code: Code::Forgotten,
+            params: [("idle_ms".to_owned(), idle.as_millis().to_string())].into(),
+        }),
     }
 }
 
@@ -294,6 +298,10 @@ pub fn options(options: &Options) -> wire::SocketOptions {
         read_size,
         nodelay,
         keepalive,
+        keepalive_idle_s,
+        keepalive_interval_s,
+        keepalive_count,
+        user_timeout_ms,
         recv_buffer,
         send_buffer,
         broadcast,
@@ -307,6 +315,10 @@ pub fn options(options: &Options) -> wire::SocketOptions {
         read_size: *read_size,
         nodelay: *nodelay,
         keepalive: *keepalive,
+        keepalive_idle_s: *keepalive_idle_s,
+        keepalive_interval_s: *keepalive_interval_s,
+        keepalive_count: *keepalive_count,
+        user_timeout_ms: *user_timeout_ms,
         recv_buffer: *recv_buffer,
         send_buffer: *send_buffer,
         broadcast: *broadcast,
@@ -342,7 +354,7 @@ pub fn type_name(entry: &Entry) -> &'static str {
             Fact::Dropped(_) => "dropped",
             Fact::Paused(..) => "paused",
             Fact::Resumed(..) => "resumed",
-            Fact::Abandoned(_) | Fact::Unserved(_) => "note",
+            Fact::Abandoned(_) | Fact::Unserved(_) | Fact::Forgotten(_) => "note",
         },
     }
 }

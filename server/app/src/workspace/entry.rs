@@ -158,7 +158,8 @@ impl SocketEntry {
             | Fact::Paused(..)
             | Fact::Resumed(..)
             | Fact::Abandoned(_)
-            | Fact::Unserved(_) => {}
+            | Fact::Unserved(_)
+            | Fact::Forgotten(_) => {}
         }
         false
     }

@@ -30,7 +30,7 @@ use tokio::sync::{Notify, Semaphore, futures::Notified};
 use tokio_util::task::TaskTracker;
 
 pub use command::Order;
-pub use opening::OpenGuard;
+pub use opening::{Leg, OpenGuard};
 pub use record::SocketRecorder;
 
 use crate::{

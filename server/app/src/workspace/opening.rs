@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sockscope_sockets::{
     datagram,
-    fact::{Fact, Leftover, Stamp},
+    fact::{Cause, EndReason, Fact, Leftover, Recorder as _, Stamp},
     listener,
     mailbox::{Command, Inbox, Mailbox},
     open::{Opened, Opening},
@@ -23,7 +23,7 @@ use super::{
 use crate::{
     ask, failure,
     log::{Entry, Stored, Tag},
-    peers,
+    peers::{self, Connection, Program, Stop},
     problem::{Refused, Saying as _, problem},
 };
 
@@ -104,14 +104,18 @@ impl Workspace {
     pub async fn start_practice(
         self: &Arc<Self>,
         order: &Order,
-        peer: PeerKind,
+        program: Program,
     ) -> Result<PracticeStarted, Refused> {
+        let peer = program.kind();
         let scheme = peers::scheme(peer);
         let target: Target =
             format!("{}://127.0.0.1:0", if scheme == "udp" { "udp-bind" } else { "tcp-listen" })
                 .parse()
                 .map_err(|error| ask::target_problem(&error))?;
-        let socket = self.open_checked(order, target, Options::default(), None, Some(peer))?.opened().await?;
+        let socket = self
+            .open_checked(order, target, Options::default(), None, Some(Arc::new(program)))?
+            .opened()
+            .await?;
         let local = socket.local.ok_or_else(|| problem(Code::Internal, "an open listener has an address"))?;
         Ok(PracticeStarted { id: socket.id, peer, target: format!("{scheme}://{local}") })
     }
@@ -122,45 +126,14 @@ impl Workspace {
         target: Target,
         options: Options,
         name: Option<Box<str>>,
-        practice: Option<PeerKind>,
+        practice: Option<Arc<Program>>,
     ) -> Result<OpenGuard, Refused> {
-        let seat = [&self.seats, &self.kept_seats]
-            .into_iter()
-            .find_map(|seats| Arc::clone(seats).try_acquire_owned().ok())
-            .ok_or_else(|| {
-                problem(Code::TooManySockets, "close a socket first").with("max", self.config.max_sockets)
-            })?;
+        let seat = self.seat()?;
         let role = role(target.scheme);
-        let (mailbox, inbox) = Mailbox::new();
-        let (id, watcher) = {
-            let mut inner = self.lock();
-            inner.must_take_commands()?;
-            let id = inner.new_id();
-            let target: Box<str> = target.to_string().into();
-            let tag = Tag {
-                t_us: self.anchor.micros(tokio::time::Instant::now()),
-                took_us: None,
-                origin: order.cause(),
-                socket: Some(id),
-                hidden: practice.is_some(),
-            };
-            let opening = crate::log::Opening {
-                target: target.clone(),
-                role,
-                name: name.clone(),
-                practice,
-                options: options.clone(),
-            };
-            let mut entry = SocketEntry::new(target, role, mailbox);
-            entry.name = name;
-            entry.options = options.clone();
-            entry.practice = practice;
-            entry.opened_seq = inner.append(tag, Entry::Opening(Box::new(opening)), Stored::None);
-            inner.sockets.insert(id, entry);
-            (id, inner.watches.add(&order.0.cause, id))
-        };
-        self.news.notify_waiters();
-        let recorder = Arc::new(SocketRecorder::new(self, id, practice.is_some()));
+        let kind = practice.as_deref().map(Program::kind);
+        let New { id, inbox, recorder } = self.register(order.cause(), &target, &options, name, kind)?;
+        // Before its task starts, so that nothing it does can be missed.
+        let watcher = self.lock().watches.add(&order.0.cause, id);
         let opening = Opening {
             target,
             options,
@@ -177,10 +150,135 @@ impl Workspace {
         Ok(OpenGuard { workspace: Arc::clone(self), id, order: order.clone(), watcher, role, done: false })
     }
 
+    /// Makes a socket of the workspace, about to open.
+    fn register(
+        self: &Arc<Self>,
+        cause: Cause,
+        target: &Target,
+        options: &Options,
+        name: Option<Box<str>>,
+        practice: Option<PeerKind>,
+    ) -> Result<New, Refused> {
+        let (mailbox, inbox) = Mailbox::new();
+        let role = role(target.scheme);
+        let target: Box<str> = target.to_string().into();
+        let id = {
+            let mut inner = self.lock();
+            inner.must_take_commands()?;
+            let id = inner.new_id();
+            let tag = Tag {
+                t_us: self.anchor.micros(tokio::time::Instant::now()),
+                took_us: None,
+                origin: cause,
+                socket: Some(id),
+                hidden: practice.is_some(),
+            };
+            let opening = crate::log::Opening {
+                target: target.clone(),
+                role,
+                name: name.clone(),
+                practice,
+                options: options.clone(),
+            };
+            let mut entry = SocketEntry::new(target, role, mailbox);
+            entry.name = name;
+            entry.options = options.clone();
+            entry.practice = practice;
+            entry.opened_seq = inner.append(tag, Entry::Opening(Box::new(opening)), Stored::None);
+            inner.sockets.insert(id, entry);
+            id
+        };
+        self.news.notify_waiters();
+        let recorder = Arc::new(SocketRecorder::new(self, id, practice.is_some()));
+        Ok(New { id, inbox, recorder })
+    }
+
+    fn seat(&self) -> Result<OwnedSemaphorePermit, Refused> {
+        [&self.seats, &self.kept_seats]
+            .into_iter()
+            .find_map(|seats| Arc::clone(seats).try_acquire_owned().ok())
+            .ok_or_else(|| {
+                problem(Code::TooManySockets, "close a socket first").with("max", self.config.max_sockets)
+            })
+    }
+
     /// Which practice peer a socket is.
     #[must_use]
     pub fn practice_of(&self, id: SocketId) -> Option<PeerKind> {
         self.lock().sockets.get(&id).filter(|entry| entry.parent.is_none()).and_then(|entry| entry.practice)
+    }
+}
+
+/// A socket that was just made.
+struct New {
+    id: SocketId,
+    inbox: Inbox,
+    recorder: Arc<SocketRecorder>,
+}
+
+/// The onward half of a relay: a hidden socket whose task is the relay's.
+pub struct Leg {
+    /// There once it is connected.
+    pub(crate) connection: Option<Connection>,
+    /// How somebody ends it.
+    pub(crate) inbox: Inbox,
+    recorder: Arc<SocketRecorder>,
+    /// Its last fact is recorded.
+    over: bool,
+    _seat: OwnedSemaphorePermit,
+}
+
+impl Leg {
+    /// Connects to where the relay stands. The policy is the one for what people dial: they named the target.
+    pub(crate) async fn open(workspace: &Arc<Workspace>, target: &Target) -> Result<Self, Refused> {
+        let seat = workspace.seat()?;
+        let options = Options::default();
+        let kind = Some(PeerKind::Middlebox);
+        let New { inbox, recorder, .. } = workspace.register(None, target, &options, None, kind)?;
+        let mut leg =
+            Self { connection: None, inbox, recorder: Arc::clone(&recorder), over: false, _seat: seat };
+        let opening = Opening {
+            target: target.clone(),
+            options,
+            cause: None,
+            policy: Arc::clone(&workspace.config.policy),
+            resolver: Arc::clone(&workspace.config.resolver),
+            recorder: recorder.clone(),
+        };
+        match opening.open().await {
+            Ok(Opened::Stream(stream)) => {
+                leg.connection = Some(Connection::new(stream, recorder));
+                Ok(leg)
+            }
+            Ok(Opened::Listener(_) | Opened::Datagram(_)) => {
+                Err(problem(Code::Internal, "a middlebox hands streams on"))
+            }
+            Err(_) => {
+                leg.over = true;
+                Err(problem(Code::Unreachable, "the facts of the onward socket say why"))
+            }
+        }
+    }
+
+    /// Ends it as the other half ends.
+    pub(crate) fn end(&mut self, stop: &Stop) {
+        if let Some(connection) = self.connection.take() {
+            self.over = true;
+            connection.stop(match stop {
+                Stop::Close(_, reason) => Stop::Close(None, *reason),
+                Stop::Reset(_) | Stop::Failed(_) => Stop::Reset(None),
+            });
+        }
+    }
+}
+
+impl Drop for Leg {
+    fn drop(&mut self) {
+        self.end(&Stop::Close(None, EndReason::ListenerClosed));
+        if !self.over {
+            let fact = Fact::Closed(EndReason::Cancelled, Leftover::default());
+            self.recorder.record(Stamp::now(), &None, fact, None);
+        }
     }
 }
 
@@ -205,7 +303,7 @@ fn role(scheme: Scheme) -> Role {
 async fn drive(
     workspace: Arc<Workspace>,
     id: SocketId,
-    practice: Option<PeerKind>,
+    practice: Option<Arc<Program>>,
     opening: Opening,
     mut inbox: Inbox,
     seat: OwnedSemaphorePermit,

@@ -10,7 +10,7 @@ use sockscope_sockets::{
     options::MAX_DATAGRAM,
     stream,
 };
-use sockscope_wire::{PeerKind, Role, SocketId, SocketState};
+use sockscope_wire::{Role, SocketId, SocketState};
 use tokio::{
     net::TcpStream,
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -19,7 +19,7 @@ use tokio::{
 use super::{CLOSED_LISTED, Inner, SocketEntry, Workspace};
 use crate::{
     log::{Born, Entry, Stored, Tag},
-    peers,
+    peers::{self, Program},
 };
 
 /// Records the facts of one socket.
@@ -35,6 +35,12 @@ impl SocketRecorder {
     #[must_use]
     pub fn new(workspace: &Arc<Workspace>, id: SocketId, practice: bool) -> Self {
         Self { workspace: Arc::clone(workspace), id, practice }
+    }
+
+    /// Where they are recorded.
+    #[must_use]
+    pub fn workspace(&self) -> &Arc<Workspace> {
+        &self.workspace
     }
 
     /// Whose facts these are.
@@ -156,7 +162,7 @@ impl Inner {
 pub(super) struct Nursery {
     pub(super) workspace: Arc<Workspace>,
     pub(super) parent: SocketId,
-    pub(super) practice: Option<PeerKind>,
+    pub(super) practice: Option<Arc<Program>>,
 }
 
 impl Adopt for Nursery {
@@ -169,6 +175,7 @@ impl Adopt for Nursery {
         // Only fails on a connection that is reset already; its reading will say so.
         let local = stream.local_addr().unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)));
         let workspace = &self.workspace;
+        let kind = self.practice.as_ref().map(|program| program.kind());
         let t_us = workspace.anchor.micros(stamp.at);
         let (id, options) = {
             let mut inner = workspace.lock();
@@ -196,21 +203,21 @@ impl Adopt for Nursery {
             entry.state = SocketState::Open;
             (entry.local, entry.remote) = (Some(local), Some(remote));
             entry.parent = Some(self.parent);
-            entry.practice = self.practice;
+            entry.practice = kind;
             entry.options = options.clone();
-            let born = Born { local, remote, parent: self.parent, practice: self.practice };
+            let born = Born { local, remote, parent: self.parent, practice: kind };
             entry.opened_seq = inner.append(tag(id, None), Entry::Born(Box::new(born)), Stored::None);
             inner.sockets.insert(id, entry);
             (id, options)
         };
         workspace.news.notify_waiters();
-        let practice = self.practice;
+        let practice = self.practice.clone();
         let recorder = Arc::new(SocketRecorder::new(workspace, id, practice.is_some()));
         open::prepare_accepted(&socket2::SockRef::from(&stream), &options, recorder.as_ref(), &None);
         let anchor = workspace.anchor.instant();
         workspace.tasks.spawn(async move {
             match practice {
-                Some(kind) => peers::serve(kind, stream, inbox, recorder).await,
+                Some(program) => peers::serve(&program, stream, inbox, recorder).await,
                 None => stream::run(stream, options, inbox, recorder, anchor).await,
             }
             drop(seat);

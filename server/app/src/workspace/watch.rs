@@ -108,7 +108,8 @@ impl Progress {
             | Fact::Paused(..)
             | Fact::Resumed(..)
             | Fact::Abandoned(_)
-            | Fact::Unserved(_) => {}
+            | Fact::Unserved(_)
+            | Fact::Forgotten(_) => {}
         }
     }
 }
