@@ -9,6 +9,8 @@ use std::{
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sockscope_wire::LogFull;
 
+use crate::compare::Settings;
+
 /// The default port: S-O-C-K on a phone.
 pub const PORT: u16 = 7625;
 
@@ -34,6 +36,11 @@ pub enum Command {
     Link(ReachArgs),
     /// Ask the running server whether it is well; exit status 0 if so
     Health(ReachArgs),
+    /// Measure socket versus HTTP: the same events by polling, long polling, streaming and WebSocket
+    Compare(CompareArgs),
+    /// Be many clients of one lane, as standard input says (used by `compare` and the page)
+    #[command(hide = true)]
+    Crowd,
 }
 
 impl Cli {
@@ -50,6 +57,17 @@ pub struct ReachArgs {
     /// The address it listens on
     #[arg(long, env = "SOCKSCOPE_LISTEN", default_value = "127.0.0.1:7625", value_name = "ADDR:PORT")]
     pub listen: SocketAddr,
+}
+
+/// What to compare, and how to say it.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// With which settings.
+    #[command(flatten)]
+    pub settings: Settings,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What a full log does.

@@ -5,6 +5,7 @@
 
 pub mod ask;
 pub mod clock;
+pub mod compare;
 pub mod config;
 pub mod failure;
 pub mod feed;

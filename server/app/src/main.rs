@@ -9,9 +9,10 @@ use std::{
 
 use clap::Parser as _;
 use sockscope::{
-    config::{Cli, Command, ServeArgs},
+    compare,
+    config::{Cli, Command, CompareArgs, ServeArgs},
     http::Served,
-    launch, memory,
+    launch, limits, memory,
     server::Server,
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,6 +24,8 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve(&args),
         Command::Link(args) => launch::ask(args.listen.port()).map(|link| println!("{link}")),
         Command::Health(args) => health(args.listen),
+        Command::Compare(args) => compare(&args),
+        Command::Crowd => in_runtime(compare::serve()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -71,6 +74,28 @@ fn serve(args: &ServeArgs) -> anyhow::Result<()> {
         Served::Clean => tracing::info!("every connection ended in order"),
         Served::Cut(left) => tracing::warn!(left, "connections were cut"),
     }
+    Ok(())
+}
+
+fn in_runtime<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    // Many clients are many descriptors; where there are too few, connecting says so.
+    let _ = limits::raise_descriptors();
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+fn compare(args: &CompareArgs) -> anyhow::Result<()> {
+    let CompareArgs { settings, json } = args;
+    anyhow::ensure!(
+        settings.rate * f64::from(settings.payload) <= f64::from(4 << 20),
+        "--rate times --payload is at most 4 MiB a second"
+    );
+    let report = in_runtime(compare::run(settings))?;
+    if *json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        print!("{report}");
+    }
+    anyhow::ensure!(report.complete, "the comparison is incomplete: what was measured until then is above");
     Ok(())
 }
 
