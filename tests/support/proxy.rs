@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -26,9 +26,16 @@ pub struct Proxy {
 pub struct Passed {
     up: AtomicU64,
     down: AtomicU64,
+    /// The first bytes to the server: its first request, at least the line.
+    first: OnceLock<String>,
 }
 
 impl Passed {
+    /// The first request line.
+    pub fn first_line(&self) -> &str {
+        self.first.get().and_then(|first| first.lines().next()).unwrap_or_default()
+    }
+
     /// Bytes to the server and from it.
     pub fn bytes(&self) -> (u64, u64) {
         (self.up.load(Ordering::SeqCst), self.down.load(Ordering::SeqCst))
@@ -53,8 +60,13 @@ impl Proxy {
                 let (from_client, to_client) = client.into_split();
                 let (from_server, to_server) = server.into_split();
                 let (up, down) = (Arc::clone(&passed), passed);
-                relaying.spawn(async move { relay(from_client, to_server, &up.up).await });
-                relaying.spawn(async move { relay(from_server, to_client, &down.down).await });
+                relaying.spawn(async move {
+                    let first = |bytes: &[u8]| {
+                        up.first.get_or_init(|| String::from_utf8_lossy(bytes).into_owned());
+                    };
+                    relay(from_client, to_server, &up.up, first).await;
+                });
+                relaying.spawn(async move { relay(from_server, to_client, &down.down, |_| ()).await });
             }
         });
         Self { address, connections, _accepting: accepting }
@@ -78,10 +90,16 @@ impl Proxy {
 }
 
 /// Counts before it hands on, so that nobody has bytes that are not counted.
-async fn relay(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, count: &AtomicU64) {
+async fn relay(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    count: &AtomicU64,
+    see: impl Fn(&[u8]),
+) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(n @ 1..) = from.read(&mut buffer).await {
         count.fetch_add(n as u64, Ordering::SeqCst);
+        see(&buffer[..n]);
         if to.write_all(&buffer[..n]).await.is_err() {
             return;
         }

@@ -62,6 +62,7 @@ pub fn status(code: Code) -> u16 {
         | Code::InvalidOption
         | Code::InvalidName
         | Code::InvalidPractice
+        | Code::InvalidCrowd
         | Code::MissingTo
         | Code::UnexpectedTo
         | Code::WrongFamily => 422,
@@ -71,6 +72,7 @@ pub fn status(code: Code) -> u16 {
         | Code::UnknownWorkspace
         | Code::UnknownSocket
         | Code::UnknownEvent
+        | Code::UnknownCrowd
         | Code::UnknownMeter
         | Code::NoPayload => 404,
         Code::MethodNotAllowed => 405,
@@ -92,7 +94,9 @@ pub fn status(code: Code) -> u16 {
         Code::InvalidRange => 416,
         Code::BadHost => 421,
         Code::NotAWebSocket => 426,
-        Code::RateLimited | Code::QueueFull | Code::TooManySockets | Code::LogFull => 429,
+        Code::RateLimited | Code::QueueFull | Code::TooManySockets | Code::TooManyClients | Code::LogFull => {
+            429
+        }
         Code::Internal => 500,
         Code::NameNotFound
         | Code::NoAddress

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::ServeArgs,
-    http::{self, App, AppState, Auth, Gate, Served},
+    http::{self, App, AppState, Auth, Crowds, Gate, Served},
     launch,
     limits::{self, Budget},
     meter::Meters,
@@ -76,6 +76,9 @@ impl Server {
             ending: CancellationToken::new(),
             traffic: Arc::default(),
             meters: Meters::default(),
+            crowds: Crowds::default(),
+            address,
+            max_connections: budget.connections,
         });
         let door = launch::listen(address.port())
             // The server is no worse for it: the link it prints works.

@@ -128,6 +128,9 @@ const ROUTES: &[Route] = &[
     route!(Post "/api/v1/workspaces/{ws}/meters" "Begin to count what requests cost", Body::None, &[], Json(201, "MeterStarted")),
     route!(Get "/api/v1/workspaces/{ws}/meters/{id}" "What was counted", Body::None, &[], Json(200, "Meter")),
     route!(Delete "/api/v1/workspaces/{ws}/meters/{id}" "Forget it", Body::None, &[], Empty(204)),
+    route!(Post "/api/v1/workspaces/{ws}/crowds" "Start many clients of one lane", Body::Json("CrowdRequest"), &[], Json(201, "CrowdStarted")),
+    route!(Get "/api/v1/workspaces/{ws}/crowds/{id}" "How they are", Body::None, &[], Json(200, "CrowdReport")),
+    route!(Delete "/api/v1/workspaces/{ws}/crowds/{id}" "End them", Body::None, &[], Empty(204)),
     route!(Get "/api/v1/workspaces/{ws}/ws" "Events down, commands up", Body::None, VIEW, Upgrade),
 ];
 

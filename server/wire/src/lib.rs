@@ -27,7 +27,7 @@ pub use link::{
     ClientFrame, CloseCommand, Hello, Reply, SendCommand, ServerFrame, SetCommand, ShutdownCommand,
     Subscribe, close_code,
 };
-pub use meter::{Clock, Meter, MeterSegments, MeterStarted};
+pub use meter::{Clock, CrowdReport, CrowdRequest, CrowdStarted, Lane, Meter, MeterSegments, MeterStarted};
 pub use page::{Gap, GapReason, Page, ShelfName, ShelfView};
 pub use payload::{ByteRange, Payload, PayloadMode};
 pub use practice::{

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Seq;
+use crate::{Seq, SocketId};
 
 /// A meter that runs: requests to `events` and `ws` that carry `meter=ID` are counted under it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +56,84 @@ pub struct MeterSegments {
     pub acks_up: u64,
     /// To the client, without.
     pub acks_down: u64,
+}
+
+/// A way events reach a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Lane {
+    /// Asking again and again, at a fixed rate.
+    ShortPoll,
+    /// Asking, and being answered when there is something.
+    LongPoll,
+    /// One answer that does not end (server-sent events).
+    Sse,
+    /// A socket both sides write to.
+    Websocket,
+}
+
+impl Lane {
+    /// Every lane, from the least to the most like a socket.
+    pub const ALL: [Self; 4] = [Self::ShortPoll, Self::LongPoll, Self::Sse, Self::Websocket];
+
+    /// Its name, as in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ShortPoll => "short_poll",
+            Self::LongPoll => "long_poll",
+            Self::Sse => "sse",
+            Self::Websocket => "websocket",
+        }
+    }
+}
+
+/// Many clients of one lane, in a process of their own: their work is not the server's, nor the page's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CrowdRequest {
+    /// By which way they follow.
+    pub lane: Lane,
+    /// How many there are (1 to 1,000).
+    pub clients: u32,
+    /// Whose received bytes.
+    pub socket: SocketId,
+    /// After which seq.
+    pub after: Seq,
+    /// Bytes of one message, for counting them (16 to 65,536).
+    pub message: u32,
+    /// How often a short poll asks, in ms (10 to 60,000; default 1,000).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub poll_interval_ms: Option<u32>,
+    /// The meter that counts them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub meter: Option<String>,
+}
+
+/// A crowd that runs. It ends when it is deleted, and by itself after ten minutes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, utoipa::ToSchema))]
+pub struct CrowdStarted {
+    /// Its name.
+    pub id: String,
+}
+
+/// How a crowd is.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, utoipa::ToSchema))]
+pub struct CrowdReport {
+    /// Clients that are connected.
+    pub ready: u32,
+    /// Clients that met the end of the stream with every byte of it, in order.
+    pub complete: u32,
+    /// Clients that missed something, or broke.
+    pub broken: u32,
+    /// Messages had whole, all clients together.
+    pub messages: u64,
 }
 
 /// The server's clock.

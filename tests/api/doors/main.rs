@@ -6,6 +6,7 @@
 #[path = "../../support/mod.rs"]
 mod support;
 
+mod compare;
 mod contract;
 mod delivery;
 mod ending;

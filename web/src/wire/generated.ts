@@ -122,7 +122,7 @@ head: Seq, };
 /**
  * A stable name for something that is said to people: a problem, a failure, a pause, a note, an end.
  */
-export type Code = "malformed_json" | "malformed_frame" | "invalid_target" | "unsupported_scheme" | "invalid_host" | "invalid_port" | "invalid_hex" | "invalid_escape" | "invalid_base64" | "invalid_data" | "invalid_option" | "invalid_practice" | "invalid_name" | "invalid_range" | "invalid_query" | "missing_to" | "unexpected_to" | "wrong_family" | "too_large" | "unsupported_media_type" | "not_a_web_socket" | "unauthorized" | "bad_origin" | "bad_host" | "cross_site" | "rate_limited" | "unknown_route" | "method_not_allowed" | "unknown_workspace" | "unknown_socket" | "unknown_event" | "unknown_meter" | "no_payload" | "evicted" | "wrong_state" | "wrong_epoch" | "beyond_head" | "queue_full" | "too_many_sockets" | "too_many_connections" | "log_full" | "shutting_down" | "send_timed_out" | "internal" | "denied" | "name_not_found" | "no_address" | "resolve_timed_out" | "resolve_failed" | "refused" | "reset" | "timed_out" | "unreachable" | "address_in_use" | "address_not_available" | "permission_denied" | "no_descriptors" | "message_too_long" | "broken_pipe" | "os" | "closed" | "cancelled" | "both_ended" | "was_reset" | "was_failed" | "listener_closed" | "peer_not_reading" | "attempt_abandoned" | "forgotten" | "accepted_unserved" | "kernel_buffer_full" | "renamed" | "log_trimmed" | "removed";
+export type Code = "malformed_json" | "malformed_frame" | "invalid_target" | "unsupported_scheme" | "invalid_host" | "invalid_port" | "invalid_hex" | "invalid_escape" | "invalid_base64" | "invalid_data" | "invalid_option" | "invalid_crowd" | "invalid_practice" | "invalid_name" | "invalid_range" | "invalid_query" | "missing_to" | "unexpected_to" | "wrong_family" | "too_large" | "unsupported_media_type" | "not_a_web_socket" | "unauthorized" | "bad_origin" | "bad_host" | "cross_site" | "rate_limited" | "unknown_route" | "method_not_allowed" | "unknown_workspace" | "unknown_socket" | "unknown_event" | "unknown_crowd" | "unknown_meter" | "no_payload" | "evicted" | "wrong_state" | "wrong_epoch" | "beyond_head" | "queue_full" | "too_many_sockets" | "too_many_clients" | "too_many_connections" | "log_full" | "shutting_down" | "send_timed_out" | "internal" | "denied" | "name_not_found" | "no_address" | "resolve_timed_out" | "resolve_failed" | "refused" | "reset" | "timed_out" | "unreachable" | "address_in_use" | "address_not_available" | "permission_denied" | "no_descriptors" | "message_too_long" | "broken_pipe" | "os" | "closed" | "cancelled" | "both_ended" | "was_reset" | "was_failed" | "listener_closed" | "peer_not_reading" | "attempt_abandoned" | "forgotten" | "accepted_unserved" | "kernel_buffer_full" | "renamed" | "log_trimmed" | "removed";
 
 /**
  * The bytes of a `sent` or `received` event, or why they are not here.
@@ -173,6 +173,69 @@ received_events: number,
  * Datagrams lost on the way into the log.
  */
 dropped: number, };
+
+/**
+ * How a crowd is.
+ */
+export type CrowdReport = { 
+/**
+ * Clients that are connected.
+ */
+ready: number, 
+/**
+ * Clients that met the end of the stream with every byte of it, in order.
+ */
+complete: number, 
+/**
+ * Clients that missed something, or broke.
+ */
+broken: number, 
+/**
+ * Messages had whole, all clients together.
+ */
+messages: number, };
+
+/**
+ * Many clients of one lane, in a process of their own: their work is not the server's, nor the page's.
+ */
+export type CrowdRequest = { 
+/**
+ * By which way they follow.
+ */
+lane: Lane, 
+/**
+ * How many there are (1 to 1,000).
+ */
+clients: number, 
+/**
+ * Whose received bytes.
+ */
+socket: SocketId, 
+/**
+ * After which seq.
+ */
+after: Seq, 
+/**
+ * Bytes of one message, for counting them (16 to 65,536).
+ */
+message: number, 
+/**
+ * How often a short poll asks, in ms (10 to 60,000; default 1,000).
+ */
+poll_interval_ms?: number, 
+/**
+ * The meter that counts them.
+ */
+meter?: string, };
+
+/**
+ * A crowd that runs. It ends when it is deleted, and by itself after ten minutes.
+ */
+export type CrowdStarted = { 
+/**
+ * Its name.
+ */
+id: string, };
 
 /**
  * Which end did it.
@@ -836,6 +899,11 @@ now_us: number, };
  * Which direction of a stream shutdown(2) ends.
  */
 export type How = "write";
+
+/**
+ * A way events reach a client.
+ */
+export type Lane = "short_poll" | "long_poll" | "sse" | "websocket";
 
 /**
  * What happens when the log is full.
@@ -1665,6 +1733,7 @@ export const CODES = [
   "invalid_base64",
   "invalid_data",
   "invalid_option",
+  "invalid_crowd",
   "invalid_practice",
   "invalid_name",
   "invalid_range",
@@ -1685,6 +1754,7 @@ export const CODES = [
   "unknown_workspace",
   "unknown_socket",
   "unknown_event",
+  "unknown_crowd",
   "unknown_meter",
   "no_payload",
   "evicted",
@@ -1693,6 +1763,7 @@ export const CODES = [
   "beyond_head",
   "queue_full",
   "too_many_sockets",
+  "too_many_clients",
   "too_many_connections",
   "log_full",
   "shutting_down",

@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
+use sockscope_wire::CrowdReport;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     process::{Child, Command},
@@ -39,19 +40,6 @@ pub struct CrowdSpec {
     pub clients: u32,
     /// Bytes of one message.
     pub message: u64,
-}
-
-/// How a crowd is.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CrowdReport {
-    /// Clients that are connected.
-    pub ready: u32,
-    /// Clients that met the end of the stream with every byte of it, in order.
-    pub complete: u32,
-    /// Clients that missed something, or broke.
-    pub broken: u32,
-    /// Messages had whole, all clients together.
-    pub messages: u64,
 }
 
 /// A running crowd; its process ends with this.

@@ -1,6 +1,6 @@
 //! The four lanes: ways events reach a client, each used as any client would use it.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use bytes::BytesMut;
@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 use http::{HeaderValue, header};
 use http_body_util::BodyExt as _;
 use serde::{Deserialize, Serialize};
-use sockscope_wire::{Event, Fact, Gap, Page, Seq, ServerFrame, SocketId};
+use sockscope_wire::{Event, Fact, Gap, Lane, Page, Seq, ServerFrame, SocketId};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_tungstenite::{
     client_async,
@@ -19,50 +19,6 @@ use super::link::{Http, Place, body};
 
 /// How long one long poll waits, in seconds.
 const LONG_POLL: u32 = 30;
-
-/// A way events reach a client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Lane {
-    /// Asking again and again, at a fixed rate.
-    ShortPoll,
-    /// Asking, and being answered when there is something.
-    LongPoll,
-    /// One answer that does not end (server-sent events).
-    Sse,
-    /// A socket both sides write to.
-    Websocket,
-}
-
-impl Lane {
-    /// Every lane, from the least to the most like a socket.
-    pub const ALL: [Self; 4] = [Self::ShortPoll, Self::LongPoll, Self::Sse, Self::Websocket];
-
-    /// Its name in JSON.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ShortPoll => "short_poll",
-            Self::LongPoll => "long_poll",
-            Self::Sse => "sse",
-            Self::Websocket => "websocket",
-        }
-    }
-}
-
-impl fmt::Display for Lane {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Lane {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|lane| lane.name() == name).ok_or_else(|| format!("no lane {name}"))
-    }
-}
 
 /// What is followed, and how.
 #[derive(Debug, Clone, Serialize, Deserialize)]

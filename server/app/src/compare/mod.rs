@@ -10,12 +10,14 @@ mod link;
 mod report;
 mod run;
 
+use std::net::SocketAddr;
+
 use clap::Args;
 use serde::Serialize;
 
-pub use crowd::{Crowd, CrowdReport, CrowdSpec, MOST, serve};
+pub use crowd::{Crowd, CrowdSpec, MOST, serve};
 pub use delays::Summary;
-pub use lane::{Following, Lane};
+pub use lane::Following;
 pub use link::Place;
 pub use report::{LaneReport, Predicted, Report};
 pub use run::run;
@@ -38,6 +40,9 @@ pub struct Settings {
     /// Seconds between two short polls (0.01 to 60)
     #[arg(long, value_name = "T", default_value = "1", value_parser = |text: &str| ranged(text, 0.01, 60.0))]
     pub poll_interval: f64,
+    /// A running server to measure instead of one of its own; SOCKSCOPE_TOKEN holds its token
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub server: Option<SocketAddr>,
     /// Send at even intervals instead of at random ones (Poisson)
     #[arg(long)]
     pub regular: bool,

@@ -3,9 +3,9 @@
 use std::fmt::{self, Write as _};
 
 use serde::Serialize;
-use sockscope_wire::Meter;
+use sockscope_wire::{Lane, Meter};
 
-use super::{Settings, delays::Summary, lane::Lane};
+use super::{Settings, delays::Summary};
 
 /// What one comparison found.
 #[derive(Debug, Clone, Serialize)]
@@ -139,7 +139,7 @@ impl fmt::Display for Report {
             rows.push(row);
         }
         for lane in &self.lanes {
-            let mut row = vec![lane.name.to_string()];
+            let mut row = vec![lane.name.as_str().to_owned()];
             row.extend(delays(lane.delay_ms.as_ref()));
             let told = lane.events.max(1) * u64::from(*viewers);
             row.extend([

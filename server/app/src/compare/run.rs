@@ -10,8 +10,8 @@ use anyhow::{Context as _, bail};
 use http::Method;
 use serde_json::json;
 use sockscope_wire::{
-    Arrivals as Spread, Clock, Fact, Meter, MeterStarted, Page, PeerKind, PracticeRequest, PracticeStarted,
-    Seq, Socket, SocketId, TickerSettings,
+    Arrivals as Spread, Clock, Fact, Lane, Meter, MeterStarted, Page, PeerKind, PracticeRequest,
+    PracticeStarted, Seq, Socket, SocketId, TickerSettings,
 };
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
@@ -25,7 +25,7 @@ use super::{
     Settings,
     crowd::{Crowd, CrowdSpec},
     delays::{Arrivals, Summary},
-    lane::{Following, Lane, Told, follow},
+    lane::{Following, Told, follow},
     link::{ClockOffset, Http, PATIENCE, Place},
     report::{LaneReport, Predicted, Report},
 };
@@ -41,11 +41,18 @@ const LOOK: Duration = Duration::from_millis(20);
 /// # Errors
 /// When something cannot be started. What breaks on the way makes the report incomplete instead.
 pub async fn run(settings: &Settings) -> anyhow::Result<Report> {
-    let server = OwnServer::start(settings).await?;
-    let mut http = Http::new(&server.place);
+    let server = match settings.server {
+        Some(address) => {
+            let token = std::env::var("SOCKSCOPE_TOKEN").ok().filter(|token| !token.is_empty());
+            Measured::Running(Place { address, token })
+        }
+        None => Measured::Own(OwnServer::start(settings).await?),
+    };
+    let place = server.place();
+    let mut http = Http::new(place);
     let source = Source::start(&mut http, settings).await?;
     let clock = ClockOffset::measure(&mut http).await?;
-    let mut lanes = Lanes::start(&mut http, &server.place, settings, &source, clock).await?;
+    let mut lanes = Lanes::start(&mut http, place, settings, &source, clock).await?;
     lanes.ready().await?;
 
     let begun = Instant::now();
@@ -70,6 +77,21 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Report> {
         report.lanes.push(lane);
     }
     Ok(report)
+}
+
+/// The server that is measured.
+enum Measured {
+    Own(OwnServer),
+    Running(Place),
+}
+
+impl Measured {
+    fn place(&self) -> &Place {
+        match self {
+            Self::Own(server) => &server.place,
+            Self::Running(place) => place,
+        }
+    }
 }
 
 /// A server in a process of its own, so that its CPU time is its alone.
@@ -192,7 +214,7 @@ async fn each(
 }
 
 /// One lane's measured client.
-struct Measured {
+struct LaneRun {
     lane: Lane,
     meter: String,
     state: Arc<State>,
@@ -251,7 +273,7 @@ impl State {
 }
 
 struct Lanes {
-    each: Vec<Measured>,
+    each: Vec<LaneRun>,
     clients: JoinSet<()>,
 }
 
@@ -289,11 +311,11 @@ impl Lanes {
                 let over = follow(&following, &mut |told| client.take(clock, told)).await;
                 client.heard().error = Some(match over {
                     Ok(()) => "the lane ended".to_owned(),
-                    Err(error) => format!("{lane}: {error:#}"),
+                    Err(error) => format!("{}: {error:#}", lane.as_str()),
                 });
                 client.changed.notify_waiters();
             });
-            lanes.each.push(Measured { lane, meter: meter.id, state, crowd });
+            lanes.each.push(LaneRun { lane, meter: meter.id, state, crowd });
         }
         Ok(lanes)
     }

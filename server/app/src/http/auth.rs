@@ -82,6 +82,11 @@ impl OneTime {
 }
 
 impl Auth {
+    /// The token, for clients this server starts itself.
+    pub(super) fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     /// With this token, or with none.
     #[must_use]
     pub fn new(token: Option<String>) -> Self {

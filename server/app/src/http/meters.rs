@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{
     App,
     answer::{Answer, No, done, json, ok},
-    request::{MeterNamed, Room},
+    request::{IdNamed, Room},
 };
 use crate::problem::problem;
 
@@ -19,13 +19,13 @@ pub(super) async fn start(State(app): State<App>, _: Room) -> Answer {
 }
 
 /// What it has counted.
-pub(super) async fn one(State(app): State<App>, _: Room, MeterNamed(id): MeterNamed) -> Answer {
+pub(super) async fn one(State(app): State<App>, _: Room, IdNamed(id): IdNamed) -> Answer {
     let meter = app.meters.get(&id).ok_or_else(|| No(problem(Code::UnknownMeter, &id)))?;
     ok(&meter.figures())
 }
 
 /// Forgets it.
-pub(super) async fn stop(State(app): State<App>, _: Room, MeterNamed(id): MeterNamed) -> Answer {
+pub(super) async fn stop(State(app): State<App>, _: Room, IdNamed(id): IdNamed) -> Answer {
     if app.meters.stop(&id) { done() } else { Err(No(problem(Code::UnknownMeter, &id))) }
 }
 

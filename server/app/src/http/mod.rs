@@ -4,6 +4,7 @@ mod answer;
 mod assets;
 mod auth;
 mod connection;
+mod crowds;
 mod events;
 mod gate;
 mod meters;
@@ -18,7 +19,7 @@ mod sockets;
 mod timed;
 mod ws;
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use sockscope_wire::Policy;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{meter::Meters, workspace::Workspace};
 pub use auth::{Auth, Principal};
 pub use connection::{ConnectionInfo, Wire};
+pub use crowds::Crowds;
 pub use gate::Gate;
 pub use routes::{Access, Route, access, table};
 pub use serve::{Served, serve};
@@ -50,6 +52,12 @@ pub struct AppState {
     pub traffic: Arc<serve::Traffic>,
     /// What ways of delivery cost, where somebody asked.
     pub meters: Meters,
+    /// Many clients at once, where somebody asked.
+    pub crowds: Crowds,
+    /// Where this server listens.
+    pub address: SocketAddr,
+    /// The most connections served at once.
+    pub max_connections: usize,
 }
 
 impl App {

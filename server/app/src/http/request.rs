@@ -177,10 +177,10 @@ impl FromRequestParts<App> for At {
     }
 }
 
-/// The meter in the path.
-pub(super) struct MeterNamed(pub(super) String);
+/// The meter or crowd in the path.
+pub(super) struct IdNamed(pub(super) String);
 
-impl FromRequestParts<App> for MeterNamed {
+impl FromRequestParts<App> for IdNamed {
     type Rejection = No;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, No> {

@@ -6,7 +6,7 @@ use axum::{
 };
 use http::Method;
 
-use super::{App, answer, assets, events, meters, ops, payload, practice, session, sockets, ws};
+use super::{App, answer, assets, crowds, events, meters, ops, payload, practice, session, sockets, ws};
 
 /// What the gate asks of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +83,9 @@ pub fn table() -> Vec<Route> {
         POST post "/api/v1/workspaces/{ws}/meters" meters::start;
         GET get "/api/v1/workspaces/{ws}/meters/{id}" meters::one;
         DELETE delete "/api/v1/workspaces/{ws}/meters/{id}" meters::stop;
+        POST post "/api/v1/workspaces/{ws}/crowds" crowds::start;
+        GET get "/api/v1/workspaces/{ws}/crowds/{id}" crowds::one;
+        DELETE delete "/api/v1/workspaces/{ws}/crowds/{id}" crowds::stop;
         GET get "/api/v1/workspaces/{ws}/ws" ws::ws;
     }
 }

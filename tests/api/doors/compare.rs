@@ -1,0 +1,217 @@
+//! `sockscope compare`: what it says of each lane is what passed over the wire and what arithmetic predicts.
+
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use sockscope_wire::{Code, CrowdReport, CrowdStarted, Meter, MeterStarted};
+
+use crate::support::{wait::within_time, *};
+
+/// How long one comparison here may take.
+const RUN: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Runs it with these flags; exit status, standard output, standard error.
+async fn compare(flags: &[&str], token: Option<&str>) -> (bool, String, String) {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_sockscope"));
+    command.arg("compare").args(flags).stdin(Stdio::null()).kill_on_drop(true);
+    match token {
+        Some(token) => command.env("SOCKSCOPE_TOKEN", token),
+        None => command.env_remove("SOCKSCOPE_TOKEN"),
+    };
+    let output = within_time(RUN, "a comparison", command.output()).await.expect("it starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.success(), text(&output.stdout), text(&output.stderr))
+}
+
+async fn measured(flags: &[&str], token: Option<&str>) -> Value {
+    let (success, out, err) = compare(&[flags, &["--json"]].concat(), token).await;
+    assert!(success, "{out}{err}");
+    serde_json::from_str(&out).expect("JSON")
+}
+
+fn lane<'a>(report: &'a Value, name: &str) -> &'a Value {
+    let lanes = report["lanes"].as_array().expect("lanes");
+    lanes.iter().find(|lane| lane["name"] == name).unwrap_or_else(|| panic!("no {name}"))
+}
+
+const LANES: [&str; 4] = ["short_poll", "long_poll", "sse", "websocket"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wire_bytes_and_requests_are_what_a_relay_in_front_counts() {
+    let server = TestServer::start();
+    let proxy = Proxy::before(server.address()).await;
+    let address = proxy.address().to_string();
+    let flags = [
+        "--server",
+        &address,
+        "--seconds",
+        "4",
+        "--rate",
+        "25",
+        "--payload",
+        "200",
+        "--poll-interval",
+        "0.25",
+    ];
+    let report = measured(&flags, Some(TOKEN)).await;
+    let passed = |what: &str, not: &str| -> (u64, u64) {
+        let of_lane: Vec<_> = proxy
+            .connections()
+            .into_iter()
+            .filter(|passed| {
+                let line = passed.first_line();
+                line.contains("meter=") && line.contains(what) && (not.is_empty() || !line.contains(not))
+            })
+            .collect();
+        assert!(!of_lane.is_empty(), "{what}");
+        of_lane.iter().fold((0, 0), |sum, passed| (sum.0 + passed.bytes().0, sum.1 + passed.bytes().1))
+    };
+    // A poll and a stream ask for the same path: which is which, their meters say (they were begun in this order).
+    let wires =
+        [passed("/events?", "zzz"), passed("wait=30", ""), passed("meter=m3", ""), passed("/ws?", "")];
+    let [all_events, long, sse, ws] = wires;
+    let short = (all_events.0 - long.0 - sse.0, all_events.1 - long.1 - sse.1);
+    for (name, wire) in LANES.into_iter().zip([short, long, sse, ws]) {
+        let lane = lane(&report, name);
+        assert_eq!((&lane["bytes_up"], &lane["bytes_down"]), (&json!(wire.0), &json!(wire.1)), "{name}");
+        assert_eq!((&lane["missing"], &lane["complete"]), (&json!(0), &json!(true)), "{name}: {lane}");
+        assert_eq!(lane["events"], report["sent"], "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_lane_behaves_as_arithmetic_predicts() {
+    let report = measured(&["--seconds", "10", "--rate", "20", "--poll-interval", "0.5"], None).await;
+    assert_eq!(report["complete"], true);
+    let sent = report["sent"].as_u64().expect("a number");
+    assert!((120..=290).contains(&sent), "200 expected, {sent} sent");
+    let short = lane(&report, "short_poll");
+    let requests = short["requests"].as_u64().expect("a number");
+    assert!((19..=24).contains(&requests), "one every half second for ten: {requests}");
+    let mean = |lane: &Value| lane["delay_ms"]["mean"].as_f64().expect("a mean");
+    assert!((200.0..300.0).contains(&mean(short)), "half an interval on average: {short}");
+    assert_eq!(short["delay_ms"]["p99"], Value::Null, "too few samples to say");
+    for name in ["sse", "websocket"] {
+        let push = lane(&report, name);
+        assert_eq!((&push["requests"], &push["connections"]), (&json!(1), &json!(1)), "{push}");
+        assert_eq!(push["empty_requests"], 0);
+        assert!(mean(push) < 100.0, "a push waits for nobody: {push}");
+    }
+    let long = lane(&report, "long_poll");
+    let requests = long["requests"].as_u64().expect("a number");
+    assert!(requests > sent / 2 && requests <= sent + 3, "about one a message: {requests} for {sent}");
+    for name in LANES {
+        let predicted = &lane(&report, name)["predicted"];
+        assert_eq!(predicted["requests_agree"], true, "{name}: {}", lane(&report, name));
+    }
+    assert_eq!(short["predicted"]["delay_agrees"], true, "{short}");
+    let reference = report["reference"]["p50"].as_f64().expect("measured");
+    assert!(reference > 0.0 && reference < mean(lane(&report, "websocket")) + 50.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_clients_miss_nothing() {
+    let flags = ["--seconds", "3", "--rate", "10", "--viewers", "50", "--poll-interval", "0.5"];
+    let report = measured(&flags, None).await;
+    let sent = report["sent"].as_u64().expect("a number");
+    assert!(sent > 0);
+    for name in LANES {
+        let lane = lane(&report, name);
+        assert_eq!((&lane["missing"], &lane["complete"]), (&json!(0), &json!(true)), "{lane}");
+        assert!(lane["connections"].as_u64() >= Some(50), "{lane}");
+    }
+    assert_eq!(lane(&report, "websocket")["requests"], 50);
+}
+
+#[tokio::test]
+async fn the_table_names_every_lane_and_bad_settings_are_refused_with_the_range() {
+    let (success, out, err) = compare(&["--seconds", "1", "--rate", "50"], None).await;
+    assert!(success, "{err}");
+    for name in LANES.into_iter().chain(["raw socket"]) {
+        assert!(out.lines().any(|line| line.starts_with(name)), "{name} in\n{out}");
+    }
+    for (flags, range) in [
+        (["--rate", "0"], "0.1 to 1000"),
+        (["--rate", "NaN"], "0.1 to 1000"),
+        (["--payload", "15"], "16..=65536"),
+        (["--viewers", "1002"], "1..=1001"),
+        (["--poll-interval", "0"], "0.01 to 60"),
+        (["--seconds", "0.5"], "1 to 3600"),
+    ] {
+        let (success, _, err) = compare(&flags, None).await;
+        assert!(!success && err.contains(range), "{flags:?}: {err}");
+    }
+    let (success, _, err) = compare(&["--rate", "1000", "--payload", "65536"], None).await;
+    assert!(!success && err.contains("4 MiB"), "{err}");
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_is_told_in_a_sentence() {
+    let server = TestServer::start();
+    let address = server.address().to_string();
+    let (success, _, err) =
+        compare(&["--server", &address], Some("wrong-token-wrong-token-wrong-token")).await;
+    assert!(!success && err.contains("401"), "{err}");
+    let nobody = Nobody::bind();
+    let (success, _, err) = compare(&["--server", &nobody.address().to_string()], None).await;
+    assert!(!success && err.contains("cannot be reached"), "{err}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crowd_follows_every_lane_to_the_end_and_is_metered() {
+    let server = TestServer::start();
+    let client = server.client();
+    for lane in LANES {
+        let peer = TcpPeer::listen().await;
+        let socket = client.open(&peer.target()).await;
+        let mut stream = peer.accept().await;
+        let meter = client.post("meters", &json!({})).await.to::<MeterStarted>().id;
+        let wish = json!({
+            "lane": lane, "clients": 20, "socket": socket.id, "after": 0, "message": 100, "poll_interval_ms": 50,
+            "meter": meter,
+        });
+        let crowd = client.post("crowds", &wish).await.to::<CrowdStarted>().id;
+        let path = format!("crowds/{crowd}");
+        eventually("all are connected", async || client.get(&path).await.ok::<CrowdReport>().ready == 20)
+            .await;
+        peer::write(&mut stream, &[b'x'; 1000]).await;
+        drop(stream);
+        eventually("all have everything", async || {
+            client.get(&path).await.ok::<CrowdReport>().complete == 20
+        })
+        .await;
+        let report: CrowdReport = client.get(&path).await.ok();
+        assert_eq!((report.messages, report.broken), (200, 0), "{lane}");
+        let counted: Meter = client.get(&format!("meters/{meter}")).await.ok();
+        assert_eq!(counted.connections, 20, "{lane}: {counted:?}");
+        assert_eq!(client.delete(&path).await.status(), 204);
+        client.get(&path).await.refused(404, Code::UnknownCrowd);
+        eventually("they are gone", async || {
+            client.get(&format!("meters/{meter}")).await.ok::<Meter>().open_connections == 0
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_crowd_out_of_range_or_too_large_is_refused() {
+    let server = TestServer::with(&["--max-connections", "64"]);
+    let client = server.client();
+    let peer = TcpPeer::listen().await;
+    let socket = client.open(&peer.target()).await.id;
+    let wish = |field: &str, value: Value| {
+        let mut wish = json!({ "lane": "sse", "clients": 1, "socket": socket, "after": 0, "message": 64 });
+        wish[field] = value;
+        wish
+    };
+    for (field, value) in [("clients", 0), ("clients", 1001), ("message", 15), ("poll_interval_ms", 9)] {
+        let problem =
+            client.post("crowds", &wish(field, json!(value))).await.refused(422, Code::InvalidCrowd);
+        assert_eq!(problem.params["field"], field);
+    }
+    client.post("crowds", &wish("meter", json!("m9"))).await.refused(404, Code::UnknownMeter);
+    client.post("crowds", &wish("socket", json!("s999"))).await.refused(404, Code::UnknownSocket);
+    let problem =
+        client.post("crowds", &wish("clients", json!(100))).await.refused(429, Code::TooManyClients);
+    assert_eq!(problem.params["max"], "64");
+}
