@@ -344,6 +344,72 @@ export class Screen {
     return readFile(await (await downloading).path(), 'utf8');
   }
 
+  /** Waits for what the list says is wrong with a socket, and answers it. */
+  async waitForTrouble(id, pattern) {
+    await this.#pane('sockets');
+    const trouble = this.page.locator(`[data-testid="socket-row"][data-socket="${id}"] [data-testid="socket-trouble"]`, { hasText: pattern });
+    await trouble.waitFor();
+    return trouble.innerText();
+  }
+
+  /** Why the composer does not send. */
+  async waitForWhyNot(pattern) {
+    await this.#pane('timeline');
+    await this.at('composer-why').filter({ hasText: pattern }).waitFor();
+  }
+
+  /** Everything the inspector says of a selected socket, field by field. */
+  async socketCard() {
+    await this.#pane('detail');
+    await this.at('tab-detail').click();
+    return this.at('socket-card').locator('dl').innerText();
+  }
+
+  /** Sets an option of the selected socket. */
+  async setOption(name, value) {
+    await this.#pane('detail');
+    await this.at('tab-detail').click();
+    await this.at('option-name').selectOption(name);
+    await this.at('option-value').fill(value);
+    await this.at('option-set').click();
+  }
+
+  /** The sentence of a notice, once there is one that says so. */
+  async waitForNotice(pattern) {
+    await this.at('notice').filter({ hasText: pattern }).first().waitFor();
+    return this.at('notice').filter({ hasText: pattern }).first().innerText();
+  }
+
+  // ---- the panes
+
+  splitter(pane) {
+    return this.at(`splitter-${pane}`);
+  }
+
+  /** How wide the side panes are drawn. */
+  async paneWidths() {
+    const width = async (pane) => Math.round((await this.page.locator(`#pane-${pane}`).boundingBox()).width);
+    return { sockets: await width('sockets'), detail: await width('detail') };
+  }
+
+  async timelineWidth() {
+    return (await this.at('timeline').boundingBox()).width;
+  }
+
+  async dragSplitter(pane, by) {
+    const box = await this.splitter(pane).boundingBox();
+    const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+    await this.page.mouse.move(x, y);
+    await this.page.mouse.down();
+    await this.page.mouse.move(x + by / 2, y);
+    await this.page.mouse.move(x + by, y);
+    await this.page.mouse.up();
+  }
+
+  async ladderIsNarrow() {
+    return (await this.at('ladder').locator('svg.rails.narrow').count()) === 1;
+  }
+
   async setLanguage(language) {
     await this.at('language').selectOption(language);
   }

@@ -114,8 +114,9 @@ class Fixture {
     };
     page.on('console', heard);
     page.on('worker', (worker) => worker.on('console', heard));
-    page.on('pageerror', (error) => fault('uncaught', error.stack ?? String(error)));
-    page.on('crash', () => fault('page', 'crashed'));
+    // No test provokes these on purpose, so none may allow them.
+    page.on('pageerror', (error) => this.#faults.push(`uncaught: ${error.stack ?? String(error)}`));
+    page.on('crash', () => this.#faults.push('the page crashed'));
     page.on('dialog', (dialog) => {
       fault('dialog', dialog.message());
       return dialog.dismiss();
