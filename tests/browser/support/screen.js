@@ -207,6 +207,30 @@ export class Screen {
     });
   }
 
+  /**
+   * Scrolls so that about this share of all rows lies above, waits until the rows there are drawn in full, and answers
+   * them: seq, type, length and text as a person reads them.
+   */
+  async rowsAt(share) {
+    await this.timeline.evaluate((list, share) => (list.scrollTop = (list.scrollHeight - list.clientHeight) * share), share);
+    return eventually(`the rows at ${share} are drawn`, async () => {
+      const rows = await this.timeline.evaluate(async (list) => {
+        await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+        const { top, bottom } = list.getBoundingClientRect();
+        return [...list.querySelectorAll('[data-testid="timeline-row"]')]
+          .filter((row) => row.getBoundingClientRect().top >= top - 1 && row.getBoundingClientRect().bottom <= bottom + 1)
+          .map((row) => ({
+            seq: Number(row.dataset.seq),
+            type: row.dataset.type,
+            len: Number(row.querySelector('.len')?.textContent.replaceAll(',', '')),
+            text: row.querySelector('.bytes.text')?.textContent,
+          }));
+      });
+      // Older rows are fetched when they are scrolled to.
+      return rows.length > 0 && rows.every(({ seq, type, text }) => seq > 0 && (type !== 'received' || text !== '')) ? rows.sort((a, b) => a.seq - b.seq) : false;
+    });
+  }
+
   /** As with the wheel, far. */
   async scroll(direction) {
     await this.timeline.hover();
