@@ -68,6 +68,27 @@ test('a window that gets narrower takes from the sides, and gives it back', { co
   });
 });
 
+test('the end is followed and what was selected stays in sight, whatever happens to the panes', { context: { viewport: WIDE } }, async (t) => {
+  const { screen, server, page } = t;
+  for (let i = 0; i < 12; i += 1) await server.api('POST', '/sockets', { open: 'tcp://169.254.169.254:80' });
+  const { id } = await server.openPractice('echo');
+  for (let i = 1; i <= 40; i += 1) await server.must('POST', `/sockets/${id}/send`, { text: `message ${i}.` });
+  // The actions of a selected socket take room from the list; it must not be the room of the last socket.
+  await screen.at('socket-list').focus();
+  await page.keyboard.press('End');
+  await eventually('the selected socket is in sight as a whole', () => screen.isWhollyInSight(page.locator('[data-testid="socket-row"][aria-selected="true"]'), screen.at('socket-list')));
+  await screen.waitForEvent('received', 'message 40.');
+  await screen.dragSplitter('detail', -400);
+  await screen.dragSplitter('detail', 400);
+  await page.setViewportSize({ width: 1440, height: 500 });
+  await page.setViewportSize(WIDE);
+  await page.setViewportSize({ width: 390, height: 844 });
+  for (const pane of ['detail', 'sockets', 'timeline']) await screen.at(`pane-${pane}`).click();
+  await screen.waitForFollowing(true);
+  await server.must('POST', `/sockets/${id}/send`, { text: 'the last.' });
+  await screen.waitForEvent('received', 'the last.');
+});
+
 test('with 620 px the ladder is drawn in full, under traffic and while it is dragged', { context: { viewport: WIDE } }, async (t) => {
   const { screen, server } = t;
   const { id } = await server.openPractice('echo', 'echo');

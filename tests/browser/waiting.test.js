@@ -55,7 +55,8 @@ test('a peer that does not read is seen: how much waits, and since when; and tha
   await screen.selectSocket(peer.id);
   for (let piece = 1; piece < PIECES; piece += 1) await screen.send(PIECE);
   await screen.waitForEvent('paused', 'not reading');
-  const trouble = await screen.waitForTrouble(peer.id, /not reading: .* since \d\d:\d\d:\d\d/);
+  const blocked = /KiB queued since \d\d:\d\d:\d\d: peer is not reading/;
+  const trouble = await screen.waitForTrouble(peer.id, blocked);
 
   // What is queued while it stands still is no event of the log; the list knows it all the same.
   await screen.send(PIECE);
@@ -63,7 +64,7 @@ test('a peer that does not read is seen: how much waits, and since when; and tha
   // Another viewer is told the same.
   await t.page.reload();
   await screen.ready();
-  await screen.waitForTrouble(peer.id, /not reading: .* since \d\d:\d\d:\d\d/);
+  await screen.waitForTrouble(peer.id, blocked);
 
   peer.read();
   await screen.selectSocket(peer.id);
@@ -79,7 +80,7 @@ test('a close waits for what is queued: nothing new is taken, and then FIN goes'
   for (let piece = 0; piece < PIECES; piece += 1) await screen.send(PIECE);
   await screen.act('close');
   await screen.waitForSocket({ id: peer.id, state: 'closing' });
-  await screen.waitForEvent('closing', 'are sent first');
+  await screen.waitForEvent('closing', 'go first');
   await screen.waitForTrouble(peer.id, /KiB/);
   await screen.waitForWhyNot(/closing/);
   const refused = await server.api('POST', `/sockets/${peer.id}/send`, { text: 'too late' });

@@ -404,6 +404,12 @@ export class Screen {
     return this.at('notice').filter({ hasText: pattern }).first().innerText();
   }
 
+  /** Whether nothing of an element is cut off by the list it is in. */
+  async isWhollyInSight(element, list) {
+    const [inner, outer] = [await element.boundingBox(), await list.boundingBox()];
+    return inner !== null && inner.y >= outer.y - 1 && inner.y + inner.height <= outer.y + outer.height + 1;
+  }
+
   // ---- the panes
 
   splitter(pane) {

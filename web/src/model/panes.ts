@@ -5,7 +5,7 @@ export type SidePane = 'sockets' | 'detail';
 export type Wanted = Readonly<Record<SidePane, number | null>>;
 
 /** What each pane needs to be of use, in pixels. */
-export const LEAST = { sockets: 180, middle: 360, detail: 240 } as const;
+export const LEAST = { sockets: 180, middle: 360, detail: 290 } as const;
 
 /** The line between two panes, in pixels. */
 export const LINE = 1;
@@ -23,7 +23,7 @@ export interface PaneWidth {
 /** What a side is given when nobody chose. */
 export function usual(pane: SidePane, total: number): number {
   if (pane === 'sockets') return total <= ROOMY ? 216 : Math.max(230, Math.round(total * 0.19));
-  return total <= ROOMY ? 264 : Math.max(300, Math.round(total * 0.27));
+  return total <= ROOMY ? 312 : Math.max(300, Math.round(total * 0.27));
 }
 
 /** Shares a width out. Where it is too little for what was wanted, the detail gives way first, then the sockets. */
