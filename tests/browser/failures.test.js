@@ -1,29 +1,9 @@
 // Refused, denied, not found, timed out, unreachable, reset and in use are different sentences, in both languages.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import net from 'node:net';
-import { createInterface } from 'node:readline';
 
-import { freePort, tcpServer } from './support/peers.js';
+import { freePort, silentPort, tcpServer } from './support/peers.js';
 import { test } from './support/test.js';
-
-/** A TCP port that completes no handshake: its program is stopped and its backlog is full. */
-async function silentPort(t) {
-  const program = "const s=require('net').createServer().listen({port:0,host:'127.0.0.1',backlog:1},()=>{console.log(s.address().port);process.kill(process.pid,'SIGSTOP')})";
-  const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
-  t.cleanup(() => child.kill('SIGKILL'));
-  const [line] = await once(createInterface({ input: child.stdout }), 'line');
-  const port = Number(line);
-  for (;;) {
-    const filler = net.connect(port, '127.0.0.1').on('error', () => {});
-    t.cleanup(() => filler.destroy());
-    // The one that does not come through says that the backlog is full.
-    const through = await Promise.race([once(filler, 'connect').then(() => true), new Promise((r) => setTimeout(r, 300, false))]);
-    if (!through) return port;
-  }
-}
 
 async function everyFailure(t) {
   const { server, screen } = t;

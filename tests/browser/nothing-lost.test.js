@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 
+import { compareRows, flood, LINE_BYTES } from './support/flood.js';
 import { tcpServer } from './support/peers.js';
 import { Screen } from './support/screen.js';
 import { startServer } from './support/server.js';
@@ -95,6 +96,72 @@ test('a hidden tab has everything when it is looked at again', async (t) => {
   await peer.say(20);
   await show();
   await assertLines(t.screen, peer.id, 22);
+});
+
+/** Every row of a flood is there, wherever one looks. */
+async function assertFlood(t, screen, id, count) {
+  // Of two tabs only the one in front draws.
+  await screen.page.bringToFront();
+  await screen.showAllSockets();
+  await eventually('the page knows of all', async () => {
+    const { counters } = await t.server.must('GET', `/sockets/${id}`);
+    assert.equal(counters.received_bytes, count * LINE_BYTES);
+    const shown = Number((await screen.at('timeline-count').innerText()).replaceAll(/[^0-9]/g, ''));
+    const { head } = await t.server.must('GET', '/events?after=head');
+    return shown === head;
+  });
+  for (const share of [0, 0.1, 0.25, 0.5, 0.77, 0.9, 1]) await compareRows(t.server, await screen.rowsAt(share));
+}
+
+const MANY = 20_000;
+
+test('a tab that was hidden through twenty thousand events has every one of them', async (t) => {
+  const sender = await t.using(flood(t.server));
+  const show = await hide(t.page);
+  await sender.send(MANY, 20_000);
+  await eventually('all are recorded', async () => (await t.server.must('GET', `/sockets/${sender.id}`)).counters.received_bytes === MANY * LINE_BYTES);
+  await show();
+  await assertFlood(t, t.screen, sender.id, MANY);
+});
+
+/** Stops the processes that draw pages, as a machine does that sleeps or swaps; answers how to let them go on. */
+async function stopRenderers(t) {
+  const devtools = await t.context.browser().newBrowserCDPSession();
+  const { processInfo } = await devtools.send('SystemInfo.getProcessInfo');
+  const renderers = processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => id);
+  assert.ok(renderers.length > 0, 'no renderer was found');
+  for (const id of renderers) process.kill(id, 'SIGSTOP');
+  const goOn = () => renderers.forEach((id) => process.kill(id, 'SIGCONT'));
+  t.cleanup(goOn);
+  return goOn;
+}
+
+test('a tab that stood still through twenty thousand events has every one of them', async (t) => {
+  const sender = await t.using(flood(t.server));
+  const goOn = await stopRenderers(t);
+  await sender.send(MANY, 20_000);
+  await eventually('all are recorded', async () => (await t.server.must('GET', `/sockets/${sender.id}`)).counters.received_bytes === MANY * LINE_BYTES);
+  goOn();
+  await assertFlood(t, t.screen, sender.id, MANY);
+});
+
+test('two tabs see the same flood as it comes, and each can act', { allow: [/401.*\/about/] }, async (t) => {
+  const tab = await t.context.newPage();
+  await tab.goto(t.server.origin);
+  const second = new Screen(tab);
+  await second.ready();
+  const sender = await t.using(flood(t.server));
+  await second.waitForSocket({ id: sender.id, state: 'open' });
+  await sender.send(MANY, 20_000);
+  await assertFlood(t, t.screen, sender.id, MANY);
+  await assertFlood(t, second, sender.id, MANY);
+
+  await second.selectSocket(sender.id);
+  await second.rename('renamed in the other tab');
+  await t.page.getByTestId('socket-row').filter({ hasText: 'renamed in the other tab' }).waitFor();
+  await t.screen.selectSocket(sender.id);
+  await t.screen.act('close');
+  await second.waitForSocket({ id: sender.id, state: 'closed' });
 });
 
 test('a lost server is said at once, and a restarted one is another log', { allow: [/WebSocket/, /ERR_CONNECTION_REFUSED/, /Failed to load resource/] }, async (t) => {

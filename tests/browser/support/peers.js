@@ -1,8 +1,10 @@
 // The other end of a conversation, without anything of sockscope in it.
 
+import { spawn } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import net from 'node:net';
+import { createInterface } from 'node:readline';
 
 /** A TCP server on a free loopback port; `onConnection` gets each raw socket. */
 export async function tcpServer(onConnection = () => {}) {
@@ -62,6 +64,25 @@ export async function udpPeer() {
     },
     close: () => socket.close(),
   };
+}
+
+/**
+ * A TCP port that completes no handshake: its program is stopped and its backlog is full, so whoever connects waits.
+ * `t` is the test, at whose end it goes.
+ */
+export async function silentPort(t) {
+  const program = "const s=require('net').createServer().listen({port:0,host:'127.0.0.1',backlog:1},()=>{console.log(s.address().port);process.kill(process.pid,'SIGSTOP')})";
+  const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.cleanup(() => child.kill('SIGKILL'));
+  const [line] = await once(createInterface({ input: child.stdout }), 'line');
+  const port = Number(line);
+  for (;;) {
+    const filler = net.connect(port, '127.0.0.1').on('error', () => {});
+    t.cleanup(() => filler.destroy());
+    // The one that does not come through says that the backlog is full.
+    const through = await Promise.race([once(filler, 'connect').then(() => true), new Promise((r) => setTimeout(r, 300, false))]);
+    if (!through) return port;
+  }
 }
 
 /** A loopback port that nobody listens on: it was free a moment ago. */

@@ -207,6 +207,30 @@ export class Screen {
     });
   }
 
+  /**
+   * Scrolls so that about this share of all rows lies above, waits until the rows there are drawn in full, and answers
+   * them: seq, type, length and text as a person reads them.
+   */
+  async rowsAt(share) {
+    await this.timeline.evaluate((list, share) => (list.scrollTop = (list.scrollHeight - list.clientHeight) * share), share);
+    return eventually(`the rows at ${share} are drawn`, async () => {
+      const rows = await this.timeline.evaluate(async (list) => {
+        await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+        const { top, bottom } = list.getBoundingClientRect();
+        return [...list.querySelectorAll('[data-testid="timeline-row"]')]
+          .filter((row) => row.getBoundingClientRect().top >= top - 1 && row.getBoundingClientRect().bottom <= bottom + 1)
+          .map((row) => ({
+            seq: Number(row.dataset.seq),
+            type: row.dataset.type,
+            len: Number(row.querySelector('.len')?.textContent.replaceAll(',', '')),
+            text: row.querySelector('.bytes.text')?.textContent,
+          }));
+      });
+      // Older rows are fetched when they are scrolled to.
+      return rows.length > 0 && rows.every(({ seq, type, text }) => seq > 0 && (type !== 'received' || text !== '')) ? rows.sort((a, b) => a.seq - b.seq) : false;
+    });
+  }
+
   /** As with the wheel, far. */
   async scroll(direction) {
     await this.timeline.hover();
@@ -342,6 +366,78 @@ export class Screen {
     const downloading = this.page.waitForEvent('download');
     await this.at(`export-${format}`).click();
     return readFile(await (await downloading).path(), 'utf8');
+  }
+
+  /** Waits for what the list says is wrong with a socket, and answers it. */
+  async waitForTrouble(id, pattern) {
+    await this.#pane('sockets');
+    const trouble = this.page.locator(`[data-testid="socket-row"][data-socket="${id}"] [data-testid="socket-trouble"]`, { hasText: pattern });
+    await trouble.waitFor();
+    return trouble.innerText();
+  }
+
+  /** Why the composer does not send. */
+  async waitForWhyNot(pattern) {
+    await this.#pane('timeline');
+    await this.at('composer-why').filter({ hasText: pattern }).waitFor();
+  }
+
+  /** Everything the inspector says of a selected socket, field by field. */
+  async socketCard() {
+    await this.#pane('detail');
+    await this.at('tab-detail').click();
+    return this.at('socket-card').locator('dl').innerText();
+  }
+
+  /** Sets an option of the selected socket. */
+  async setOption(name, value) {
+    await this.#pane('detail');
+    await this.at('tab-detail').click();
+    await this.at('option-name').selectOption(name);
+    await this.at('option-value').fill(value);
+    await this.at('option-set').click();
+  }
+
+  /** The sentence of a notice, once there is one that says so. */
+  async waitForNotice(pattern) {
+    await this.at('notice').filter({ hasText: pattern }).first().waitFor();
+    return this.at('notice').filter({ hasText: pattern }).first().innerText();
+  }
+
+  /** Whether nothing of an element is cut off by the list it is in. */
+  async isWhollyInSight(element, list) {
+    const [inner, outer] = [await element.boundingBox(), await list.boundingBox()];
+    return inner !== null && inner.y >= outer.y - 1 && inner.y + inner.height <= outer.y + outer.height + 1;
+  }
+
+  // ---- the panes
+
+  splitter(pane) {
+    return this.at(`splitter-${pane}`);
+  }
+
+  /** How wide the side panes are drawn. */
+  async paneWidths() {
+    const width = async (pane) => Math.round((await this.page.locator(`#pane-${pane}`).boundingBox()).width);
+    return { sockets: await width('sockets'), detail: await width('detail') };
+  }
+
+  async timelineWidth() {
+    return (await this.at('timeline').boundingBox()).width;
+  }
+
+  async dragSplitter(pane, by) {
+    const box = await this.splitter(pane).boundingBox();
+    const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+    await this.page.mouse.move(x, y);
+    await this.page.mouse.down();
+    await this.page.mouse.move(x + by / 2, y);
+    await this.page.mouse.move(x + by, y);
+    await this.page.mouse.up();
+  }
+
+  async ladderIsNarrow() {
+    return (await this.at('ladder').locator('svg.rails.narrow').count()) === 1;
   }
 
   async setLanguage(language) {

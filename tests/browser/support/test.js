@@ -5,8 +5,8 @@ import { after, test as nodeTest } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import axe from 'axe-core';
-import { chromium } from 'playwright-core';
 
+import { launch } from './chromium.js';
 import { Screen } from './screen.js';
 import { startServer } from './server.js';
 
@@ -16,23 +16,10 @@ const TEST_TIMEOUT_MS = 90_000;
 /** How long a single click or wait may take. */
 const ACTION_TIMEOUT_MS = 15_000;
 
-const FLAGS = [
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
 // One browser a file; a context of its own a test.
 let launched;
 function browser() {
-  launched ??= chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: FLAGS,
-    chromiumSandbox: process.getuid?.() !== 0,
-  });
+  launched ??= launch();
   return launched;
 }
 after(async () => (await launched)?.close());
@@ -114,8 +101,9 @@ class Fixture {
     };
     page.on('console', heard);
     page.on('worker', (worker) => worker.on('console', heard));
-    page.on('pageerror', (error) => fault('uncaught', error.stack ?? String(error)));
-    page.on('crash', () => fault('page', 'crashed'));
+    // No test provokes these on purpose, so none may allow them.
+    page.on('pageerror', (error) => this.#faults.push(`uncaught: ${error.stack ?? String(error)}`));
+    page.on('crash', () => this.#faults.push('the page crashed'));
     page.on('dialog', (dialog) => {
       fault('dialog', dialog.message());
       return dialog.dismiss();

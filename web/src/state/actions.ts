@@ -1,6 +1,6 @@
 import { ApiError } from '../link/api';
 import { NoReply } from '../link/connection';
-import type { ClientFrame, OpenRequest, PeerKind, Problem, Reply, Socket } from '../wire/generated';
+import type { ClientFrame, OpenRequest, PeerKind, Problem, Reply, Socket, SocketOptions } from '../wire/generated';
 import { encodeBase64 } from '../model/bytes/base64';
 import { say, t } from '../ui/i18n/lang.svelte';
 import { notices } from './notices.svelte';
@@ -76,6 +76,11 @@ export async function halfClose(id: string): Promise<void> {
 /** Gives a socket a name; an empty one takes it away. */
 export async function rename(id: string, name: string): Promise<void> {
   await command({ set: { socket: id, name } });
+}
+
+/** Asks for an option of a living socket; what the kernel grants is a fact of the log. */
+export async function setOption(id: string, options: SocketOptions): Promise<void> {
+  await command({ set: { socket: id, options } });
 }
 
 /** Sends bytes; answers whether they were accepted. */

@@ -14,8 +14,8 @@ const HIDDEN_MS = 500;
 /** Counters in the list of sockets change at most this often, in ms: nobody reads faster. */
 const COUNTERS_MS = 100;
 
-/** How often the page asks how full the log is, in ms. */
-const ABOUT_MS = 5000;
+/** How often the page asks how full the log is, in ms; more often while it grows. */
+const ABOUT_MS = { idle: 5000, growing: 1000 } as const;
 
 /** A live flood is this far behind at most; more is a log being replayed. */
 const CATCHING_UP = 20_000;
@@ -67,6 +67,7 @@ class Scope {
   #counted = 0;
   #countTimer: ReturnType<typeof setTimeout> | undefined;
   #starting = false;
+  #growing: ReturnType<typeof setTimeout> | undefined;
 
   /** The connection; there is one once the gate is open. */
   get connection(): Connection {
@@ -198,7 +199,7 @@ class Scope {
           this.#queues.watch();
         },
       });
-      setInterval(() => void this.#refresh(), ABOUT_MS);
+      setInterval(() => void this.#refresh(), ABOUT_MS.idle);
     }
     this.#connection.start();
   }
@@ -254,6 +255,12 @@ class Scope {
     this.version += 1;
     this.#queues.watch();
     this.#count();
+    if (this.#growing === undefined) {
+      this.#growing = setTimeout(() => {
+        this.#growing = undefined;
+        void this.#refresh();
+      }, ABOUT_MS.growing);
+    }
   }
 
   #count(): void {

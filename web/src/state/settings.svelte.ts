@@ -1,3 +1,5 @@
+import type { Wanted } from '../model/panes';
+
 /** How bytes are drawn in the timeline. */
 export type View = 'text' | 'hex' | 'split';
 /** How times are drawn in the timeline. */
@@ -17,6 +19,7 @@ interface Stored {
   ending: Ending;
   enterSends: boolean;
   hidden: boolean;
+  panes: Wanted;
   history: string[];
 }
 
@@ -25,7 +28,7 @@ const KEY = 'sockscope-settings';
 /** Targets remembered for the address bar; the oldest go. */
 export const HISTORY = 50;
 
-const DEFAULTS: Stored = { view: 'text', time: 'absolute', theme: 'system', mode: 'text', ending: 'none', enterSends: true, hidden: false, history: [] };
+const DEFAULTS: Stored = { view: 'text', time: 'absolute', theme: 'system', mode: 'text', ending: 'none', enterSends: true, hidden: false, panes: { sockets: null, detail: null }, history: [] };
 
 function stored(): Stored {
   try {

@@ -1,5 +1,6 @@
 import type { Event, PauseWhat, PeerSeen, Phase, SendQueue, Seq, Socket, SocketList, SocketState } from '../../wire/generated';
 import { type Batch, KIND, socketId, socketNumber } from '../log/columns';
+import { FLAGS } from './options';
 
 /** Peers of an unconnected datagram socket that are listed, as on the server. */
 export const PEERS_SEEN = 256;
@@ -258,8 +259,6 @@ function over(socket: Socket, seq: Seq): void {
   socket.closed_seq = seq;
   socket.queue = { bytes: 0 };
 }
-
-const FLAGS = new Set(['reuse_addr', 'nodelay', 'keepalive', 'broadcast', 'ipv6_only']);
 
 function asked(option: string, value: number): Socket['options'] {
   return option === '__proto__' ? {} : { [option]: FLAGS.has(option) ? value !== 0 : value };

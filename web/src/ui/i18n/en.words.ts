@@ -18,7 +18,7 @@ export const words: Words = {
     eof: (e) => `The peer sent FIN after ${bytes(e.offset)}: it will send no more`,
     shutdown: () => 'We sent FIN: nothing more goes out, the peer may still send',
     reset: (e) => (e.side === 'peer' ? `The peer reset the connection (RST)${suffix(e)}` : 'We reset the connection (RST)'),
-    closing: (e) => `Closing: ${bytes(e.queued_bytes)} that wait are sent first, nothing new is taken`,
+    closing: (e) => `Closing: ${bytes(e.queued_bytes)} that wait go first, nothing new is taken`,
     closed: (e, say) => `Closed. ${say(e.reason)}${e.unsent_bytes > 0 ? ` Never sent: ${bytes(e.unsent_bytes)}.` : ''}${e.unread_bytes > 0 ? ` Never read: ${bytes(e.unread_bytes)}, so the kernel sent RST in place of FIN.` : ''}`,
     refused_by_policy: (e) => `Denied by rule “${e.rule}”: ${e.address ?? e.target}${e.class ? ` is ${e.class}` : ''}. Nothing was dialled, bound or sent.`,
     failed: (e, say) => `${e.option ? `Option ${e.option} was not set. ` : ''}${say(e.code, { phase: e.phase, ...(e.errno === undefined ? {} : { errno: e.errno }) })}${e.remote ? ` — ${e.remote}` : ''}${e.fatal ? '' : ' (the socket lives on)'}`,

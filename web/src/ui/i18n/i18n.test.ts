@@ -32,7 +32,7 @@ const counters = { sent_bytes: 1, received_bytes: 1, sent_events: 1, received_ev
 
 /** One fact of every kind; a new kind does not compile until it is here. */
 const FACTS: { [K in Fact['type']]: Extract<Fact, { type: K }> } = {
-  opening: { type: 'opening', target: 'tcp://a:1', role: 'client', options: {} },
+  opening: { type: 'opening', target: 'tcp://a:1', role: 'client', name: 'x', practice: 'echo', options: {} },
   resolved: { type: 'resolved', name: 'a', addresses: ['1.2.3.4', '::1'] },
   connecting: { type: 'connecting', remote: 'a:1', attempt: 1, of: 2 },
   connected: { type: 'connected', local: 'l:1', remote: 'a:1', parent: 's9' },
@@ -47,7 +47,7 @@ const FACTS: { [K in Fact['type']]: Extract<Fact, { type: K }> } = {
   closing: { type: 'closing', queued_bytes: 4096 },
   closed: { type: 'closed', reason: 'closed', counters, unsent_bytes: 7, unread_bytes: 3 },
   refused_by_policy: { type: 'refused_by_policy', target: 'tcp://a:1', address: '169.254.169.254', class: 'metadata', rule: 'never-metadata', fatal: true },
-  failed: { type: 'failed', code: 'refused', phase: 'connect', errno: 'ECONNREFUSED', remote: 'a:1', fatal: true },
+  failed: { type: 'failed', code: 'refused', phase: 'connect', errno: 'ECONNREFUSED', remote: 'a:1', option: 'nodelay', fatal: true },
   option_set: { type: 'option_set', option: 'nodelay', asked: 1, granted: 1 },
   dropped: { type: 'dropped', count: 3, total: 9, reason: 'kernel_buffer_full' },
   paused: { type: 'paused', what: 'send', reason: 'peer_not_reading', queued_bytes: 70 },
@@ -94,6 +94,11 @@ describe.each(Object.entries(LANGUAGES))('%s', (language, table) => {
       expect(text.length, fact.type).toBeGreaterThan(2);
       expect(text, fact.type).not.toMatch(/undefined|NaN|\[object/u);
     }
+  });
+
+  it('names every field of every fact', () => {
+    const names = new Set(Object.values(FACTS).flatMap((fact) => Object.keys(fact)));
+    for (const name of names) expect(table.detail.fieldNames[name], name).toBeTruthy();
   });
 
   it('tells who reset a connection', () => {
