@@ -8,7 +8,7 @@ import { eventually } from './support/wait.js';
 
 const ALL_PEERS = [
   'echo', 'echo_udp', 'greeter', 'daytime', 'http', 'chargen',
-  'discard', 'slow_reader', 'fragmenter', 'half_closer', 'resetter', 'silent',
+  'discard', 'slow_reader', 'fragmenter', 'half_closer', 'resetter', 'silent', 'ticker',
 ];
 
 test('hello comes back from an echo peer, and the ladder shows connect, send and recv', async ({ screen }) => {

@@ -1,8 +1,10 @@
 import type {
   About,
+  OpenRequest,
   Page,
   PeerKind,
   PracticeCatalog,
+  PracticeRequest,
   PracticeStarted,
   Problem,
   SendAnswer,
@@ -63,6 +65,16 @@ export class Api {
     return this.#json('POST', '/api/v1/tickets');
   }
 
+  /** Any call about the workspace that has no name of its own here: `rest` is what follows the workspace in the path. */
+  call<T>(method: string, rest: string, body?: object): Promise<T> {
+    return this.#json(method, `${WORKSPACE}/${rest}`, body);
+  }
+
+  /** The same, for calls that answer nothing. */
+  async tell(method: string, rest: string, body?: object): Promise<void> {
+    await this.#fetch(method, `${WORKSPACE}/${rest}`, body);
+  }
+
   /** Every socket, practice peers included, as of the answer's `head`. */
   sockets(): Promise<SocketList> {
     return this.#json('GET', `${WORKSPACE}/sockets?hidden=true`);
@@ -71,6 +83,16 @@ export class Api {
   /** One socket, as it is now. */
   socket(id: string): Promise<Socket> {
     return this.#json('GET', `${WORKSPACE}/sockets/${encodeURIComponent(id)}`);
+  }
+
+  /** Opens a socket; answers once it is open, and a page that leaves cancels it. */
+  openSocket(request: OpenRequest): Promise<Socket> {
+    return this.#json('POST', `${WORKSPACE}/sockets`, request);
+  }
+
+  /** Closes a socket; `leaving` lets the request outlive the page. */
+  async closeSocket(id: string, leaving = false): Promise<void> {
+    await this.#fetch('DELETE', `${WORKSPACE}/sockets/${encodeURIComponent(id)}`, undefined, { leaving });
   }
 
   /** Sends bytes as they are. */
@@ -107,9 +129,14 @@ export class Api {
     return this.#json('POST', `${WORKSPACE}/practice`, { peer });
   }
 
-  /** Stops a practice peer by its listener. */
-  async stopPeer(id: string): Promise<void> {
-    await this.#fetch('DELETE', `${WORKSPACE}/practice/${encodeURIComponent(id)}`);
+  /** Starts a practice peer that has settings. */
+  startPeerWith(request: PracticeRequest): Promise<PracticeStarted> {
+    return this.#json('POST', `${WORKSPACE}/practice`, request);
+  }
+
+  /** Stops a practice peer by its listener; `leaving` lets the request outlive the page. */
+  async stopPeer(id: string, leaving = false): Promise<void> {
+    await this.#fetch('DELETE', `${WORKSPACE}/practice/${encodeURIComponent(id)}`, undefined, { leaving });
   }
 
   /** A conversation to take away. */
@@ -117,7 +144,7 @@ export class Api {
     const parameters = new URLSearchParams({ format });
     if (socket !== undefined) parameters.set('socket', socket);
     // A large log takes longer than any other answer, and arrives as it is written.
-    const response = await this.#fetch('GET', `${WORKSPACE}/export?${parameters.toString()}`, undefined, 600_000);
+    const response = await this.#fetch('GET', `${WORKSPACE}/export?${parameters.toString()}`, undefined, { timeout: 600_000 });
     return response.blob();
   }
 
@@ -126,7 +153,7 @@ export class Api {
     return (await response.json()) as T;
   }
 
-  async #fetch(method: string, path: string, body?: object, timeout = TIMEOUT_MS): Promise<Response> {
+  async #fetch(method: string, path: string, body?: object, { timeout = TIMEOUT_MS, leaving = false } = {}): Promise<Response> {
     const headers: Record<string, string> = {};
     if (this.token !== undefined) headers.Authorization = `Bearer ${this.token}`;
     const raw = body instanceof Uint8Array;
@@ -139,6 +166,7 @@ export class Api {
         body: body === undefined ? null : raw ? (body as Uint8Array<ArrayBuffer>) : JSON.stringify(body),
         cache: 'no-store',
         credentials: 'omit',
+        keepalive: leaving,
         signal: AbortSignal.timeout(timeout),
       });
     } catch (error) {

@@ -9,6 +9,10 @@ describe('launchOf', () => {
     ['#open=tcp://a:1', { open: 'tcp://a:1' }],
     ['#open=udp-bind%3A%2F%2F%3A9000&c=x', { open: 'udp-bind://:9000', code: 'x' }],
     ['#timeline', {}],
+    ['#compare', { mode: 'compare' }],
+    ['#compare?rate=5&seconds=10', { mode: 'compare', settings: 'rate=5&seconds=10' }],
+    ['#lessons', { mode: 'lessons' }],
+    ['#compared', {}],
   ])('reads %j', (hash, expected) => {
     expect(launchOf(hash)).toEqual(expected);
   });

@@ -61,10 +61,19 @@ export interface Launch {
   readonly code?: string;
   /** A target to fill the address bar with; it is never dialled without a click. */
   readonly open?: string;
+  /** The part of the page to begin with. */
+  readonly mode?: 'compare' | 'lessons';
+  /** Settings to fill in there, as a query; nothing is started. */
+  readonly settings?: string;
 }
 
-/** Reads the fragment of a URL: `#c=CODE`, `#open=TARGET`, or both. */
+/** Reads the fragment of a URL: `#c=CODE`, `#open=TARGET`, or both; `#compare?SETTINGS`, `#lessons`. */
 export function launchOf(hash: string): Launch {
+  const part = /^#(compare|lessons)(?:\?(.*))?$/u.exec(hash);
+  if (part !== null) {
+    const settings = part[2] ?? '';
+    return { mode: part[1] as 'compare' | 'lessons', ...(settings === '' ? {} : { settings }) };
+  }
   const parameters = new URLSearchParams(hash.replace(/^#/u, ''));
   const code = parameters.get('c');
   const open = parameters.get('open');

@@ -6,6 +6,7 @@ import type { Batch } from '../model/log/columns';
 import { Sockets } from '../model/sockets/fold';
 import { EventLog } from '../model/log/log';
 import type { About, Hello, PracticePeer } from '../wire/generated';
+import { mode } from './mode.svelte';
 import { Queues } from './queues';
 
 /** A hidden tab draws no frames; what comes is taken in this often all the same, in ms. */
@@ -84,12 +85,10 @@ class Scope {
       if (this.phase === 'locked') void this.enter({ token });
     };
     window.addEventListener('hashchange', () => {
-      const { code, open } = this.#launch();
-      if (open !== undefined) this.deepLink = open;
+      const { code } = this.#launch();
       if (code !== undefined) void this.enter({ code });
     });
-    const { code, open } = this.#launch();
-    if (open !== undefined) this.deepLink = open;
+    const { code } = this.#launch();
     if (code !== undefined && (await this.enter({ code }))) return;
     const failed = this.gate;
     const token = this.#session.token;
@@ -145,6 +144,8 @@ class Scope {
     const launch = launchOf(location.hash);
     // The code works once and the token must never be in a history or a bookmark.
     if (location.hash !== '') history.replaceState(null, '', location.pathname + location.search);
+    if (launch.open !== undefined) this.deepLink = launch.open;
+    mode.follow(launch);
     return launch;
   }
 

@@ -22,6 +22,7 @@ export const en = {
     panes: { sockets: 'Sockets', timeline: 'Timeline', detail: 'Detail' },
     widen: { sockets: 'Width of the sockets', detail: 'Width of the inspector' },
     navigation: 'Panes',
+    modes: { label: 'Parts of the page', instrument: 'Instrument', compare: 'Compare', lessons: 'Lessons', running: 'running', skip: 'Skip to the content', absent: 'This part of the page is not in this build.' },
     skip: 'Skip to the timeline',
   },
   link: {
@@ -311,6 +312,7 @@ export const en = {
       history: 'What was sent before',
       newline: 'New line in the composer',
       widen: 'On the line between two panes: wider, narrower; Enter: as usual',
+      modes: 'Instrument, Compare, Lessons',
       escape: 'Close a dialog, leave a field',
     },
     first: 'First steps',

@@ -1,5 +1,5 @@
 import { duration } from '../../model/time';
-import type { Words } from './types';
+import type { CodeParams, Words } from './types';
 
 const bytes = (n: number): string => `${n.toLocaleString('en')} ${n === 1 ? 'byte' : 'bytes'}`;
 
@@ -43,6 +43,9 @@ export const words: Words = {
       const option = p.params.option ? `The option ${p.params.option}` : 'An option';
       return p.params.min && p.params.max ? `${option} takes ${p.params.min} to ${p.params.max}.` : `${option} does not apply here, or not with this value.`;
     },
+    invalid_crowd: (p) => setting(p, 'of a crowd'),
+    invalid_http: (p) => `The HTTP request cannot be made${p.params.field ? `: its ${p.params.field} is wrong` : ''}.`,
+    invalid_practice: (p) => setting(p, 'of a practice peer'),
     invalid_name: 'A name has at most 200 characters.',
     invalid_query: 'The query is wrong.',
     invalid_range: (p) => `The range lies beyond the bytes there are${p.params.bytes ? `: ${p.params.bytes}` : ''}.`,
@@ -62,6 +65,8 @@ export const words: Words = {
     unknown_workspace: 'There is no such workspace.',
     unknown_socket: 'There is no such socket (any more).',
     unknown_event: 'There is no such event.',
+    unknown_crowd: 'There is no such crowd of clients (any more).',
+    unknown_meter: 'There is no such meter (any more).',
     no_payload: 'This event carries no bytes.',
     evicted: 'The log was full and gave it up.',
     wrong_state: 'The socket is not in a state for this.',
@@ -69,6 +74,7 @@ export const words: Words = {
     beyond_head: 'The log does not reach that far.',
     queue_full: 'The send queue is full: the peer does not read. Nothing was taken.',
     too_many_sockets: 'No more sockets may be open at once. Close some.',
+    too_many_clients: (p) => `There are not enough connections for so many clients${p.params.free ? `: ${p.params.free} of ${p.params.max ?? '?'} are free` : ''}. Start the server with a larger --max-connections.`,
     too_many_connections: 'The server serves no more connections.',
     log_full: 'The log is full. Clear it to go on.',
     shutting_down: 'The server is shutting down.',
@@ -88,6 +94,7 @@ export const words: Words = {
     permission_denied: 'The system does not permit it; ports below 1024 often need more rights.',
     no_descriptors: 'The server has no file descriptor left.',
     message_too_long: 'The datagram is too long.',
+    not_http: 'The answer is not HTTP, or breaks off.',
     broken_pipe: 'The connection can no longer be written.',
     os: 'The system call failed.',
     closed: 'It was closed here.',
@@ -98,6 +105,7 @@ export const words: Words = {
     listener_closed: 'Its listener was closed.',
     peer_not_reading: 'The peer is not reading.',
     attempt_abandoned: (p) => `The attempt to reach ${p.params.remote ?? 'another address'} was given up: another address answered first.`,
+    forgotten: (p) => `The middlebox forgot this connection${p.params.idle_ms ? ` after ${p.params.idle_ms} ms of silence` : ''}: nothing passes any more, and nothing is acknowledged.`,
     accepted_unserved: (p) => `A connection${p.params.remote ? ` from ${p.params.remote}` : ''} that waited for a place among the open sockets was closed with its listener.`,
     kernel_buffer_full: 'The kernel’s receive buffer was full.',
     renamed: (p) => (p.params.name ? `Renamed to “${p.params.name}”` : 'The name was removed'),
@@ -118,6 +126,8 @@ export const words: Words = {
     silent: { name: 'Silent', says: 'accepts, never answers' },
     greeter: { name: 'Greeter', says: 'speaks first' },
     http: { name: 'HTTP', says: 'a tiny page for requests by hand' },
+    ticker: { name: 'Ticker', says: 'sends small messages at a rate' },
+    middlebox: { name: 'Middlebox', says: 'a relay that forgets who is silent' },
   },
   states: {
     opening: 'opening',
@@ -197,4 +207,9 @@ function at(position: string | undefined): string {
 function suffix(e: { errno?: string; phase?: string }): string {
   const parts = [e.errno, e.phase].filter((part) => part !== undefined);
   return parts.length === 0 ? '' : `: ${parts.join(' in ')}`;
+}
+
+function setting({ params: { field, min, max } }: CodeParams, whose: string): string {
+  const name = field ? `The setting ${field} ${whose}` : `A setting ${whose}`;
+  return min && max ? `${name} is ${min} to ${max}.` : `${name} is wrong or does not apply.`;
 }

@@ -26,6 +26,8 @@ const PEERS: Record<PeerKind, true> = {
   silent: true,
   greeter: true,
   http: true,
+  ticker: true,
+  middlebox: true,
 };
 
 const counters = { sent_bytes: 1, received_bytes: 1, sent_events: 1, received_events: 1, dropped: 0 };

@@ -21,6 +21,7 @@ export const zh: Messages = {
     panes: { sockets: '套接字', timeline: '时间线', detail: '详情' },
     widen: { sockets: '套接字窗格的宽度', detail: '检视窗格的宽度' },
     navigation: '窗格',
+    modes: { label: '页面的各部分', instrument: '仪器', compare: '对比', lessons: '课程', running: '运行中', skip: '跳到内容', absent: '此版本不含这一部分。' },
     skip: '跳到时间线',
   },
   link: {
@@ -309,6 +310,7 @@ export const zh: Messages = {
       history: '之前发送的内容',
       newline: '在编辑区换行',
       widen: '在窗格之间的分隔线上：调整宽度；回车恢复默认',
+      modes: '仪器、对比、课程',
       escape: '关闭对话框，离开输入框',
     },
     first: '入门',

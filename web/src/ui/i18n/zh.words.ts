@@ -1,5 +1,5 @@
 import { duration } from '../../model/time';
-import type { Words } from './types';
+import type { CodeParams, Words } from './types';
 
 const bytes = (n: number): string => `${n.toLocaleString('zh')} 字节`;
 
@@ -43,6 +43,9 @@ export const words: Words = {
       const option = p.params.option ? `选项 ${p.params.option} ` : '某个选项';
       return p.params.min && p.params.max ? `${option}的取值为 ${p.params.min} 到 ${p.params.max}。` : `${option}不适用于此处，或不能取这个值。`;
     },
+    invalid_crowd: (p) => setting(p, '客户端群'),
+    invalid_http: (p) => `无法发出这个 HTTP 请求${p.params.field ? `：${p.params.field} 有误` : ''}。`,
+    invalid_practice: (p) => setting(p, '练习对端'),
     invalid_name: '名称最多 200 个字符。',
     invalid_query: '查询参数有误。',
     invalid_range: (p) => `该范围超出了已有的字节${p.params.bytes ? `：共 ${p.params.bytes}` : ''}。`,
@@ -62,6 +65,8 @@ export const words: Words = {
     unknown_workspace: '没有这个工作区。',
     unknown_socket: '没有这个套接字（或已被移除）。',
     unknown_event: '没有这个事件。',
+    unknown_crowd: '没有这群客户端（或已结束）。',
+    unknown_meter: '没有这个计量器（或已停止）。',
     no_payload: '该事件不带字节。',
     evicted: '日志已满，它已被舍弃。',
     wrong_state: '套接字当前的状态不允许这样做。',
@@ -69,6 +74,7 @@ export const words: Words = {
     beyond_head: '日志还没有到那里。',
     queue_full: '发送队列已满：对端没有读取。没有接收任何字节。',
     too_many_sockets: '同时打开的套接字已达上限，请关闭一些。',
+    too_many_clients: (p) => `连接数不够这么多客户端使用${p.params.free ? `：${p.params.max ?? '?'} 个中还剩 ${p.params.free} 个` : ''}。启动服务器时可用 --max-connections 调大。`,
     too_many_connections: '服务器不再接受更多连接。',
     log_full: '日志已满，清空后才能继续。',
     shutting_down: '服务器正在关闭。',
@@ -88,6 +94,7 @@ export const words: Words = {
     permission_denied: '系统不允许；1024 以下的端口通常需要更高权限。',
     no_descriptors: '服务器的文件描述符已用尽。',
     message_too_long: '数据报过长。',
+    not_http: '应答不是 HTTP，或中途断开。',
     broken_pipe: '该连接已不能再写入。',
     os: '系统调用失败。',
     closed: '由我方关闭。',
@@ -98,6 +105,7 @@ export const words: Words = {
     listener_closed: '其监听套接字已关闭。',
     peer_not_reading: '对端没有读取。',
     attempt_abandoned: (p) => `放弃连接 ${p.params.remote ?? '另一地址'}：另一个地址已先应答。`,
+    forgotten: (p) => `${p.params.idle_ms ? `沉默 ${p.params.idle_ms} 毫秒后，` : ''}中间设备忘记了这个连接：此后什么都过不去，也没有任何确认。`,
     accepted_unserved: (p) => `${p.params.remote ? `来自 ${p.params.remote} 的` : '一个'}连接在等待套接字名额时，随其监听套接字一起被关闭。`,
     kernel_buffer_full: '内核接收缓冲区已满。',
     renamed: (p) => (p.params.name ? `改名为“${p.params.name}”` : '名称已去除'),
@@ -118,6 +126,8 @@ export const words: Words = {
     silent: { name: '沉默者', says: '接受连接，从不应答' },
     greeter: { name: '问候者', says: '先开口说话' },
     http: { name: 'HTTP', says: '小网页，供手写请求' },
+    ticker: { name: '节拍器', says: '按速率发送小消息' },
+    middlebox: { name: '中间设备', says: '会忘记沉默连接的中继' },
   },
   states: {
     opening: '打开中',
@@ -197,4 +207,9 @@ function at(position: string | undefined): string {
 function suffix(e: { errno?: string; phase?: string }): string {
   const parts = [e.errno, e.phase].filter((part) => part !== undefined);
   return parts.length === 0 ? '' : `：${parts.join('，')}`;
+}
+
+function setting({ params: { field, min, max } }: CodeParams, whose: string): string {
+  const name = field ? `${whose}的设置 ${field} ` : `${whose}的某项设置`;
+  return min && max ? `${name}的取值为 ${min} 到 ${max}。` : `${name}有误或不适用。`;
 }
