@@ -62,6 +62,7 @@ pub fn status(code: Code) -> u16 {
         | Code::InvalidOption
         | Code::InvalidName
         | Code::InvalidPractice
+        | Code::InvalidHttp
         | Code::InvalidCrowd
         | Code::MissingTo
         | Code::UnexpectedTo
@@ -104,6 +105,7 @@ pub fn status(code: Code) -> u16 {
         | Code::Refused
         | Code::Reset
         | Code::BrokenPipe
+        | Code::NotHttp
         | Code::Os
         | Code::Unreachable => 502,
         Code::TooManyConnections | Code::ShuttingDown | Code::NoDescriptors => 503,

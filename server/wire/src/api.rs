@@ -119,6 +119,7 @@ const ROUTES: &[Route] = &[
     route!(Post "/api/v1/workspaces/{ws}/sockets/{id}/send" "Send bytes", Body::JsonOrBytes("SendRequest"),
         &[("to", "Where a datagram of an unconnected socket goes (raw body)."), ("timeout", "Seconds to wait for the kernel to take all of it (0 to 60; default 10).")], Json(200, "SendAnswer")),
     route!(Post "/api/v1/workspaces/{ws}/sockets/{id}/shutdown" "Half-close", Body::Json("ShutdownRequest"), &[], Json(200, "Socket")),
+    route!(Post "/api/v1/workspaces/{ws}/http" "Ask over a recorded socket as an HTTP client does", Body::Json("HttpRequest"), &[], Json(200, "HttpAnswer")),
     route!(Get "/api/v1/workspaces/{ws}/events" "Events: a page now, a long poll, or a stream", Body::None, EVENTS, Feed("Page")),
     route!(Get "/api/v1/workspaces/{ws}/events/{seq}/payload" "The bytes of one event; takes Range", Body::None, &[EPOCH], Bytes),
     route!(Get "/api/v1/workspaces/{ws}/export" "The log to take away", Body::None,

@@ -5,6 +5,7 @@
 //! page's TypeScript types and the OpenAPI document ([`codegen`]), so neither can say anything else.
 
 mod event;
+mod http;
 mod id;
 mod link;
 mod meter;
@@ -22,6 +23,7 @@ mod api;
 pub mod codegen;
 
 pub use event::{Counted, Direction, Event, Fact, How, Note, PauseWhat};
+pub use http::{HttpAnswer, HttpExchange, HttpRequest};
 pub use id::{ParseIdError, Seq, SocketId};
 pub use link::{
     ClientFrame, CloseCommand, Hello, Reply, SendCommand, ServerFrame, SetCommand, ShutdownCommand,

@@ -124,6 +124,7 @@ codes! {
     InvalidData "invalid_data" "Give exactly one of text, escaped, hex, base64",
     InvalidOption "invalid_option" "An option is out of range or does not apply",
     InvalidCrowd "invalid_crowd" "A setting of a crowd is out of range",
+    InvalidHttp "invalid_http" "The HTTP request cannot be made",
     InvalidPractice "invalid_practice" "A setting of a practice peer is out of range or does not apply",
     InvalidName "invalid_name" "A name has at most 200 characters",
     InvalidRange "invalid_range" "The range lies beyond the bytes there are",
@@ -177,6 +178,7 @@ codes! {
     PermissionDenied "permission_denied" "The system does not permit it",
     NoDescriptors "no_descriptors" "No file descriptor is left",
     MessageTooLong "message_too_long" "The datagram is too long",
+    NotHttp "not_http" "The answer is not HTTP, or breaks off",
     BrokenPipe "broken_pipe" "The connection can no longer be written",
     Os "os" "The system call failed",
     // Why something ended, stands still or is remarked.

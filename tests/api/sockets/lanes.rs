@@ -183,3 +183,114 @@ fn a_middlebox_dials_nothing_that_is_denied() {
         server.fact("", json!({ "type": "refused_by_policy", "target": to }));
     }
 }
+
+/// The bytes an HTTP client sends are bytes on a socket.
+#[test]
+fn an_http_clients_request_is_seen_in_bytes() {
+    let server = Server::start(&[]);
+    let (_, target) = server.practice("http");
+    let host = target.trim_start_matches("tcp://");
+    let request =
+        json!({ "url": format!("http://{host}/?a=b"), "headers": [["X-Lesson", "seven"]], "times": 2 });
+    let answer = server.ask("POST", "http", Some(&request)).ok();
+    let [first, second] = &list(&answer["exchanges"])[..] else { panic!("{answer}") };
+    assert_eq!((&first["status"], &first["version"]), (&json!(200), &json!("HTTP/1.1")), "{first}");
+    assert_eq!((&first["reused"], &second["reused"]), (&json!(false), &json!(true)));
+    let socket = text(&first["socket"]);
+    assert_eq!(second["socket"], first["socket"], "one connection for both");
+    server.fact(&socket, json!({ "type": "closed", "reason": "closed" }));
+    let story = server.story(&socket);
+    let sent = String::from_utf8(carried(&story, "sent")).expect("text");
+    let one = sent.len() / 2;
+    assert_eq!(sent[..one], sent[one..], "the same request twice");
+    assert!(sent.starts_with("GET /?a=b HTTP/1.1\r\n") && sent.ends_with("\r\n\r\n"), "{sent}");
+    assert!(sent.contains(&format!("Host: {host}\r\n")) && sent.contains("X-Lesson: seven\r\n"), "{sent}");
+    let received = carried(&story, "received");
+    assert!(received.starts_with(b"HTTP/1.1 200 OK\r\n"));
+    assert!(received.ends_with(&payload_of(&second["body"])), "its body is the end of what came");
+    assert_eq!(number(&second["body_bytes"]), payload_of(&second["body"]).len() as u64);
+}
+
+fn payload_of(base64: &Value) -> Vec<u8> {
+    crate::kit::payload(&json!({ "payload": base64 }))
+}
+
+#[test]
+fn a_chunked_answer_is_put_together_by_the_client_and_whole_in_the_log() {
+    let server = Server::start(&[]);
+    let (_, target) = server.practice("http");
+    let url = format!("{}/chunked", target.replace("tcp:", "http:"));
+    let exchange = server.ask("POST", "http", Some(&json!({ "url": url }))).ok()["exchanges"][0].clone();
+    let body = String::from_utf8(payload_of(&exchange["body"])).expect("text");
+    let raw =
+        String::from_utf8(carried(&server.story(&text(&exchange["socket"])), "received")).expect("text");
+    assert!(raw.contains("\r\n1b\r\nThis body") && raw.ends_with("\r\n0\r\nX-Pieces: 3\r\n\r\n"), "{raw}");
+    assert!(body.starts_with("This body comes in chunks.\nEach says"), "{body}");
+}
+
+#[test]
+fn connection_close_is_a_connection_each() {
+    let server = Server::start(&[]);
+    let (_, target) = server.practice("http");
+    let url = target.replace("tcp:", "http:");
+    let request = json!({ "url": url, "times": 2, "keep_alive": false });
+    let exchanges = list(&server.ask("POST", "http", Some(&request)).ok()["exchanges"]);
+    assert_ne!(exchanges[0]["socket"], exchanges[1]["socket"]);
+    for exchange in &exchanges {
+        assert_eq!(exchange["reused"], false);
+        let story = server.story(&text(&exchange["socket"]));
+        assert!(String::from_utf8(carried(&story, "sent")).expect("text").contains("Connection: close\r\n"));
+    }
+}
+
+#[test]
+fn a_request_that_cannot_be_made_or_answered_says_why() {
+    let server = Server::start(&[]);
+    let head = server.head();
+    for (request, status, code) in [
+        (json!({ "url": "https://127.0.0.1/" }), 422, "invalid_http"),
+        (json!({ "url": "http://user@127.0.0.1/" }), 422, "invalid_http"),
+        (json!({ "url": "http://127.1/" }), 422, "invalid_host"),
+        (json!({ "url": "http://127.0.0.1/", "times": 6 }), 422, "invalid_http"),
+        (json!({ "url": "http://127.0.0.1/", "method": "CONNECT" }), 422, "invalid_http"),
+        (json!({ "url": "http://127.0.0.1/", "headers": [["a b", "c"]] }), 422, "invalid_http"),
+        (json!({ "url": "http://127.0.0.1/", "headers": [["a", "b\nc"]] }), 422, "invalid_http"),
+        (json!({ "url": "http://127.0.0.1/", "colour": "red" }), 400, "malformed_json"),
+    ] {
+        server.ask("POST", "http", Some(&request)).problem(status, code);
+    }
+    assert_eq!(server.head(), head, "what is not understood leaves no trace");
+    let ask = |url: String| server.ask("POST", "http", Some(&json!({ "url": url })));
+    ask("http://169.254.169.254/".to_owned()).problem(403, "denied");
+    let nobody = Listener::new();
+    let url = nobody.target().replace("tcp:", "http:");
+    drop(nobody);
+    ask(url).problem(502, "refused");
+    let (_, echo) = server.practice("echo");
+    let problem = ask(echo.replace("tcp:", "http:")).problem(502, "not_http");
+    server.fact(&text(&problem["socket"]), json!({ "type": "closed" }));
+}
+
+#[test]
+fn a_request_under_way_is_cancelled_by_closing_its_socket_or_by_leaving() {
+    let server = Server::start(&[]);
+    let (_, silent) = server.practice("silent");
+    let request = json!({ "url": silent.replace("tcp:", "http:") });
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| server.ask("POST", "http", Some(&request)));
+        let socket = text(&server.fact("", json!({ "type": "sent" }))["socket"]);
+        server.close(&socket);
+        asking.join().expect("answered").problem(409, "cancelled");
+        server.fact(&socket, json!({ "type": "closed", "reason": "closed" }));
+    });
+    let head = server.head();
+    let asking = server.begin("POST", "http", &request);
+    let mut socket = String::new();
+    eventually("the second request is sent", || {
+        let (events, _) = server.history("type=sent");
+        let last = events.iter().rfind(|event| number(&event["seq"]) > head);
+        last.map(|event| socket = text(&event["socket"])).is_some()
+    });
+    drop(asking);
+    server.fact(&socket, json!({ "type": "closed" }));
+}

@@ -122,7 +122,7 @@ head: Seq, };
 /**
  * A stable name for something that is said to people: a problem, a failure, a pause, a note, an end.
  */
-export type Code = "malformed_json" | "malformed_frame" | "invalid_target" | "unsupported_scheme" | "invalid_host" | "invalid_port" | "invalid_hex" | "invalid_escape" | "invalid_base64" | "invalid_data" | "invalid_option" | "invalid_crowd" | "invalid_practice" | "invalid_name" | "invalid_range" | "invalid_query" | "missing_to" | "unexpected_to" | "wrong_family" | "too_large" | "unsupported_media_type" | "not_a_web_socket" | "unauthorized" | "bad_origin" | "bad_host" | "cross_site" | "rate_limited" | "unknown_route" | "method_not_allowed" | "unknown_workspace" | "unknown_socket" | "unknown_event" | "unknown_crowd" | "unknown_meter" | "no_payload" | "evicted" | "wrong_state" | "wrong_epoch" | "beyond_head" | "queue_full" | "too_many_sockets" | "too_many_clients" | "too_many_connections" | "log_full" | "shutting_down" | "send_timed_out" | "internal" | "denied" | "name_not_found" | "no_address" | "resolve_timed_out" | "resolve_failed" | "refused" | "reset" | "timed_out" | "unreachable" | "address_in_use" | "address_not_available" | "permission_denied" | "no_descriptors" | "message_too_long" | "broken_pipe" | "os" | "closed" | "cancelled" | "both_ended" | "was_reset" | "was_failed" | "listener_closed" | "peer_not_reading" | "attempt_abandoned" | "forgotten" | "accepted_unserved" | "kernel_buffer_full" | "renamed" | "log_trimmed" | "removed";
+export type Code = "malformed_json" | "malformed_frame" | "invalid_target" | "unsupported_scheme" | "invalid_host" | "invalid_port" | "invalid_hex" | "invalid_escape" | "invalid_base64" | "invalid_data" | "invalid_option" | "invalid_crowd" | "invalid_http" | "invalid_practice" | "invalid_name" | "invalid_range" | "invalid_query" | "missing_to" | "unexpected_to" | "wrong_family" | "too_large" | "unsupported_media_type" | "not_a_web_socket" | "unauthorized" | "bad_origin" | "bad_host" | "cross_site" | "rate_limited" | "unknown_route" | "method_not_allowed" | "unknown_workspace" | "unknown_socket" | "unknown_event" | "unknown_crowd" | "unknown_meter" | "no_payload" | "evicted" | "wrong_state" | "wrong_epoch" | "beyond_head" | "queue_full" | "too_many_sockets" | "too_many_clients" | "too_many_connections" | "log_full" | "shutting_down" | "send_timed_out" | "internal" | "denied" | "name_not_found" | "no_address" | "resolve_timed_out" | "resolve_failed" | "refused" | "reset" | "timed_out" | "unreachable" | "address_in_use" | "address_not_available" | "permission_denied" | "no_descriptors" | "message_too_long" | "not_http" | "broken_pipe" | "os" | "closed" | "cancelled" | "both_ended" | "was_reset" | "was_failed" | "listener_closed" | "peer_not_reading" | "attempt_abandoned" | "forgotten" | "accepted_unserved" | "kernel_buffer_full" | "renamed" | "log_trimmed" | "removed";
 
 /**
  * The bytes of a `sent` or `received` event, or why they are not here.
@@ -904,6 +904,86 @@ export type How = "write";
  * A way events reach a client.
  */
 export type Lane = "short_poll" | "long_poll" | "sse" | "websocket";
+
+/**
+ * What was answered.
+ */
+export type HttpAnswer = { 
+/**
+ * In the order they were asked.
+ */
+exchanges: Array<HttpExchange>, };
+
+/**
+ * One answer, as the HTTP client understood it.
+ */
+export type HttpExchange = { 
+/**
+ * The socket it went over: its events hold the bytes.
+ */
+socket: SocketId, 
+/**
+ * That socket had carried another exchange before.
+ */
+reused: boolean, 
+/**
+ * `HTTP/1.1`.
+ */
+version: string, 
+/**
+ * The status code.
+ */
+status: number, 
+/**
+ * What the server called it, where it said more than the code.
+ */
+reason: string, 
+/**
+ * Names and values, in the order they came; bytes that are not text are replaced.
+ */
+headers: Array<[string, string]>, 
+/**
+ * The body, chunk sizes taken away, in base64; at most 256 KiB of it.
+ */
+body: Payload, 
+/**
+ * How long it was.
+ */
+body_bytes: number, 
+/**
+ * There was more than `body` holds.
+ */
+truncated: boolean, };
+
+/**
+ * What to ask, of whom.
+ */
+export type HttpRequest = { 
+/**
+ * `http://host:port/path?query`.
+ */
+url: string, 
+/**
+ * The method (default GET).
+ */
+method?: string, 
+/**
+ * Headers beside Host, User-Agent, Accept and what the body needs: names and values, at most 64.
+ */
+headers?: Array<[string, string]>, 
+/**
+ * The body, sent as it is.
+ */
+body?: string, 
+/**
+ * How often, one after the other (1 to 5; default 1).
+ */
+times?: number, 
+/**
+ * Whether the connection is kept for the next request (default true); else each says `Connection: close` and has a
+ * connection of its own.
+ */
+keep_alive?: boolean, };
 
 /**
  * What happens when the log is full.
@@ -1734,6 +1814,7 @@ export const CODES = [
   "invalid_data",
   "invalid_option",
   "invalid_crowd",
+  "invalid_http",
   "invalid_practice",
   "invalid_name",
   "invalid_range",
@@ -1783,6 +1864,7 @@ export const CODES = [
   "permission_denied",
   "no_descriptors",
   "message_too_long",
+  "not_http",
   "broken_pipe",
   "os",
   "closed",

@@ -75,6 +75,7 @@ pub fn table() -> Vec<Route> {
         DELETE delete "/api/v1/workspaces/{ws}/sockets/{id}" sockets::close;
         POST post "/api/v1/workspaces/{ws}/sockets/{id}/send" sockets::send;
         POST post "/api/v1/workspaces/{ws}/sockets/{id}/shutdown" sockets::shutdown;
+        POST post "/api/v1/workspaces/{ws}/http" sockets::fetch;
         GET get "/api/v1/workspaces/{ws}/events" events::events;
         GET get "/api/v1/workspaces/{ws}/events/{seq}/payload" payload::payload;
         GET get "/api/v1/workspaces/{ws}/export" events::export;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::extract::Request;
 use http::StatusCode;
 use serde::Deserialize;
-use sockscope_wire::{OpenRequest, PatchSocket, SendRequest, ShutdownRequest};
+use sockscope_wire::{HttpRequest, OpenRequest, PatchSocket, SendRequest, ShutdownRequest};
 
 use super::{
     answer::{Answer, No, done, json, ok},
@@ -99,4 +99,9 @@ pub(super) async fn send(
 pub(super) async fn shutdown(room: Room, Named(id): Named, Json(request): Json<ShutdownRequest>) -> Answer {
     let sockscope_wire::How::Write = request.how;
     ok(&room.workspace.shutdown_and_wait(&room.order(), id).await?)
+}
+
+/// Asks over a recorded socket as an HTTP client does.
+pub(super) async fn fetch(room: Room, Json(request): Json<HttpRequest>) -> Answer {
+    ok(&room.workspace.fetch(&room.order(), &request).await?)
 }

@@ -12,6 +12,13 @@ const HEAD: usize = 16 * 1024;
 const PAGE: &str =
     "<!doctype html>\n<title>sockscope practice</title>\n<p>This page came over a plain TCP socket.</p>\n";
 
+/// What `/chunked` says, a chunk each.
+const CHUNKS: [&str; 3] = [
+    "This body comes in chunks.\n",
+    "Each says how long it is, in hexadecimal.\n",
+    "An empty one ends it.\n",
+];
+
 /// What to do after an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Then {
@@ -108,13 +115,29 @@ fn answer(head: &[u8]) -> (String, usize, Then) {
     let Ok(body) = header("content-length").map_or(Ok(0), str::parse) else {
         return bad("Content-Length is a number.");
     };
-    let (status, text) = match (method, target) {
+    let path = target.split('?').next().unwrap_or_default();
+    let (status, text) = match (method, path) {
         ("GET" | "HEAD", "/") => ("200 OK", PAGE),
-        ("GET" | "HEAD", _) => ("404 Not Found", "There is only one page here: /\n"),
+        ("GET", "/chunked") if version != "HTTP/1.0" => return (chunked(then), body, then),
+        ("GET" | "HEAD", _) => ("404 Not Found", "There are two pages here: / and /chunked\n"),
         _ => ("405 Method Not Allowed", "This server takes GET and HEAD.\n"),
     };
     let text = response(status, text, then, method != "HEAD");
     (text, body, then)
+}
+
+/// The page in pieces whose number is not known before (RFC 9112 §7.1), with a trailer at the end.
+fn chunked(then: Then) -> String {
+    let connection = if then == Then::Close { "close" } else { "keep-alive" };
+    let mut text = format!(
+        "HTTP/1.1 200 OK\r\nServer: sockscope-practice\r\nContent-Type: text/plain; charset=utf-8\r\n\
+         Transfer-Encoding: chunked\r\nTrailer: X-Pieces\r\nConnection: {connection}\r\n\r\n"
+    );
+    for piece in CHUNKS {
+        text.push_str(&format!("{:x}\r\n{piece}\r\n", piece.len()));
+    }
+    text.push_str(&format!("0\r\nX-Pieces: {}\r\n\r\n", CHUNKS.len()));
+    text
 }
 
 fn response(status: &str, body: &str, then: Then, with_body: bool) -> String {
@@ -142,6 +165,27 @@ mod tests {
         let (text, _, then) = answer(b"GET / HTTP/1.1\nHost: x\nConnection: close\n\n");
         assert!(text.contains("Connection: close\r\n"));
         assert_eq!(then, Then::Close);
+    }
+
+    #[test]
+    fn a_chunked_page_says_how_long_each_chunk_is_and_ends_with_an_empty_one() {
+        let (text, _, _) = answer(b"GET /chunked?x HTTP/1.1\r\nHost: x\r\n\r\n");
+        let (head, mut rest) = text.split_once("\r\n\r\n").expect("a head");
+        assert!(head.contains("Transfer-Encoding: chunked") && !head.contains("Content-Length"));
+        let mut whole = String::new();
+        loop {
+            let (size, after) = rest.split_once("\r\n").expect("a size");
+            let size = usize::from_str_radix(size, 16).expect("hexadecimal");
+            if size == 0 {
+                assert_eq!(after, "X-Pieces: 3\r\n\r\n");
+                break;
+            }
+            whole.push_str(&after[..size]);
+            rest = after[size..].strip_prefix("\r\n").expect("a chunk ends with CRLF");
+        }
+        assert_eq!(whole, CHUNKS.concat());
+        let (text, _, _) = answer(b"GET /chunked HTTP/1.0\r\n\r\n");
+        assert!(text.starts_with("HTTP/1.1 404"), "HTTP/1.0 knows no chunks: {text}");
     }
 
     #[test]

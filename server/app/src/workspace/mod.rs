@@ -7,8 +7,10 @@ mod changing;
 mod command;
 pub mod convert;
 mod entry;
+mod fetching;
 mod opening;
 mod record;
+mod recorded;
 mod sending;
 mod watch;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sockscope_sockets::{
     datagram,
-    fact::{Cause, EndReason, Fact, Leftover, Recorder as _, Stamp},
+    fact::{Cause, EndReason, Fact, Leftover, Recorder, Stamp},
     listener,
     mailbox::{Command, Inbox, Mailbox},
     open::{Opened, Opening},
@@ -151,7 +151,7 @@ impl Workspace {
     }
 
     /// Makes a socket of the workspace, about to open.
-    fn register(
+    pub(super) fn register(
         self: &Arc<Self>,
         cause: Cause,
         target: &Target,
@@ -193,7 +193,19 @@ impl Workspace {
         Ok(New { id, inbox, recorder })
     }
 
-    fn seat(&self) -> Result<OwnedSemaphorePermit, Refused> {
+    /// How a stream is dialled that is none of the stream tasks': under the policy for what people dial.
+    pub(super) fn dialling(&self, target: &Target, cause: Cause, recorder: Arc<SocketRecorder>) -> Opening {
+        Opening {
+            target: target.clone(),
+            options: Options::default(),
+            cause,
+            policy: Arc::clone(&self.config.policy),
+            resolver: Arc::clone(&self.config.resolver),
+            recorder,
+        }
+    }
+
+    pub(super) fn seat(&self) -> Result<OwnedSemaphorePermit, Refused> {
         [&self.seats, &self.kept_seats]
             .into_iter()
             .find_map(|seats| Arc::clone(seats).try_acquire_owned().ok())
@@ -210,21 +222,58 @@ impl Workspace {
 }
 
 /// A socket that was just made.
-struct New {
-    id: SocketId,
-    inbox: Inbox,
-    recorder: Arc<SocketRecorder>,
+pub(super) struct New {
+    pub(super) id: SocketId,
+    pub(super) inbox: Inbox,
+    pub(super) recorder: Arc<SocketRecorder>,
+}
+
+/// Opens a socket, unless somebody ends it first. `None` when it did not open: the facts say why, also where this is
+/// dropped on the way.
+pub(super) async fn open_unless_ended(opening: Opening, inbox: &mut Inbox) -> Option<Opened> {
+    let recorder = Arc::clone(&opening.recorder);
+    let mut unsettled = Unsettled { recorder: &recorder, cause: opening.cause.clone(), settled: false };
+    // Boxed, so that a socket that lives for hours does not carry what only opening it needed.
+    let mut open = Box::pin(async move { opening.open().await });
+    let opened = tokio::select! {
+        biased;
+        ended = inbox.cancelled() => Err(ended),
+        opened = &mut open => Ok(opened),
+    };
+    // Whatever was under way is closed before the log says so.
+    drop(open);
+    unsettled.settled = true;
+    match opened {
+        Ok(opened) => opened.ok(),
+        Err((cause, reason)) => {
+            recorder.record(Stamp::now(), &cause, Fact::Closed(reason, Leftover::default()), None);
+            None
+        }
+    }
+}
+
+/// Says that a socket was given up while it was opening, unless it was settled before.
+struct Unsettled<'a> {
+    recorder: &'a Arc<dyn Recorder>,
+    cause: Cause,
+    settled: bool,
+}
+
+impl Drop for Unsettled<'_> {
+    fn drop(&mut self) {
+        if !self.settled {
+            let fact = Fact::Closed(EndReason::Cancelled, Leftover::default());
+            self.recorder.record(Stamp::now(), &self.cause, fact, None);
+        }
+    }
 }
 
 /// The onward half of a relay: a hidden socket whose task is the relay's.
 pub struct Leg {
-    /// There once it is connected.
+    /// There until it has ended.
     pub(crate) connection: Option<Connection>,
     /// How somebody ends it.
     pub(crate) inbox: Inbox,
-    recorder: Arc<SocketRecorder>,
-    /// Its last fact is recorded.
-    over: bool,
     _seat: OwnedSemaphorePermit,
 }
 
@@ -232,38 +281,24 @@ impl Leg {
     /// Connects to where the relay stands. The policy is the one for what people dial: they named the target.
     pub(crate) async fn open(workspace: &Arc<Workspace>, target: &Target) -> Result<Self, Refused> {
         let seat = workspace.seat()?;
-        let options = Options::default();
         let kind = Some(PeerKind::Middlebox);
-        let New { inbox, recorder, .. } = workspace.register(None, target, &options, None, kind)?;
-        let mut leg =
-            Self { connection: None, inbox, recorder: Arc::clone(&recorder), over: false, _seat: seat };
-        let opening = Opening {
-            target: target.clone(),
-            options,
-            cause: None,
-            policy: Arc::clone(&workspace.config.policy),
-            resolver: Arc::clone(&workspace.config.resolver),
-            recorder: recorder.clone(),
-        };
-        match opening.open().await {
-            Ok(Opened::Stream(stream)) => {
-                leg.connection = Some(Connection::new(stream, recorder));
-                Ok(leg)
+        let New { mut inbox, recorder, .. } =
+            workspace.register(None, target, &Options::default(), None, kind)?;
+        let opening = workspace.dialling(target, None, recorder.clone());
+        match open_unless_ended(opening, &mut inbox).await {
+            Some(Opened::Stream(stream)) => {
+                Ok(Self { connection: Some(Connection::new(stream, recorder)), inbox, _seat: seat })
             }
-            Ok(Opened::Listener(_) | Opened::Datagram(_)) => {
+            Some(Opened::Listener(_) | Opened::Datagram(_)) => {
                 Err(problem(Code::Internal, "a middlebox hands streams on"))
             }
-            Err(_) => {
-                leg.over = true;
-                Err(problem(Code::Unreachable, "the facts of the onward socket say why"))
-            }
+            None => Err(problem(Code::Unreachable, "the facts of the onward socket say why")),
         }
     }
 
     /// Ends it as the other half ends.
     pub(crate) fn end(&mut self, stop: &Stop) {
         if let Some(connection) = self.connection.take() {
-            self.over = true;
             connection.stop(match stop {
                 Stop::Close(_, reason) => Stop::Close(None, *reason),
                 Stop::Reset(_) | Stop::Failed(_) => Stop::Reset(None),
@@ -275,10 +310,6 @@ impl Leg {
 impl Drop for Leg {
     fn drop(&mut self) {
         self.end(&Stop::Close(None, EndReason::ListenerClosed));
-        if !self.over {
-            let fact = Fact::Closed(EndReason::Cancelled, Leftover::default());
-            self.recorder.record(Stamp::now(), &None, fact, None);
-        }
     }
 }
 
@@ -310,32 +341,16 @@ async fn drive(
 ) {
     let recorder = Arc::clone(&opening.recorder);
     let options = opening.options.clone();
-    // Boxed, so that a socket that lives for hours does not carry what only opening it needed.
-    let mut open = Box::pin(async move { opening.open().await });
-    let opened = tokio::select! {
-        biased;
-        cancelled = inbox.cancelled() => Err(cancelled),
-        opened = &mut open => Ok(opened),
-    };
-    // Whatever was under way is closed before the log says so.
-    drop(open);
     let anchor = workspace.anchor.instant();
-    let opened = match opened {
-        Ok(opened) => opened,
-        Err((cause, reason)) => {
-            recorder.record(Stamp::now(), &cause, Fact::Closed(reason, Leftover::default()), None);
-            return;
-        }
-    };
-    match opened {
+    match open_unless_ended(opening, &mut inbox).await {
         // The facts have said why.
-        Err(_) => {}
-        Ok(Opened::Stream(socket)) => stream::run(socket, options, inbox, recorder, anchor).await,
-        Ok(Opened::Listener(socket)) => {
+        None => {}
+        Some(Opened::Stream(socket)) => stream::run(socket, options, inbox, recorder, anchor).await,
+        Some(Opened::Listener(socket)) => {
             let nursery = Nursery { workspace, parent: id, practice };
             listener::run(socket, inbox, recorder, Arc::new(nursery)).await;
         }
-        Ok(Opened::Datagram(socket)) => match practice {
+        Some(Opened::Datagram(socket)) => match practice {
             Some(_) => peers::serve_datagrams(socket, inbox, recorder).await,
             None => datagram::run(socket, options, inbox, recorder).await,
         },

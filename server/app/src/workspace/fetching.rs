@@ -1,0 +1,285 @@
+//! Requests made by an HTTP client library over recorded sockets: what it sends and gets can be seen in bytes.
+
+use std::{
+    str::FromStr as _,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, header, uri::PathAndQuery};
+use http_body_util::{BodyExt as _, Full};
+use hyper::{
+    body::Incoming,
+    client::conn::http1::{self, SendRequest},
+};
+use hyper_util::rt::TokioIo;
+use sockscope_sockets::{
+    fact::EndReason,
+    mailbox::{Ending as Ends, Inbox},
+    open::Opened,
+    options::Options,
+    target::Target,
+};
+use sockscope_wire::{Code, HttpAnswer, HttpExchange, HttpRequest, Payload, Phase, SocketId};
+use tokio::{sync::OwnedSemaphorePermit, time::timeout};
+
+use super::{
+    Order, Workspace,
+    command::Watching,
+    opening::{New, open_unless_ended},
+    recorded::{Ending, Recorded},
+};
+use crate::{
+    ask,
+    problem::{Refused, Saying as _, problem},
+};
+
+/// The most of a body that is handed on; the log has the rest.
+const BODY: usize = 256 * 1024;
+
+/// The most of a body that is read at all.
+const READ: u64 = 16 << 20;
+
+/// How long one exchange may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The most headers a request may add.
+const HEADERS: usize = 64;
+
+/// A request as it was understood.
+struct Asked {
+    target: Target,
+    /// `host:port` as in the URL.
+    authority: String,
+    path: PathAndQuery,
+    method: Method,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Bytes,
+    times: u8,
+    keep_alive: bool,
+}
+
+impl Workspace {
+    /// Makes the requests, one after the other.
+    ///
+    /// # Errors
+    /// When the request is not understood, the server cannot be reached, or what it says is no HTTP.
+    pub async fn fetch(
+        self: &Arc<Self>,
+        order: &Order,
+        request: &HttpRequest,
+    ) -> Result<HttpAnswer, Refused> {
+        let asked = Asked::of(request)?;
+        let mut exchanges = Vec::new();
+        let sockets = if asked.keep_alive { 1 } else { asked.times };
+        for _ in 0..sockets {
+            self.fetch_over_one(order, &asked, &mut exchanges).await?;
+        }
+        Ok(HttpAnswer { exchanges })
+    }
+
+    async fn fetch_over_one(
+        self: &Arc<Self>,
+        order: &Order,
+        asked: &Asked,
+        exchanges: &mut Vec<HttpExchange>,
+    ) -> Result<(), Refused> {
+        let mut line = Line::open(self, order, &asked.target).await?;
+        let stream = TokioIo::new(line.stream.take().ok_or_else(|| problem(Code::Internal, "just opened"))?);
+        let id = line.id;
+        let (mut sender, connection) = http1::Builder::new()
+            .title_case_headers(true)
+            .handshake(stream)
+            .await
+            .map_err(|error| broken(id, &error))?;
+        let work = async {
+            for nth in 0..if asked.keep_alive { asked.times } else { 1 } {
+                if sender.ready().await.is_err() {
+                    // The server closed after its last answer, as it may: what was asked until then is told.
+                    break;
+                }
+                let exchange = timeout(PATIENCE, asked.exchange(&mut sender, id, nth > 0)).await;
+                exchanges.push(exchange.unwrap_or_else(|_| Err(late(id)))?);
+            }
+            Ok(())
+        };
+        tokio::pin!(connection, work);
+        let mut open = true;
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                _ = &mut connection, if open => open = false,
+                ended = line.inbox.end() => {
+                    let (cause, reason) = match ended {
+                        Ends::Close(cause, reason) => (cause, reason),
+                        Ends::Reset(cause) => (cause, EndReason::Closed),
+                    };
+                    *line.ending.lock().unwrap_or_else(PoisonError::into_inner) = (cause, reason);
+                    let mut refused = problem(Code::Cancelled, "the socket was closed meanwhile");
+                    refused.socket = Some(id);
+                    return Err(refused);
+                }
+            }
+        }
+    }
+}
+
+/// A recorded socket and how it ends.
+struct Line {
+    id: SocketId,
+    /// Taken once the HTTP client has it.
+    stream: Option<Recorded>,
+    inbox: Inbox,
+    ending: Ending,
+    _seat: OwnedSemaphorePermit,
+}
+
+impl Line {
+    async fn open(workspace: &Arc<Workspace>, order: &Order, target: &Target) -> Result<Self, Refused> {
+        let seat = workspace.seat()?;
+        let name = Some("HTTP client".into());
+        let New { id, mut inbox, recorder } =
+            workspace.register(order.cause(), target, &Options::default(), name, None)?;
+        let watch = Watching::new(workspace, order, id);
+        let opening = workspace.dialling(target, order.cause(), recorder.clone());
+        let opened = open_unless_ended(opening, &mut inbox).await;
+        match opened {
+            Some(Opened::Stream(stream)) => {
+                let ending: Ending = Arc::new(Mutex::new((order.cause(), EndReason::Closed)));
+                let stream = Recorded::new(stream, recorder, order.cause(), Arc::clone(&ending));
+                Ok(Self { id, stream: Some(stream), inbox, ending, _seat: seat })
+            }
+            Some(Opened::Listener(_) | Opened::Datagram(_)) => {
+                Err(problem(Code::Internal, "HTTP needs a stream"))
+            }
+            None => {
+                let ended = watch.watcher.progress().ended;
+                Err(ended.map_or_else(
+                    || problem(Code::Internal, "it did not open and did not say why"),
+                    |record| crate::failure::problem_of(&record, id),
+                ))
+            }
+        }
+    }
+}
+
+impl Asked {
+    fn of(request: &HttpRequest) -> Result<Self, Refused> {
+        let HttpRequest { url, method, headers, body, times, keep_alive } = request;
+        let wrong = |field: &'static str, detail: &str| {
+            problem(Code::InvalidHttp, detail).in_phase(Phase::Parse).with("field", field)
+        };
+        let uri = Uri::from_str(url).map_err(|error| wrong("url", &error.to_string()))?;
+        let authority = match (uri.scheme_str(), uri.authority()) {
+            (Some("http"), Some(authority)) if !authority.as_str().contains('@') => authority,
+            _ => return Err(wrong("url", "http://host:port/path, without a user name")),
+        };
+        let port = authority.port_u16().unwrap_or(80);
+        let target = format!("tcp://{}:{port}", authority.host());
+        let target = target.parse().map_err(|error| ask::target_problem(&error))?;
+        let path = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let method = method.as_deref().unwrap_or("GET");
+        let method = Method::from_str(method).map_err(|_| wrong("method", "a method is a token"))?;
+        if method == Method::CONNECT {
+            return Err(wrong("method", "CONNECT asks for a tunnel, and there is none here"));
+        }
+        if headers.len() > HEADERS {
+            return Err(wrong("headers", &format!("at most {HEADERS}")).with("max", HEADERS));
+        }
+        let header = |(name, value): &(String, String)| {
+            let name =
+                HeaderName::from_str(name).map_err(|_| wrong("headers", "a header's name is a token"))?;
+            let value =
+                HeaderValue::from_str(value).map_err(|_| wrong("headers", "a header's value is one line"))?;
+            Ok((name, value))
+        };
+        let headers = headers.iter().map(header).collect::<Result<Vec<_>, Refused>>()?;
+        let times = times.unwrap_or(1);
+        if !(1..=5).contains(&times) {
+            return Err(wrong("times", "times is 1 to 5").with("min", 1).with("max", 5));
+        }
+        Ok(Self {
+            target,
+            authority: authority.to_string(),
+            path,
+            method,
+            headers,
+            body: body.clone().unwrap_or_default().into(),
+            times,
+            keep_alive: keep_alive.unwrap_or(true),
+        })
+    }
+
+    fn request(&self) -> Result<Request<Full<Bytes>>, Refused> {
+        let mut request = Request::new(Full::new(self.body.clone()));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = Uri::from(self.path.clone());
+        let given = request.headers_mut();
+        let host = HeaderValue::from_str(&self.authority);
+        given.insert(header::HOST, host.map_err(|_| problem(Code::InvalidHttp, "the host is no header"))?);
+        given.insert(
+            header::USER_AGENT,
+            HeaderValue::from_static(concat!("sockscope/", env!("CARGO_PKG_VERSION"))),
+        );
+        given.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+        if !self.keep_alive {
+            given.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        // What somebody gives replaces what is usual; several of one name stay several.
+        for (name, _) in &self.headers {
+            given.remove(name);
+        }
+        for (name, value) in &self.headers {
+            given.append(name, value.clone());
+        }
+        Ok(request)
+    }
+
+    async fn exchange(
+        &self,
+        sender: &mut SendRequest<Full<Bytes>>,
+        id: SocketId,
+        reused: bool,
+    ) -> Result<HttpExchange, Refused> {
+        let answer = sender.send_request(self.request()?).await.map_err(|error| broken(id, &error))?;
+        let (head, mut incoming): (_, Incoming) = Response::into_parts(answer);
+        let (mut body, mut length) = (Vec::new(), 0_u64);
+        while let Some(frame) = incoming.frame().await {
+            let Ok(data) = frame.map_err(|error| broken(id, &error))?.into_data() else { continue };
+            length += data.len() as u64;
+            body.extend_from_slice(&data[..data.len().min(BODY - body.len())]);
+            if length > READ {
+                break;
+            }
+        }
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        Ok(HttpExchange {
+            socket: id,
+            reused,
+            version: format!("{:?}", head.version),
+            status: head.status.as_u16(),
+            reason: head.extensions.get::<hyper::ext::ReasonPhrase>().map_or_else(
+                || head.status.canonical_reason().unwrap_or_default().to_owned(),
+                |reason| String::from_utf8_lossy(reason.as_bytes()).into_owned(),
+            ),
+            headers: head.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
+            truncated: length > body.len() as u64,
+            body: Payload(body.into()),
+            body_bytes: length,
+        })
+    }
+}
+
+fn broken(id: SocketId, error: &hyper::Error) -> Refused {
+    let mut refused = problem(Code::NotHttp, error.to_string());
+    refused.socket = Some(id);
+    refused
+}
+
+fn late(id: SocketId) -> Refused {
+    let mut refused = problem(Code::TimedOut, "no whole answer came in time");
+    refused.socket = Some(id);
+    refused
+}
