@@ -123,6 +123,18 @@ async fn many_clients_miss_nothing() {
     assert_eq!(lane(&report, "websocket")["requests"], 50);
 }
 
+/// What the issue of a crowded room is: everybody is told everything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_web_sockets_miss_nothing() {
+    assert!(sockscope::limits::raise_descriptors() > 2500, "ulimit -n");
+    let flags = ["--lane", "websocket", "--viewers", "1000", "--seconds", "5", "--rate", "10"];
+    let report = measured(&flags, None).await;
+    let lane = lane(&report, "websocket");
+    assert_eq!((&lane["missing"], &lane["complete"]), (&json!(0), &json!(true)), "{lane}");
+    assert_eq!((&lane["requests"], &lane["connections"]), (&json!(1000), &json!(1000)), "{lane}");
+    assert_eq!(report["lanes"].as_array().map(Vec::len), Some(1), "the lane that was asked for");
+}
+
 #[tokio::test]
 async fn the_table_names_every_lane_and_bad_settings_are_refused_with_the_range() {
     let (success, out, err) = compare(&["--seconds", "1", "--rate", "50"], None).await;
@@ -137,6 +149,7 @@ async fn the_table_names_every_lane_and_bad_settings_are_refused_with_the_range(
         (["--viewers", "1002"], "1..=1001"),
         (["--poll-interval", "0"], "0.01 to 60"),
         (["--seconds", "0.5"], "1 to 3600"),
+        (["--lane", "carrier_pigeon"], "one of short_poll"),
     ] {
         let (success, _, err) = compare(&flags, None).await;
         assert!(!success && err.contains(range), "{flags:?}: {err}");

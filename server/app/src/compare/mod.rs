@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 
 use clap::Args;
 use serde::Serialize;
+use sockscope_wire::Lane;
 
 pub use crowd::{Crowd, CrowdSpec, MOST, serve};
 pub use delays::Summary;
@@ -40,12 +41,28 @@ pub struct Settings {
     /// Seconds between two short polls (0.01 to 60)
     #[arg(long, value_name = "T", default_value = "1", value_parser = |text: &str| ranged(text, 0.01, 60.0))]
     pub poll_interval: f64,
+    /// Only this lane: short_poll, long_poll, sse or websocket; may be repeated
+    #[arg(long = "lane", value_name = "LANE", value_parser = lane_named)]
+    pub lanes: Vec<Lane>,
     /// A running server to measure instead of one of its own; SOCKSCOPE_TOKEN holds its token
     #[arg(long, value_name = "ADDR:PORT")]
     pub server: Option<SocketAddr>,
     /// Send at even intervals instead of at random ones (Poisson)
     #[arg(long)]
     pub regular: bool,
+}
+
+impl Settings {
+    /// The lanes to run: all unless some were chosen.
+    #[must_use]
+    pub fn chosen(&self) -> Vec<Lane> {
+        Lane::ALL.into_iter().filter(|lane| self.lanes.is_empty() || self.lanes.contains(lane)).collect()
+    }
+}
+
+fn lane_named(name: &str) -> Result<Lane, String> {
+    let names = Lane::ALL.map(Lane::as_str).join(", ");
+    Lane::ALL.into_iter().find(|lane| lane.as_str() == name).ok_or_else(|| format!("one of {names}"))
 }
 
 fn ranged(text: &str, min: f64, max: f64) -> Result<f64, String> {

@@ -104,7 +104,7 @@ struct OwnServer {
 impl OwnServer {
     async fn start(settings: &Settings) -> anyhow::Result<Self> {
         let token = crate::secret::random_secret();
-        let connections = (settings.viewers as usize * Lane::ALL.len() + 64).to_string();
+        let connections = (settings.viewers as usize * settings.chosen().len() + 64).to_string();
         let program = std::env::current_exe().context("this program cannot be found again")?;
         let mut child = Command::new(program)
             .args(["serve", "--listen", "127.0.0.1:0", "--max-connections", &connections])
@@ -287,7 +287,7 @@ impl Lanes {
     ) -> anyhow::Result<Self> {
         let now: Clock = http.json(Method::GET, &Place::path("clock"), &()).await?;
         let mut lanes = Self { each: Vec::new(), clients: JoinSet::new() };
-        for lane in Lane::ALL {
+        for lane in settings.chosen() {
             let meter: MeterStarted = http.json(Method::POST, &Place::path("meters"), &json!({})).await?;
             let following = Following {
                 place: place.clone(),
