@@ -384,7 +384,8 @@ impl Task {
         {
             self.stalled = Some(at);
             let fact = Fact::Paused(What::Send, PauseReason::PeerNotReading, self.inbox.queue.bytes());
-            self.recorder.record(Stamp::now(), &None, fact, None);
+            // The call that stands still was entered when the kernel last took bytes.
+            self.recorder.record(Stamp::since(at), &None, fact, None);
         }
         None
     }

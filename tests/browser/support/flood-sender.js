@@ -17,6 +17,7 @@ const [socket] = await once(server, 'connection');
 // A reset is for the other end to tell.
 socket.on('error', () => process.exit(0));
 socket.on('data', () => {});
+socket.on('end', () => process.exit(0));
 let next = 0;
 
 process.on('message', async ({ rate, count }) => {

@@ -18,11 +18,15 @@ export async function flood(server) {
   const { id } = await server.must('POST', '/sockets', { open: `tcp://127.0.0.1:${port}`, name: 'flood', options: { read_size: LINE_BYTES } });
   return {
     id,
-    /** Sends `count` lines at `rate` a second; resolves when the last was handed to the kernel. */
+    /**
+     * Sends `count` lines at `rate` a second; answers true when the last was handed to the kernel, false when somebody
+     * closed the socket before.
+     */
     async send(count, rate) {
-      const done = once(child, 'message');
+      const done = once(child, 'message').then(() => true);
+      const gone = once(child, 'exit').then(() => false);
       child.send({ count, rate });
-      await done;
+      return Promise.race([done, gone]);
     },
     close: () => child.kill('SIGKILL'),
   };

@@ -314,6 +314,14 @@ export class Screen {
     await this.at('types').locator('summary').click();
   }
 
+  /** After a reload nothing is filtered but what is remembered: how bytes are shown and read. */
+  async resetFilters() {
+    await this.showAs('text');
+    await this.#choose('mode', 'text');
+    await this.at('composer-ending').selectOption('none');
+    await this.at('composer-enter').selectOption('sends');
+  }
+
   /** Goes to the next (or with `previous`, the previous) row that says `text`. */
   async search(text, { previous = false } = {}) {
     if ((await this.at('search').inputValue()) !== text) await this.at('search').fill(text);

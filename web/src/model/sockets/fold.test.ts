@@ -80,9 +80,9 @@ describe('Sockets', () => {
   });
 
   it('knows a peer that does not read, and since when', () => {
-    const list = events(1, [opening, connected, { type: 'paused', what: 'send', reason: 'peer_not_reading', queued_bytes: 70 }, { type: 'sent', len: 30 }, { type: 'resumed', what: 'send', after_us: 5 }]);
+    const list = events(1, [opening, connected, { type: 'paused', what: 'send', reason: 'peer_not_reading', queued_bytes: 70, took_us: 1000 }, { type: 'sent', len: 30 }, { type: 'resumed', what: 'send', after_us: 5 }]);
     const sockets = folded(list.slice(0, 3));
-    expect(sockets.all.get('s1')!.queue).toEqual({ bytes: 70, blocked_since_us: 3000 });
+    expect(sockets.all.get('s1')!.queue).toEqual({ bytes: 70, blocked_since_us: 2000 });
     expect([...sockets.blocked]).toEqual(['s1']);
     sockets.setQueue('s1', { bytes: 99, blocked_since_us: 2000 });
     expect(sockets.all.get('s1')!.queue).toEqual({ bytes: 99, blocked_since_us: 2000 });

@@ -237,7 +237,7 @@ function change(socket: Socket, event: Event): void {
       socket.counters.dropped = event.total;
       break;
     case 'paused':
-      if (event.what === 'send') socket.queue = { bytes: event.queued_bytes ?? 0, blocked_since_us: event.t_us };
+      if (event.what === 'send') socket.queue = { bytes: event.queued_bytes ?? 0, blocked_since_us: event.t_us - (event.took_us ?? 0) };
       break;
     case 'resumed':
       // What still waits goes down with every write.
