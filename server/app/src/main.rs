@@ -8,6 +8,7 @@ use std::{
 };
 
 use clap::Parser as _;
+use nix::sys::signal::Signal;
 use sockscope::{
     compare,
     config::{Cli, Command, CompareArgs, ServeArgs},
@@ -39,6 +40,10 @@ fn main() -> ExitCode {
 fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     // Before there is a second thread.
     memory::share_one_arena();
+    if args.with_parent {
+        nix::sys::prctl::set_pdeathsig(Signal::SIGTERM)?;
+        anyhow::ensure!(nix::unistd::getppid().as_raw() != 1, "the process that started this one has ended");
+    }
     let filter = EnvFilter::try_from_env("SOCKSCOPE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -206,6 +206,62 @@ async fn a_crowd_follows_every_lane_to_the_end_and_is_metered() {
     }
 }
 
+/// The processes that this one started, from /proc.
+fn children(pid: u32) -> Vec<u32> {
+    let parent = |pid: u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // Behind the name, which may hold anything: state and parent (proc(5)).
+        stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse::<u32>().ok()
+    };
+    let all = std::fs::read_dir("/proc")
+        .expect("Linux")
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    all.filter(|child| parent(*child) == Some(pid)).collect()
+}
+
+fn runs(pid: u32) -> bool {
+    // One that has ended and was not waited for yet is a zombie.
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().is_some_and(|rest| !rest.is_empty() && !rest.trim_start().starts_with('Z'))
+}
+
+#[tokio::test]
+async fn a_crowd_does_not_outlive_a_server_that_is_killed() {
+    let server = TestServer::start();
+    let client = server.client();
+    let peer = TcpPeer::listen().await;
+    let socket = client.open(&peer.target()).await.id;
+    let wish = json!({ "lane": "websocket", "clients": 5, "socket": socket, "after": 0, "message": 64 });
+    let crowd = client.post("crowds", &wish).await.to::<CrowdStarted>().id;
+    eventually("it is there", async || {
+        client.get(&format!("crowds/{crowd}")).await.ok::<CrowdReport>().ready == 5
+    })
+    .await;
+    let crowd = children(server.pid());
+    assert_eq!(crowd.len(), 1, "a process of its own");
+    // The token is nowhere another user could read it.
+    let command = std::fs::read_to_string(format!("/proc/{}/cmdline", crowd[0])).expect("it runs");
+    assert!(!command.contains(TOKEN), "{command}");
+    server.signal(nix::sys::signal::Signal::SIGKILL);
+    eventually("it ends", async || !runs(crowd[0])).await;
+}
+
+#[tokio::test]
+async fn a_comparison_that_is_killed_leaves_no_server_behind() {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_sockscope"));
+    command.args(["compare", "--seconds", "60"]).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut run = command.spawn().expect("it starts");
+    let pid = run.id().expect("it runs");
+    let mut servers = Vec::new();
+    eventually("its server is there", async || {
+        servers = children(pid);
+        servers.len() == 1
+    })
+    .await;
+    run.kill().await.expect("it ran");
+    eventually("the server ends", async || !runs(servers[0])).await;
+}
+
 #[tokio::test]
 async fn a_crowd_out_of_range_or_too_large_is_refused() {
     let server = TestServer::with(&["--max-connections", "64"]);

@@ -107,7 +107,7 @@ impl OwnServer {
         let connections = (settings.viewers as usize * settings.chosen().len() + 64).to_string();
         let program = std::env::current_exe().context("this program cannot be found again")?;
         let mut child = Command::new(program)
-            .args(["serve", "--listen", "127.0.0.1:0", "--max-connections", &connections])
+            .args(["serve", "--with-parent", "--listen", "127.0.0.1:0", "--max-connections", &connections])
             .env_clear()
             .env("SOCKSCOPE_TOKEN", &token)
             .env("SOCKSCOPE_LOG", "warn")

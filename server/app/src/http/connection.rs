@@ -29,6 +29,9 @@ use crate::meter::Meter;
 /// that its close frame is tried first.
 const BLOCKED: Duration = Duration::from_secs(11);
 
+/// How many meters a connection remembers to have worked for; of more, the first is counted as new again.
+const MOST_SERVED: usize = 64;
+
 /// What a handler may know of the connection a request came on (a request extension).
 #[derive(Clone)]
 pub struct ConnectionInfo {
@@ -108,6 +111,9 @@ impl Wire {
         if let Some(meter) = &meter {
             let fresh = !tally.served.iter().any(|id| id == meter.id());
             if fresh {
+                if tally.served.len() == MOST_SERVED {
+                    tally.served.remove(0);
+                }
                 tally.served.push(meter.id().to_owned());
             }
             meter.requested(self, header, fresh);
