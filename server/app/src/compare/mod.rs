@@ -3,12 +3,14 @@
 //! The lanes are the product's own doors, used as any client would use them; nothing here knows the server from inside.
 //! The page runs the same comparison with the browser's clients.
 
+mod clients;
 mod crowd;
 mod delays;
 mod lane;
 mod link;
 mod report;
 mod run;
+mod source;
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,8 @@
-//! The task that owns a connected TCP socket.
+//! The task that owns a connected TCP socket. Its loop is here; `reading`, `writing` and `ending` hold what it does.
+
+mod ending;
+mod reading;
+mod writing;
 
 use std::{collections::VecDeque, io, sync::Arc, time::Duration};
 
@@ -10,21 +14,14 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+pub use ending::end;
+
 use crate::{
     errno::Errno,
-    fact::{
-        Cause, Chunk, EndReason, Fact, Failed, Failure, Leftover, PauseReason, Phase, Recorder, Stamp, Wait,
-        What,
-    },
+    fact::{Cause, EndReason, Fact, Failed, Failure, PauseReason, Phase, Recorder, Stamp, Wait, What},
     mailbox::{Command, Inbox, Outgoing},
     options::Options,
-    scratch::{try_read, with_scratch},
-    sys,
 };
-
-/// Reads in a row before commands get a turn: enough to keep a flood at the kernel's speed, few enough that a close
-/// is heard at once.
-const READ_BURST: usize = 16;
 
 /// How long the peer may take no byte before the log says that it does not read.
 const STALL_AFTER: Duration = Duration::from_secs(1);
@@ -265,114 +262,6 @@ impl Task {
         debug_assert!(would_block.is_err(), "the closure always fails");
     }
 
-    fn read(&mut self) -> Option<End> {
-        for _ in 0..READ_BURST {
-            let granted = self.recorder.admit(self.options.stream_read_size());
-            if granted == 0 {
-                self.pause_reading();
-                return None;
-            }
-            let result = with_scratch(|scratch| {
-                let result = try_read(&self.stream, &mut scratch[..granted]);
-                if let Ok(n @ 1..) = result {
-                    let chunk = Chunk {
-                        len: u32::try_from(n).expect("a read is at most 256 KiB"),
-                        offset: Some(self.received),
-                        peer: None,
-                        truncated: false,
-                    };
-                    let stamp = Stamp::since(self.waiting);
-                    self.recorder.record(stamp, &None, Fact::Received(chunk), Some(&scratch[..n]));
-                    self.waiting = stamp.at;
-                }
-                result
-            });
-            let brought = *result.as_ref().unwrap_or(&0);
-            self.recorder.decline(granted - brought);
-            match result {
-                Ok(0) => {
-                    self.reading = false;
-                    self.recorder.record(Stamp::since(self.waiting), &None, Fact::Eof(self.received), None);
-                    return (!self.writing).then_some(End(None, EndReason::BothEnded));
-                }
-                Ok(n) => self.received += n as u64,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Some(self.fail(Phase::Receive, &error)),
-            }
-        }
-        self.more = true;
-        None
-    }
-
-    fn pause_reading(&mut self) {
-        self.no_room = Some((Instant::now(), self.recorder.room()));
-        self.recorder.record(Stamp::now(), &None, Fact::Paused(What::Read, PauseReason::LogFull, 0), None);
-    }
-
-    fn resume_reading(&mut self) {
-        if let Some((since, _)) = self.no_room.take() {
-            self.recorder.record(Stamp::now(), &None, Fact::Resumed(What::Read, since.elapsed()), None);
-            self.waiting = Instant::now();
-        }
-    }
-
-    fn write(&mut self) -> Option<End> {
-        while let Some(outgoing) = self.pending.front() {
-            // The call is entered when it was this send's turn; while blocked, when the kernel last took bytes.
-            let entered = self.last_progress.unwrap_or_else(Instant::now);
-            let rest = &outgoing.data[self.written..];
-            if rest.is_empty() {
-                self.next_pending();
-                continue;
-            }
-            match self.stream.try_write(rest) {
-                Ok(n) => {
-                    let chunk = Chunk {
-                        len: u32::try_from(n).expect("a send is at most 1 MiB"),
-                        offset: Some(self.sent),
-                        peer: None,
-                        truncated: false,
-                    };
-                    let stamp = Stamp::since(entered);
-                    // Before it is told: who hears of it finds room for as much again.
-                    self.inbox.queue.sent(n as u64);
-                    self.recorder.record(stamp, &outgoing.cause, Fact::Sent(chunk), Some(&rest[..n]));
-                    self.sent += n as u64;
-                    self.written += n;
-                    self.flowing(stamp.at);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let since = entered.saturating_duration_since(self.anchor).as_micros();
-                    self.inbox.queue.set_blocked(u64::try_from(since).ok());
-                    return None;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Some(self.fail(Phase::Send, &error)),
-            }
-        }
-        self.last_progress = None;
-        if let Some((cause, _)) = self.closing.take() {
-            return Some(End(cause, EndReason::Closed));
-        }
-        self.shutting_down.take().and_then(|cause| self.shut_down(&cause))
-    }
-
-    /// The turn of the next one begins when the last write of this one returned, which `flowing` noted.
-    fn next_pending(&mut self) {
-        self.pending.pop_front();
-        self.written = 0;
-        self.inbox.queue.done();
-    }
-
-    fn flowing(&mut self, at: Instant) {
-        self.last_progress = Some(at);
-        self.inbox.queue.set_blocked(None);
-        if let Some(since) = self.stalled.take() {
-            self.recorder.record(Stamp::now(), &None, Fact::Resumed(What::Send, since.elapsed()), None);
-        }
-    }
-
     fn deadline(&mut self) -> Option<End> {
         let now = Instant::now();
         if self.closing.as_ref().is_some_and(|(_, at)| *at <= now) {
@@ -388,21 +277,6 @@ impl Task {
             self.recorder.record(Stamp::since(at), &None, fact, None);
         }
         None
-    }
-
-    fn shut_down(&mut self, cause: &Cause) -> Option<End> {
-        let entered = Instant::now();
-        match SockRef::from(&self.stream).shutdown(std::net::Shutdown::Write) {
-            Ok(()) => {
-                self.writing = false;
-                self.recorder.record(Stamp::since(entered), cause, Fact::Shutdown, None);
-                (!self.reading).then_some(End(None, EndReason::BothEnded))
-            }
-            Err(error) => {
-                self.record_failure(cause, Failure::Os(Errno::from(&error)), Phase::Shutdown, false);
-                None
-            }
-        }
     }
 
     /// Records what ended the socket. A RST is told apart from every other error.
@@ -426,57 +300,4 @@ impl Task {
         let failed = Failed { fatal, ..Failed::minor(failure, phase) };
         self.recorder.record(Stamp::now(), cause, Fact::Failed(Box::new(failed)), None);
     }
-
-    fn forget(&self, outgoing: &Outgoing, written: usize) {
-        self.recorder.decline(outgoing.data.len() - written);
-        self.inbox.queue.sent((outgoing.data.len() - written) as u64);
-        self.inbox.queue.done();
-    }
-
-    fn close(mut self, cause: &Cause, reason: EndReason) {
-        self.inbox.commands.close();
-        if self.reading && !matches!(reason, EndReason::Reset | EndReason::Failed) {
-            // What the kernel already holds was received: record it. Closing with unread bytes would also send a RST
-            // where a FIN was asked for (RFC 2525 §2.17). No more than the kernel can hold, so that a flood cannot keep
-            // the socket open; an end it meets changes nothing any more.
-            let mut left = SockRef::from(&self.stream).recv_buffer_size().unwrap_or(0) as u64;
-            while left > 0 && self.no_room.is_none() {
-                let before = self.received;
-                if self.read().is_some() || self.received == before {
-                    break;
-                }
-                left = left.saturating_sub(self.received - before);
-            }
-        }
-        while let Ok(command) = self.inbox.commands.try_recv() {
-            if let Command::Send(outgoing) = command {
-                self.pending.push_back(*outgoing);
-            }
-        }
-        let mut unsent = 0;
-        for (index, outgoing) in self.pending.iter().enumerate() {
-            let written = if index == 0 { self.written } else { 0 };
-            unsent += (outgoing.data.len() - written) as u64;
-            self.forget(outgoing, written);
-        }
-        self.inbox.queue.set_blocked(None);
-        end(self.stream, self.recorder.as_ref(), cause, reason, unsent);
-    }
-}
-
-/// Closes a stream's descriptor, by whichever task owned it, and says what that sent.
-///
-/// close(2) sends RST instead of FIN when bytes lie unread (RFC 2525 §2.17), or when SO_LINGER is on with no time.
-pub fn end(stream: TcpStream, recorder: &dyn Recorder, cause: &Cause, reason: EndReason, unsent: u64) {
-    let over = matches!(reason, EndReason::Reset | EndReason::Failed);
-    // A kernel that does not say so is taken to hold nothing: what is claimed was seen.
-    let unread = if over { 0 } else { sys::unread(&stream).unwrap_or(0) };
-    let aborting = SockRef::from(&stream).linger().is_ok_and(|linger| linger == Some(Duration::ZERO));
-    let entered = Instant::now();
-    drop(stream);
-    let stamp = Stamp::since(entered);
-    if aborting || unread > 0 {
-        recorder.record(stamp, cause, Fact::ResetByUs, None);
-    }
-    recorder.record(stamp, cause, Fact::Closed(reason, Leftover { unsent, unread }), None);
 }

@@ -1,0 +1,220 @@
+//! The clients of a comparison: one measured client a lane, and the crowds beside them.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use anyhow::{Context as _, bail};
+use http::Method;
+use serde_json::json;
+use sockscope_wire::{Clock, Lane, Meter, MeterStarted};
+use tokio::{
+    sync::Notify,
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
+};
+
+use super::{
+    Settings,
+    crowd::{Crowd, CrowdSpec},
+    delays::{Arrivals, Summary},
+    lane::{Following, Told, follow},
+    link::{ClockOffset, Http, PATIENCE, Place},
+    report::{LaneReport, Predicted},
+    source::Source,
+};
+
+/// How often a meter is looked at until its connections are closed: nothing tells when they are.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// One lane's measured client.
+struct LaneRun {
+    lane: Lane,
+    meter: String,
+    state: Arc<State>,
+    crowd: Option<Crowd>,
+}
+
+struct State {
+    heard: Mutex<Heard>,
+    changed: Notify,
+}
+
+struct Heard {
+    arrivals: Arrivals,
+    ready: bool,
+    /// The stream ended after so many bytes.
+    end: Option<u64>,
+    /// The lane broke.
+    error: Option<String>,
+}
+
+impl State {
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        // What was heard is added whole: a panic leaves nothing half said.
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, clock: ClockOffset, told: Told) {
+        let mut heard = self.heard();
+        match told {
+            Told::Ready => heard.ready = true,
+            Told::Bytes { offset, len, at, read_us: _ } => heard.arrivals.bytes(offset, len, clock.there(at)),
+            Told::End(total) => heard.end = Some(total),
+            Told::Lost => heard.arrivals.lost(),
+        }
+        drop(heard);
+        self.changed.notify_waiters();
+    }
+
+    async fn until(&self, so: impl Fn(&Heard) -> bool) -> anyhow::Result<()> {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            {
+                let heard = self.heard();
+                if let Some(error) = &heard.error {
+                    bail!("{error}");
+                }
+                if so(&heard) {
+                    return Ok(());
+                }
+            }
+            changed.await;
+        }
+    }
+}
+
+/// Every lane that runs.
+pub(super) struct Lanes {
+    each: Vec<LaneRun>,
+    clients: JoinSet<()>,
+}
+
+impl Lanes {
+    pub(super) async fn start(
+        http: &mut Http,
+        place: &Place,
+        settings: &Settings,
+        source: &Source,
+        clock: ClockOffset,
+    ) -> anyhow::Result<Self> {
+        let now: Clock = http.json(Method::GET, &Place::path("clock"), &()).await?;
+        let mut lanes = Self { each: Vec::new(), clients: JoinSet::new() };
+        for lane in settings.chosen() {
+            let meter: MeterStarted = http.json(Method::POST, &Place::path("meters"), &json!({})).await?;
+            let following = Following {
+                place: place.clone(),
+                lane,
+                socket: source.socket,
+                after: now.head,
+                meter: Some(meter.id.clone()),
+                poll_interval: Duration::from_secs_f64(settings.poll_interval),
+            };
+            let message = u64::from(settings.payload);
+            let heard = Heard { arrivals: Arrivals::new(message), ready: false, end: None, error: None };
+            let state = Arc::new(State { heard: Mutex::new(heard), changed: Notify::new() });
+            let crowd = match settings.viewers - 1 {
+                0 => None,
+                clients => {
+                    Some(Crowd::start(&CrowdSpec { following: following.clone(), clients, message }).await?)
+                }
+            };
+            let client = Arc::clone(&state);
+            lanes.clients.spawn(async move {
+                let over = follow(&following, &mut |told| client.take(clock, told)).await;
+                client.heard().error = Some(match over {
+                    Ok(()) => "the lane ended".to_owned(),
+                    Err(error) => format!("{}: {error:#}", lane.as_str()),
+                });
+                client.changed.notify_waiters();
+            });
+            lanes.each.push(LaneRun { lane, meter: meter.id, state, crowd });
+        }
+        Ok(lanes)
+    }
+
+    pub(super) async fn ready(&mut self) -> anyhow::Result<()> {
+        let all = timeout(PATIENCE * 3, async {
+            for lane in &mut self.each {
+                lane.state.until(|heard| heard.ready).await?;
+                if let Some(crowd) = &mut lane.crowd {
+                    let clients = crowd.clients();
+                    crowd.until(|report| report.ready + report.broken >= clients).await?;
+                }
+            }
+            anyhow::Ok(())
+        });
+        all.await.context("not every lane could be connected in time")?
+    }
+
+    pub(super) async fn ended(&mut self) -> anyhow::Result<()> {
+        for lane in &mut self.each {
+            lane.state.until(|heard| heard.end.is_some()).await?;
+            if let Some(crowd) = &mut lane.crowd {
+                let clients = crowd.clients();
+                crowd.until(|report| report.complete + report.broken >= clients).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends every client, and reads the meters once their connections are closed.
+    pub(super) async fn stop(
+        mut self,
+        http: &mut Http,
+        settings: &Settings,
+        seconds: f64,
+        sent: &[f64],
+    ) -> anyhow::Result<Vec<LaneReport>> {
+        self.clients.shutdown().await;
+        let mut reports = Vec::new();
+        for lane in self.each {
+            let others = lane.crowd.as_ref().map(Crowd::report);
+            if let Some(crowd) = lane.crowd {
+                crowd.end().await;
+            }
+            let meter = closed(http, &lane.meter).await?;
+            let heard = lane.state.heard();
+            let delay = Summary::of(heard.arrivals.delays_ms(sent));
+            let events = heard.arrivals.messages();
+            let whole = heard.arrivals.is_whole() && heard.end == Some(heard.arrivals.covered());
+            let everybody = u64::from(settings.viewers);
+            let had = events + others.map_or(0, |others| others.messages);
+            let complete = whole && others.is_none_or(|others| u64::from(others.complete) + 1 == everybody);
+            reports.push(LaneReport {
+                name: lane.lane,
+                requests: meter.requests,
+                empty_requests: meter.empty_requests,
+                full_requests: meter.full_requests,
+                bytes_up: meter.bytes_up,
+                bytes_down: meter.bytes_down,
+                body_down: meter.body_down,
+                events,
+                missing: (sent.len() as u64 * everybody).saturating_sub(had),
+                complete,
+                predicted: Predicted::of(lane.lane, settings, seconds, &meter, delay.as_ref()),
+                delay_ms: delay,
+                segments: meter.segments,
+                cpu_us: meter.cpu_us,
+                connections: meter.connections,
+            });
+        }
+        Ok(reports)
+    }
+}
+
+/// A meter's figures, once the server has seen its connections close: closing takes a moment.
+async fn closed(http: &mut Http, id: &str) -> anyhow::Result<Meter> {
+    let path = Place::path(&format!("meters/{id}"));
+    let last = Instant::now() + PATIENCE;
+    loop {
+        let meter: Meter = http.json(Method::GET, &path, &()).await?;
+        if meter.open_connections == 0 || Instant::now() >= last {
+            return Ok(meter);
+        }
+        sleep(LOOK).await;
+    }
+}
