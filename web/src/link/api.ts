@@ -75,6 +75,13 @@ export class Api {
     await this.#fetch(method, `${WORKSPACE}/${rest}`, body);
   }
 
+  /** Ends something while the page is being left: nobody is there to hear the answer. */
+  farewell(rest: string): void {
+    const headers: Record<string, string> = this.token === undefined ? {} : { Authorization: `Bearer ${this.token}` };
+    // The browser sends it after the page is gone. It cannot fail to anybody.
+    fetch(`${WORKSPACE}/${rest}`, { method: 'DELETE', headers, credentials: 'omit', keepalive: true }).catch(() => undefined);
+  }
+
   /** Every socket, practice peers included, as of the answer's `head`. */
   sockets(): Promise<SocketList> {
     return this.#json('GET', `${WORKSPACE}/sockets?hidden=true`);

@@ -1,5 +1,7 @@
 import { BatchBuilder, splitFrame, transferables } from '../model/log/decode';
 import type { Hello, Page, Reply } from '../wire/generated';
+import type { ToLane } from './compare/protocol';
+import { LaneRole } from './compare/role';
 import type { FromWorker, ToWorker } from './protocol';
 
 /**
@@ -87,9 +89,20 @@ function post(message: FromWorker, transfer: Transferable[] = []): void {
 }
 
 let feed: Feed | undefined;
+let lane: LaneRole | undefined;
 
-self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
+// One script, since the page's policy names one: the first message says whether this worker is the feed or a lane.
+self.onmessage = ({ data }: MessageEvent<ToWorker | ToLane>) => {
   switch (data.type) {
+    case 'follow':
+      lane = new LaneRole(data.following, (message, transfer = []) => {
+        self.postMessage(message, { transfer });
+      });
+      break;
+    case 'go':
+    case 'stop':
+      lane?.hear(data);
+      break;
     case 'open':
       feed?.close();
       feed = new Feed(data.generation, data.url, data.protocols);

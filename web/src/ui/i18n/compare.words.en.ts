@@ -1,0 +1,43 @@
+/** Each way and each figure in two or three sentences, for somebody who has read a beginner's tutorial. */
+export const lanes = {
+  raw: {
+    name: 'Raw socket',
+    says: 'The TCP socket itself, as this server reads it: no HTTP, no browser. The peer writes, the kernel hands over, and that is all. It is measured inside the server, so it is what the other lanes can come near but never beat.',
+  },
+  short_poll: {
+    name: 'Short polling',
+    says: 'The page asks “anything new?” at a fixed rate and gets an answer at once, mostly an empty one. This is what tutorials mean by “HTTP must ask again and again”. A message waits, on average, half the time between two questions.',
+  },
+  long_poll: {
+    name: 'Long polling',
+    says: 'The page asks, and the server keeps the question until it has something to say. It is ordinary HTTP, and yet the news arrives at once. The price is one request with all its headers for about every message.',
+  },
+  sse: {
+    name: 'Server-sent events',
+    says: 'The page asks once, and the answer never ends: the server adds a line whenever it has something. So HTTP can push, and has done so since before WebSockets. Only the server speaks; to say something the page makes another request.',
+  },
+  websocket: {
+    name: 'WebSocket',
+    says: 'It begins as an HTTP request and then, on the same TCP connection, stops being HTTP: either side speaks when it likes, in frames of a few bytes. The page may speak here too, without a new request.',
+  },
+};
+
+/** What is measured. */
+export const figures = {
+  mean: { name: 'Delay, mean', says: 'From the moment the source called send to the moment JavaScript had the message. Both clocks are compared before and after the run; how far they may differ is shown above.' },
+  p50: { name: 'Delay, median', says: 'Half of the messages took no longer than this. It tells what is usual, where the mean is drawn up by a few slow ones.' },
+  p95: { name: 'Delay, 95 of 100', says: 'Ninety-five of a hundred messages took no longer. This is what a user notices as “sometimes slow”.' },
+  p99: { name: 'Delay, 99 of 100', says: 'Ninety-nine of a hundred took no longer. It is only said of 1,000 messages and more: of fewer, one slow message would decide it.' },
+  max: { name: 'Delay, longest', says: 'The one message that took longest. It depends on luck, and grows with the length of the run.' },
+  requests: { name: 'Requests', says: 'HTTP requests this lane made, counted by the server; the one that becomes a WebSocket is among them. Asking has a price each time: headers up, headers down, work on both sides.' },
+  empty: { name: 'Empty answers', says: 'Requests that were answered “nothing new”. They are the waste of polling: the rarer the events, the more of them.' },
+  full: { name: 'Only continued', says: 'Polls whose page was full, so that the next request only fetched the rest. They say that more came in one interval than fits into one answer.' },
+  up: { name: 'Bytes up', says: 'Everything this lane sent to the server: request lines, headers with the token, frames. Counted at the accepted connection, request by request; TCP and IP headers are not in it.' },
+  down: { name: 'Bytes down', says: 'Everything the server sent for this lane. Content is told apart from headers, chunk sizes and frames, which are the wrapping.' },
+  perEvent: { name: 'Bytes per message', says: 'Bytes up and down together, divided by the messages that came. The message itself is JSON with the payload in base64, on every lane alike, so what differs is the wrapping.' },
+  data: { name: 'TCP segments with data', says: 'Packets that carried bytes, as the server’s kernel counted them: exact. Many small pushes are many segments, though each is small.' },
+  acks: { name: 'Pure ACKs', says: 'Packets that only acknowledged. The number is approximate (±): an ACK that comes late, on a connection used for something else by then, is counted there.' },
+  cpu: { name: 'Server CPU', says: 'Processor time the server’s threads spent on this lane’s connections. Reading a request, checking the token and writing headers is most of what polling costs.' },
+  connections: { name: 'Connections', says: 'TCP connections that carried this lane’s requests. A browser keeps and reuses connections, so polling does not mean a handshake for each request any more.' },
+  complete: { name: 'Completeness', says: 'Whether every byte came, once and in order, checked by its offset in the stream. All four ways are cursors over one log, so none of them may lose anything.' },
+};

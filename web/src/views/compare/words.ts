@@ -1,0 +1,19 @@
+import { language } from '../../ui/i18n/lang.svelte';
+import { compare as en, type CompareMessages } from '../../ui/i18n/compare.en';
+import { compare as zh } from '../../ui/i18n/compare.zh';
+
+/** Everything the comparison says, in the language now. */
+export function words(): CompareMessages {
+  return language() === 'zh' ? zh : en;
+}
+
+/** Milliseconds with as many digits as mean something: `0.42`, `3.1`, `502`. */
+export function ms(value: number): string {
+  const size = Math.abs(value);
+  return `${value.toFixed(size < 10 ? 2 : size < 100 ? 1 : 0)} ms`;
+}
+
+/** A count that may be a fraction, where arithmetic made it. */
+export function about(value: number): string {
+  return value < 10 && !Number.isInteger(value) ? value.toFixed(1) : Math.round(value).toLocaleString('en');
+}
