@@ -1,5 +1,7 @@
 import type {
   About,
+  HttpAnswer,
+  HttpRequest,
   OpenRequest,
   Page,
   PeerKind,
@@ -41,6 +43,8 @@ export interface EventQuery {
   readonly socket?: string;
   /** How many bytes of each payload come with it. */
   readonly preview: number;
+  /** Seconds to wait for an event where there is none yet. */
+  readonly wait?: number;
 }
 
 /** The REST half of the contract. */
@@ -112,6 +116,7 @@ export class Api {
   events(query: EventQuery, epoch: string): Promise<Page> {
     const parameters = new URLSearchParams({ after: String(query.after), limit: String(query.limit), payload: `preview:${String(query.preview)}`, epoch });
     if (query.socket !== undefined) parameters.set('socket', query.socket);
+    if (query.wait !== undefined) parameters.set('wait', String(query.wait));
     return this.#json('GET', `${WORKSPACE}/events?${parameters.toString()}`);
   }
 
@@ -124,6 +129,11 @@ export class Api {
   /** Clears the log up to a place. */
   trim(upTo: Seq, epoch: string): Promise<TrimAnswer> {
     return this.#json('POST', `${WORKSPACE}/log/trim`, { up_to: upTo, epoch });
+  }
+
+  /** Has the server make HTTP requests over sockets of the workspace. */
+  http(request: HttpRequest): Promise<HttpAnswer> {
+    return this.#json('POST', `${WORKSPACE}/http`, request);
   }
 
   /** The practice peers there are. */
