@@ -1,7 +1,7 @@
 import { BatchBuilder, splitFrame, transferables } from '../model/log/decode';
 import type { Hello, Page, Reply } from '../wire/generated';
 import type { ToLane } from './compare/protocol';
-import { LaneRole } from './compare/role';
+import { LaneRole } from './compare/worker/role';
 import type { FromWorker, ToWorker } from './protocol';
 
 /**

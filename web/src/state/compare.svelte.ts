@@ -1,3 +1,4 @@
+import { Growth } from '../link/compare/growth';
 import { Run } from '../link/compare/run';
 import { OtherTabs } from '../link/compare/tabs';
 import { DEFAULTS, type Draft, draftFrom, draftOf, linkOf, readDraft } from '../model/compare/settings';
@@ -18,6 +19,7 @@ class Compare {
   readonly read = $derived(readDraft(this.draft));
   readonly #tabs = new OtherTabs();
   #run = $state.raw<Run>();
+  #growth = $state.raw<Growth>();
 
   constructor() {
     this.#tabs.onchange = () => {
@@ -29,6 +31,7 @@ class Compare {
     // Also when the page is put away to be shown again later: nobody watches it meanwhile.
     window.addEventListener('pagehide', () => {
       if (this.running) this.#run?.leave();
+      if (this.growing) this.#growth?.leave();
       this.#tabs.tell(false);
     });
   }
@@ -42,6 +45,17 @@ class Compare {
   get running(): boolean {
     void this.version;
     return this.#run !== undefined && this.#run.phase !== 'done';
+  }
+
+  /** How cost grows, as far as it was measured; undefined before. */
+  get growth(): Growth | undefined {
+    void this.version;
+    return this.#growth;
+  }
+
+  get growing(): boolean {
+    void this.version;
+    return this.#growth !== undefined && !this.#growth.done;
   }
 
   /** A link to these settings; undefined while they are wrong. */
@@ -67,7 +81,7 @@ class Compare {
   /** Starts a run with what is set, unless something of it is wrong. */
   async start(sourceName: string): Promise<void> {
     this.tried = true;
-    if (!this.read.ok || this.running) return;
+    if (!this.read.ok || this.running || this.growing) return;
     this.linked = false;
     const run = new Run(scope.api, this.read.settings, () => {
       this.version += 1;
@@ -80,6 +94,25 @@ class Compare {
     await run.run(sourceName);
     this.#tabs.tell(false);
     mode.comparing = false;
+  }
+
+  /** Measures crowds of these sizes with what is set. */
+  async grow(sizes: readonly number[], sourceName: string): Promise<void> {
+    this.tried = true;
+    if (!this.read.ok || this.running || this.growing) return;
+    const growth = new Growth(scope.api, this.read.settings, sizes, () => {
+      this.version += 1;
+    });
+    this.#growth = growth;
+    mode.comparing = true;
+    this.version += 1;
+    await growth.run(sourceName);
+    mode.comparing = false;
+  }
+
+  /** Ends the growth before its time. */
+  stopGrowth(): void {
+    this.#growth?.stop();
   }
 
   /** Ends the run before its time. */

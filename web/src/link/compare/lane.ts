@@ -61,6 +61,17 @@ export class LaneRun {
     return result;
   }
 
+  /** The same of the first messages, until a moment. */
+  firstAt(untilUs: number): number[] {
+    const result: number[] = [];
+    for (const ms of this.arrivals.at) {
+      const us = this.there(ms);
+      if (us > untilUs) break;
+      result.push(us);
+    }
+    return result;
+  }
+
   /** Stretches in which the browser kept its requests back, in µs of the server's clock. */
   get held(): Blind[] {
     return merged(this.#held.map(({ from, to }) => ({ from: this.there(from), to: this.there(to) })));

@@ -7,7 +7,7 @@ import type { Api } from '../api';
 import { Belongings } from './belongings';
 import { LaneRun } from './lane';
 import { laneReport, rawReport } from './reporting';
-import { looks } from './role';
+import { looks } from './worker/role';
 import { openSource, type Source } from './source';
 
 /** How long lanes have to connect, in ms. */
@@ -43,6 +43,8 @@ export class Run {
   error: unknown;
   lanes: LaneRun[] = [];
   source: Source | undefined;
+  /** Bytes up and down of each lane, a second each. */
+  readonly history: { readonly seconds: number; readonly bytes: readonly number[] }[] = [];
   /** When the source was let go, by this page's clock in ms. */
   begunMs = 0;
   /** How long it ran, in seconds. */
@@ -252,6 +254,12 @@ export class Run {
   /** One after the other: a browser has six connections to a host, and the lanes hold three of them. */
   async #readMeters(): Promise<void> {
     for (const lane of this.lanes) lane.figures = await this.#meter(lane);
+    this.#remember();
+  }
+
+  #remember(): void {
+    const bytes = this.lanes.map(({ figures }) => (figures?.bytes_up ?? 0) + (figures?.bytes_down ?? 0));
+    this.history.push({ seconds: (performance.now() - this.begunMs) / 1000, bytes });
   }
 
   #meter(lane: LaneRun): Promise<Meter> {
@@ -276,5 +284,6 @@ export class Run {
         lane.figures = await this.#meter(lane);
       }
     }
+    if (this.begunMs > 0) this.#remember();
   }
 }

@@ -1,4 +1,4 @@
-import { figures, lanes } from './compare.words.en';
+import { claims, figures, lanes } from './compare.words.en';
 
 const n = (count: number): string => count.toLocaleString('en');
 const many = (count: number, one: string, more: string): string => `${n(count)} ${count === 1 ? one : more}`;
@@ -10,6 +10,8 @@ export const compare = {
     'One source of events reaches this page by four ways at the same time: asking again and again, asking and waiting, one answer that never ends, and a socket. All four go through this server’s ordinary doors, use this browser’s ordinary means and carry the same events, so what differs is the way alone.',
   lanes,
   figures,
+  claims,
+  reference: 'the reference, measured in the server',
   settings: {
     title: 'Settings',
     source: 'Source of events',
@@ -49,7 +51,7 @@ export const compare = {
     broke: 'A lane broke. What was measured is below, and is marked incomplete.',
     failed: (why: string) => `It could not be carried through: ${why}`,
   },
-  errors: { not_accepted: 'the ticker did not accept the connection', gone: 'that socket is not open (any more)' },
+  errors: { not_accepted: 'the ticker did not accept the connection', gone: 'that socket is not open (any more)', crowd: (lane: string, viewers: number) => `${lane}: ${many(viewers, 'viewer was', 'viewers were')} not done in time` },
   sent: (messages: number, seconds: string) => `${many(messages, 'message', 'messages')} in ${seconds} s`,
   clocks: (ms: string) => `clocks of server and page agree to ±${ms} ms`,
   warn: {
@@ -58,6 +60,38 @@ export const compare = {
     others: (count: number) => `${many(count, 'other tab', 'other tabs')} of this browser compare at the same time. All tabs share six connections to this host, so they starve each other: close the others for clean figures.`,
     notTimed: (count: number) => `${many(count, 'message', 'messages')} not timed`,
     broke: (lane: string, why: string) => `${lane} broke: ${why}`,
+  },
+  stretch: {
+    title: 'Who may speak first',
+    says: 'The first ten seconds of the run on each lane; time runs down, the page is on the left, the server on the right. On a polling lane nothing comes back without a question before it. On a stream and a WebSocket the question was asked once, before these ten seconds.',
+    page: 'page',
+    server: 'server',
+    polled: (requests: number, empty: number) => `${many(requests, 'request', 'requests')}, of which ${n(empty)} for nothing; the server spoke first not once.`,
+    pushed: (pushes: number, requests: number) => `The server spoke first ${many(pushes, 'time', 'times')}; ${many(requests, 'request', 'requests')}.`,
+    legend: { ask: 'a question', empty: 'an empty answer: a wasted rung', answer: 'an answer that brought something', wait: 'the server keeps the question', push: 'a push: no question before it' },
+  },
+  growth: {
+    title: 'How cost grows',
+    says: 'The same source with more and more viewers, one lane after the other, five seconds each. The viewers are real clients in a process of their own on the server’s machine, so their work is not in the server’s figures.',
+    viewers: 'Viewers',
+    start: 'Measure',
+    lane: 'Lane',
+    figures: { requests: 'Requests a second', bytes: 'Bytes a second', cpu: 'Server CPU, ms a second' },
+    complete: 'Complete',
+    of: (complete: number, viewers: number) => `${n(complete)} of ${n(viewers)}`,
+    step: (lane: string, viewers: number) => `${lane}: ${many(viewers, 'viewer', 'viewers')}…`,
+    done: 'Finished.',
+    stopped: 'Stopped before its time.',
+    refused: (viewers: number, why: string) => `${n(viewers)} viewers were refused. ${why}`,
+    plot: 'Figure in the plot',
+    chart: 'Both scales are logarithmic. Ten times the viewers are ten times the cost on every way; what differs is where a line lies, and whether requests grow at all.',
+  },
+  saving: { title: 'Take it away', json: 'Save as JSON', csv: 'Save as CSV', png: 'Save the charts as PNG', failed: 'The browser could not make a picture of the charts.' },
+  charts: {
+    title: 'The run as pictures',
+    time: { title: 'Delay over time', says: 'Each message where it was sent, as high as it took long; the scale is logarithmic. A saw is polling: what comes just after a poll waits longest.', x: 'seconds since the start', y: 'ms' },
+    share: { title: 'How delays are spread', says: 'How many of a hundred messages took no longer than so many milliseconds. The further left a line rises, the sooner its messages are there.', x: 'ms', y: 'of 100 messages' },
+    bytes: { title: 'Bytes on the wire', says: 'Up and down together, headers and all, as they add up. The steeper a line, the dearer the way.', x: 'seconds since the start', y: 'KiB' },
   },
   table: {
     title: 'What it took, and what it brought',

@@ -41,3 +41,39 @@ export const figures = {
   connections: { name: 'Connections', says: 'TCP connections that carried this lane’s requests. A browser keeps and reuses connections, so polling does not mean a handshake for each request any more.' },
   complete: { name: 'Completeness', says: 'Whether every byte came, once and in order, checked by its offset in the stream. All four ways are cursors over one log, so none of them may lose anything.' },
 };
+
+const n = (count: number): string => count.toLocaleString('en');
+const many = (count: number, one: string, more: string): string => `${n(count)} ${count === 1 ? one : more}`;
+
+/** What tutorials say, and what is true of it now. */
+export const claims = {
+  title: 'What tutorials say, and what this run shows',
+  evidence: 'In this run:',
+  list: {
+    first: {
+      claim: '“HTTP is request–response: the server cannot speak first.”',
+      now: 'One exchange does begin with the client. But an answer need not end: the client asks once, and the server adds to its answer whenever it likes. That is how server-sent events push, over plain HTTP.',
+      evidence: (requests: number, events: number, delay: string) => `${many(requests, 'request', 'requests')} brought ${many(events, 'message', 'messages')}, half of them within ${delay}.`,
+    },
+    again: {
+      claim: '“So the client must ask again and again.”',
+      now: 'It may, and then messages are half an interval old and many answers are empty. It need not: a question that the server keeps until it has something is answered at once, and costs a request for about every message.',
+      evidence: (requests: number, empty: number, short: string, long: string) => `short polling made ${many(requests, 'request', 'requests')}, ${n(empty)} of them for nothing, and was ${short} late on average; long polling ${long}.`,
+    },
+    open: {
+      claim: '“A socket stays open, so either side speaks when it has something to say.”',
+      now: 'True, and a WebSocket gives a page the same over a connection that began as HTTP. To be told of news it is no faster than server-sent events; what it adds is that the page can speak on it too.',
+      evidence: (requests: number, events: number, ws: string, sse: string) => `${many(requests, 'request', 'requests')}, ${many(events, 'message', 'messages')}; 95 of 100 within ${ws}, where server-sent events took ${sse}.`,
+    },
+    connection: {
+      claim: '“HTTP opens a connection for every request and closes it afterwards.”',
+      now: 'That was HTTP/1.0. Since HTTP/1.1 (1997) a connection is kept and used again. The cost of polling is not handshakes but headers and work, again with every question.',
+      evidence: (requests: number, connections: number) => `${many(requests, 'request', 'requests')} of the two polling lanes went over ${many(connections, 'connection', 'connections')}.`,
+    },
+    engine: {
+      claim: '“HTTP is the car, the socket is the engine.”',
+      now: 'Every lane here, HTTP or not, is bytes on a TCP socket. HTTP says what the bytes mean; the socket carries them. So the difference between the lanes is not HTTP against sockets, but who may speak when, and with how much wrapping.',
+      evidence: (raw: string, ws: string) => `the raw socket had half of the messages within ${raw}, the page had them within ${ws}: in between lie the server, this browser, and JavaScript.`,
+    },
+  },
+};

@@ -1,4 +1,4 @@
-import type { figures as enFigures, lanes as enLanes } from './compare.words.en';
+import type { claims as enClaims, figures as enFigures, lanes as enLanes } from './compare.words.en';
 
 /** 每种方式和每个数字各用两三句话说明，面向读过入门教程的人。 */
 export const lanes: typeof enLanes = {
@@ -42,4 +42,39 @@ export const figures: typeof enFigures = {
   cpu: { name: '服务器 CPU', says: '服务器线程花在这种方式的连接上的处理器时间。轮询的开销主要是读请求、查令牌和写头部。' },
   connections: { name: '连接数', says: '承载过这种方式的请求的 TCP 连接。浏览器会保留并复用连接，所以轮询早已不是每次请求都要握手。' },
   complete: { name: '完整性', says: '是否每个字节都按序到达且只到一次，按流中的偏移检查。四种方式都是同一份日志上的游标，所以谁都不许丢失。' },
+};
+
+const n = (count: number): string => count.toLocaleString('zh');
+
+/** 教程怎么说，现在又是怎样。 */
+export const claims: typeof enClaims = {
+  title: '教程怎么说，这次运行看到了什么',
+  evidence: '这次运行中：',
+  list: {
+    first: {
+      claim: '“HTTP 是请求—响应式的：服务器不能先开口。”',
+      now: '一次往来确实由客户端开始。但答复不必结束：客户端只问一次，服务器想说就往答复里添。服务器推送事件就是这样在普通 HTTP 上推送的。',
+      evidence: (requests, events, delay) => `${n(requests)} 个请求带来了 ${n(events)} 条消息，一半不超过 ${delay}。`,
+    },
+    again: {
+      claim: '“所以客户端只能一遍遍地问。”',
+      now: '可以这样做，那么消息平均已过半个间隔，许多答复是空的。但不必如此：服务器把问题留到有话可说，就能立刻答复，代价是几乎每条消息一个请求。',
+      evidence: (requests, empty, short, long) => `短轮询发出 ${n(requests)} 个请求，其中 ${n(empty)} 个一无所获，平均晚到 ${short}；长轮询为 ${long}。`,
+    },
+    open: {
+      claim: '“套接字一直开着，任何一方有话随时可说。”',
+      now: '没错，而 WebSocket 让网页在一条以 HTTP 开始的连接上也能如此。单就得知消息而言，它不比服务器推送事件快；它多出来的是页面也能在上面说话。',
+      evidence: (requests, events, ws, sse) => `${n(requests)} 个请求，${n(events)} 条消息；95% 不超过 ${ws}，服务器推送事件为 ${sse}。`,
+    },
+    connection: {
+      claim: '“HTTP 每次请求都要建立连接，之后再关闭。”',
+      now: '那是 HTTP/1.0。自 HTTP/1.1（1997 年）起，连接会保留并复用。轮询的代价不在握手，而在每次提问都要重来的头部和处理。',
+      evidence: (requests, connections) => `两种轮询的 ${n(requests)} 个请求走了 ${n(connections)} 条连接。`,
+    },
+    engine: {
+      claim: '“HTTP 是轿车，Socket 是发动机。”',
+      now: '这里的每种方式，无论是不是 HTTP，都是 TCP 套接字上的字节。HTTP 说明字节的含义，套接字负责运送。所以差别不在 HTTP 与套接字之间，而在谁能何时开口、要多少包装。',
+      evidence: (raw, ws) => `原始套接字有一半消息不超过 ${raw}，页面拿到它们不超过 ${ws}：中间隔着服务器、这个浏览器和 JavaScript。`,
+    },
+  },
 };

@@ -1,5 +1,5 @@
 import type { CompareMessages } from './compare.en';
-import { figures, lanes } from './compare.words.zh';
+import { claims, figures, lanes } from './compare.words.zh';
 
 const n = (count: number): string => count.toLocaleString('zh');
 
@@ -10,6 +10,8 @@ export const compare: CompareMessages = {
     '同一个事件来源同时以四种方式到达本页：一遍遍地问、问了就等、一个永不结束的答复、一个套接字。四种方式都走这台服务器的普通入口，用这个浏览器的普通手段，携带同样的事件，所以差别只在方式本身。',
   lanes,
   figures,
+  claims,
+  reference: '参照，在服务器内测得',
   settings: {
     title: '设置',
     source: '事件来源',
@@ -49,7 +51,7 @@ export const compare: CompareMessages = {
     broke: '有一种方式中断了。下面是测得的结果，标为不完整。',
     failed: (why) => `未能进行到底：${why}`,
   },
-  errors: { not_accepted: '节拍器没有接受连接', gone: '那个套接字没有打开（或已关闭）' },
+  errors: { not_accepted: '节拍器没有接受连接', gone: '那个套接字没有打开（或已关闭）', crowd: (lane, viewers) => `${lane}：${n(viewers)} 个观看者没有及时完成` },
   sent: (messages, seconds) => `${seconds} 秒内 ${n(messages)} 条消息`,
   clocks: (ms) => `服务器与页面的时钟相差不超过 ±${ms} 毫秒`,
   warn: {
@@ -58,6 +60,38 @@ export const compare: CompareMessages = {
     others: (count) => `这个浏览器还有 ${n(count)} 个标签页在同时对比。所有标签页合用到这台主机的六条连接，会互相挨饿：要得到干净的数字，请关闭其他的。`,
     notTimed: (count) => `${n(count)} 条消息未计时`,
     broke: (lane, why) => `${lane}中断：${why}`,
+  },
+  stretch: {
+    title: '谁可以先开口',
+    says: '每种方式在运行的头十秒；时间向下，左边是页面，右边是服务器。轮询时，没有先问就没有答复。事件流和 WebSocket 只在这十秒之前问过一次。',
+    page: '页面',
+    server: '服务器',
+    polled: (requests, empty) => `${n(requests)} 个请求，其中 ${n(empty)} 个一无所获；服务器一次也没有先开口。`,
+    pushed: (pushes, requests) => `服务器先开口 ${n(pushes)} 次；${n(requests)} 个请求。`,
+    legend: { ask: '提问', empty: '空答复：白费的一级', answer: '带来消息的答复', wait: '服务器留着问题', push: '推送：之前没有提问' },
+  },
+  growth: {
+    title: '开销如何增长',
+    says: '同样的来源，观看者越来越多，一种方式接一种方式，各五秒。观看者是真实的客户端，在服务器那台机器上的另一个进程里，所以它们自己的工作不算在服务器的数字里。',
+    viewers: '观看者',
+    start: '测量',
+    lane: '方式',
+    figures: { requests: '每秒请求数', bytes: '每秒字节', cpu: '服务器 CPU，每秒毫秒' },
+    complete: '完整',
+    of: (complete, viewers) => `${n(complete)} / ${n(viewers)}`,
+    step: (lane, viewers) => `${lane}：${n(viewers)} 个观看者…`,
+    done: '已完成。',
+    stopped: '提前停止。',
+    refused: (viewers, why) => `${n(viewers)} 个观看者被拒绝。${why}`,
+    plot: '图中的数字',
+    chart: '两条轴都是对数。每种方式上，观看者多十倍，开销也多十倍；差别在于线的高低，以及请求数是否随之增长。',
+  },
+  saving: { title: '带走结果', json: '保存为 JSON', csv: '保存为 CSV', png: '把图表保存为 PNG', failed: '浏览器未能把图表做成图片。' },
+  charts: {
+    title: '用图来看这次运行',
+    time: { title: '延迟随时间的变化', says: '每条消息画在它发出的时刻，耗时越长画得越高；纵轴为对数。锯齿形就是轮询：刚错过一次轮询的消息等得最久。', x: '开始后的秒数', y: '毫秒' },
+    share: { title: '延迟的分布', says: '一百条消息中有多少条不超过若干毫秒。线越靠左升起，消息到得越早。', x: '毫秒', y: '每百条消息' },
+    bytes: { title: '线路上的字节', says: '上行与下行之和，含全部头部，逐渐累积。线越陡，这种方式越贵。', x: '开始后的秒数', y: 'KiB（千字节）' },
   },
   table: {
     title: '花费了什么，带来了什么',

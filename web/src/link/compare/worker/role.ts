@@ -1,6 +1,6 @@
-import type { Look } from '../../model/compare/clock';
-import type { Clock, Lane } from '../../wire/generated';
-import type { Following, FromLane, ToLane } from './protocol';
+import type { Look } from '../../../model/compare/clock';
+import type { Clock, Lane } from '../../../wire/generated';
+import type { Following, FromLane, ToLane } from '../protocol';
 import { Teller } from './teller';
 import { ask, type Halt, LaneBroke, longPoll, shortPoll, stream, webSocket } from './ways';
 

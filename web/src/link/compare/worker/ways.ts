@@ -1,8 +1,8 @@
-import { splitFrame } from '../../model/log/decode';
-import { LONG_POLL_S } from '../../model/compare/predict';
-import { SseReader } from '../../model/compare/sse';
-import type { Event, Page, Problem, ServerFrame, Ticket } from '../../wire/generated';
-import type { Broken, Following } from './protocol';
+import { splitFrame } from '../../../model/log/decode';
+import { LONG_POLL_S } from '../../../model/compare/predict';
+import { SseReader } from '../../../model/compare/sse';
+import type { Event, Page, Problem, ServerFrame, Ticket } from '../../../wire/generated';
+import type { Broken, Following } from '../protocol';
 import type { Teller } from './teller';
 
 const WORKSPACE = '/api/v1/workspaces/default';

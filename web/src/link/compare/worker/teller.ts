@@ -1,5 +1,5 @@
-import type { Event, Gap } from '../../wire/generated';
-import type { FromLane } from './protocol';
+import type { Event, Gap } from '../../../wire/generated';
+import type { FromLane } from '../protocol';
 
 /** What a lane has to tell travels together, at most this often: a message of its own for each event would cost more than the event. */
 const FLUSH_MS = 40;
