@@ -112,9 +112,9 @@ pub struct ServeArgs {
     /// A host name under which the page may be reached, beside loopback ones; may be repeated
     #[arg(long = "host", env = "SOCKSCOPE_HOST", value_name = "NAME", value_delimiter = ',', value_parser = parse_host)]
     pub hosts: Vec<String>,
-    /// End when the process that started this one does (used by `compare`)
-    #[arg(long, hide = true)]
-    pub with_parent: bool,
+    /// End when the process that started this one does, which is that one (used by `compare`)
+    #[arg(long, hide = true, value_name = "PID")]
+    pub with_parent: Option<i32>,
     /// Name servers to ask instead of the system's; may be repeated
     #[arg(long = "dns", env = "SOCKSCOPE_DNS", value_name = "ADDR:PORT", value_delimiter = ',')]
     pub dns: Vec<SocketAddr>,

@@ -40,9 +40,11 @@ fn main() -> ExitCode {
 fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     // Before there is a second thread.
     memory::share_one_arena();
-    if args.with_parent {
+    if let Some(parent) = args.with_parent {
         nix::sys::prctl::set_pdeathsig(Signal::SIGTERM)?;
-        anyhow::ensure!(nix::unistd::getppid().as_raw() != 1, "the process that started this one has ended");
+        // It may have ended before it was asked for.
+        let lives = nix::unistd::getppid().as_raw() == parent;
+        anyhow::ensure!(lives, "the process that started this one has ended");
     }
     let filter = EnvFilter::try_from_env("SOCKSCOPE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()

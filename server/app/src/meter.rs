@@ -72,7 +72,7 @@ impl Meters {
 
     /// Forgets one. Returns whether there was one.
     pub fn stop(&self, id: &str) -> bool {
-        let Some(number) = id.strip_prefix('m').and_then(|number| number.parse().ok()) else { return false };
+        let Some(number) = self.get(id).and_then(|meter| meter.id[1..].parse().ok()) else { return false };
         let mut by_id = self.by_id.lock().unwrap_or_else(PoisonError::into_inner);
         let gone = by_id.remove(&number).is_some();
         self.running.store(by_id.len(), Relaxed);

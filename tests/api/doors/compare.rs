@@ -262,6 +262,144 @@ async fn a_comparison_that_is_killed_leaves_no_server_behind() {
     eventually("the server ends", async || !runs(servers[0])).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn at_most_four_crowds_run_however_they_are_asked_for() {
+    let server = TestServer::start();
+    let client = server.client();
+    let peer = TcpPeer::listen().await;
+    let socket = client.open(&peer.target()).await.id;
+    let wish = json!({ "lane": "sse", "clients": 1, "socket": socket, "after": 0, "message": 64 });
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..16 {
+        let (client, wish) = (Client::new(client.address(), TOKEN), wish.clone());
+        asking.spawn(async move { client.post("crowds", &wish).await.status() });
+    }
+    let answers = asking.join_all().await;
+    assert_eq!(answers.iter().filter(|status| **status == 201).count(), 4, "{answers:?}");
+    assert_eq!(answers.iter().filter(|status| **status == 429).count(), 12, "{answers:?}");
+    assert_eq!(children(server.pid()).len(), 4);
+}
+
+/// Who asks for a crowd and leaves before it is there gets none, and none stays.
+#[tokio::test]
+async fn a_client_that_leaves_while_its_crowd_starts_leaves_nothing_behind() {
+    let server = TestServer::start();
+    let client = server.client();
+    let peer = TcpPeer::listen().await;
+    let socket = client.open(&peer.target()).await.id;
+    let wish = json!({ "lane": "sse", "clients": 300, "socket": socket, "after": 0, "message": 64 });
+    for wait in 0..8 {
+        let mut conn = Conn::connect(server.address()).await;
+        let request = client.request("POST", "crowds").json(&wish.to_string());
+        conn.send(&request.bytes()).await;
+        // Later and later, so that some leave before and some after the process has started.
+        tokio::time::sleep(std::time::Duration::from_micros(500 * wait)).await;
+        let stream = conn.into_stream();
+        stream.set_zero_linger().expect("a living socket");
+        drop(stream);
+    }
+    // A crowd that had been answered already is its owner's, who may not have read the answer; all others are gone.
+    eventually("there is room for a large one again", async || {
+        for number in 1..=8 {
+            client.delete(&format!("crowds/n{number}")).await;
+        }
+        let answer = client
+            .post(
+                "crowds",
+                &json!({
+                    "lane": "sse", "clients": 900, "socket": socket, "after": 0, "message": 64,
+                }),
+            )
+            .await;
+        answer.status() == 201
+    })
+    .await;
+    eventually("one process is left", async || children(server.pid()).len() == 1).await;
+}
+
+#[tokio::test]
+async fn a_crowd_whose_process_dies_says_so() {
+    let server = TestServer::start();
+    let client = server.client();
+    let peer = TcpPeer::listen().await;
+    let socket = client.open(&peer.target()).await.id;
+    let wish = json!({ "lane": "sse", "clients": 5, "socket": socket, "after": 0, "message": 64 });
+    let crowd = client.post("crowds", &wish).await.to::<CrowdStarted>().id;
+    let path = format!("crowds/{crowd}");
+    eventually("all are connected", async || client.get(&path).await.ok::<CrowdReport>().ready == 5).await;
+    let process = children(server.pid())[0];
+    let process = nix::unistd::Pid::from_raw(process.try_into().expect("a pid"));
+    nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGKILL).expect("it runs");
+    eventually("they are broken", async || client.get(&path).await.ok::<CrowdReport>().broken == 5).await;
+    eventually("no zombie is left", async || children(server.pid()).is_empty()).await;
+}
+
+/// A source that dies, a server that dies: what was measured until then is told, and that it is not all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_dies_on_the_way_is_told_with_what_was_measured_until_then() {
+    let server = TestServer::start();
+    let client = server.client();
+    let address = server.address().to_string();
+    let flags = ["--server", &address, "--seconds", "30", "--rate", "20", "--poll-interval", "0.2", "--json"];
+    let mut deaths = Vec::new();
+    for kill_the_server in [false, true] {
+        let run = compare(&flags, Some(TOKEN));
+        let death = async {
+            let mut ticker = None;
+            eventually("some messages came", async || {
+                let sockets: sockscope_wire::SocketList = client.get("sockets?hidden=true").await.ok();
+                let running = sockets.sockets.into_iter().filter(|socket| socket.closed_seq.is_none());
+                let mut busy = running.filter(|socket| socket.counters.sent_events > 20);
+                ticker = busy.next_back().and_then(|socket| socket.parent);
+                ticker.is_some()
+            })
+            .await;
+            if kill_the_server {
+                server.signal(nix::sys::signal::Signal::SIGKILL);
+            } else {
+                let id = ticker.expect("just seen");
+                assert_eq!(client.delete(&format!("practice/{id}")).await.status(), 204);
+            }
+        };
+        let ((success, out, err), ()) = tokio::join!(run, death);
+        assert!(!success && err.contains("incomplete"), "{err}");
+        deaths.push(serde_json::from_str::<Value>(&out).expect("a report all the same"));
+    }
+    for report in deaths {
+        assert_eq!(report["complete"], false);
+        let push = lane(&report, "websocket");
+        assert!(push["events"].as_u64() > Some(10), "{push}");
+        let mean = push["delay_ms"]["mean"].as_f64().expect("measured until then");
+        assert!((0.0..1000.0).contains(&mean), "{push}");
+    }
+}
+
+/// A log so small that the source's own facts are given up while it runs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_forgets_makes_no_nonsense() {
+    let server = TestServer::with(&["--log-bytes", "4M"]);
+    let address = server.address().to_string();
+    let flags = [
+        "--server",
+        &address,
+        "--seconds",
+        "8",
+        "--rate",
+        "1000",
+        "--payload",
+        "1024",
+        "--lane",
+        "websocket",
+    ];
+    let report = measured(&flags, Some(TOKEN)).await;
+    let push = lane(&report, "websocket");
+    assert_eq!((&push["missing"], &push["events"]), (&json!(0), &report["sent"]), "{push}");
+    let (least, mean) = (report["reference"]["mean"].as_f64(), push["delay_ms"]["mean"].as_f64());
+    assert!(least.is_some_and(|least| least > 0.0) && mean.is_some_and(|mean| mean < 1000.0), "{report}");
+    let sockets: sockscope_wire::SocketList = server.client().get("sockets?hidden=true").await.ok();
+    assert!(sockets.sockets.iter().all(|socket| socket.closed_seq.is_some()), "it took away what it started");
+}
+
 #[tokio::test]
 async fn a_crowd_out_of_range_or_too_large_is_refused() {
     let server = TestServer::with(&["--max-connections", "64"]);

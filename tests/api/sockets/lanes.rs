@@ -251,6 +251,8 @@ fn a_request_that_cannot_be_made_or_answered_says_why() {
         (json!({ "url": "https://127.0.0.1/" }), 422, "invalid_http"),
         (json!({ "url": "http://user@127.0.0.1/" }), 422, "invalid_http"),
         (json!({ "url": "http://127.1/" }), 422, "invalid_host"),
+        (json!({ "url": "http://127.0.0.1:65616/" }), 422, "invalid_http"),
+        (json!({ "url": "http://127.0.0.1:x/" }), 422, "invalid_http"),
         (json!({ "url": "http://127.0.0.1/", "times": 6 }), 422, "invalid_http"),
         (json!({ "url": "http://127.0.0.1/", "method": "CONNECT" }), 422, "invalid_http"),
         (json!({ "url": "http://127.0.0.1/", "headers": [["a b", "c"]] }), 422, "invalid_http"),
@@ -293,4 +295,79 @@ fn a_request_under_way_is_cancelled_by_closing_its_socket_or_by_leaving() {
     });
     drop(asking);
     server.fact(&socket, json!({ "type": "closed" }));
+}
+
+/// HTTP/1.0 servers close after each answer; what was asked until then is told, and at once.
+#[test]
+fn a_server_that_closes_between_two_requests_keeps_nobody_waiting() {
+    let server = Server::start(&[]);
+    let old = Listener::new();
+    let url = old.target().replace("tcp:", "http:");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut stream = old.accept();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).expect("a request");
+                request.push(byte[0]);
+            }
+            stream.write_all(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi").expect("open");
+        });
+        let answer = server.ask("POST", "http", Some(&json!({ "url": url, "times": 3 }))).ok();
+        assert_eq!(list(&answer["exchanges"]).len(), 1, "{answer}");
+        server.fact(&text(&answer["exchanges"][0]["socket"]), json!({ "type": "closed" }));
+    });
+}
+
+/// Each way passes at its own pace: one that is blocked does not stop the other.
+#[test]
+fn a_middlebox_passes_one_way_while_the_other_is_blocked() {
+    let server = Server::start(&[]);
+    let behind = Listener::new();
+    let (_, target) = middlebox(&server, &behind.target(), 60_000);
+    let mut client = patient(TcpStream::connect(target.trim_start_matches("tcp://")).expect("it listens"));
+    let mut peer = behind.accept();
+    // The peer reads nothing, so that what the client sends soon fills every buffer on the way.
+    client.set_write_timeout(Some(Duration::from_millis(500))).expect("not zero");
+    while client.write(&[1; 65_536]).is_ok() {}
+    peer.write_all(b"still passes").expect("open");
+    let mut heard = [0; 12];
+    client.read_exact(&mut heard).expect("the other way is free");
+    assert_eq!(&heard, b"still passes");
+}
+
+#[test]
+fn a_forgotten_connection_can_be_ended_by_itself() {
+    let server = Server::start(&[]);
+    let (_, behind) = server.practice("echo");
+    let (_, target) = middlebox(&server, &behind, 500);
+    server.open(&target);
+    server.fact("", json!({ "type": "note", "code": "forgotten" }));
+    let leg = list(&server.ask("GET", "sockets?hidden=true", None).ok()["sockets"])
+        .iter()
+        .find(|socket| socket["practice"] == "middlebox" && socket["role"] == "client")
+        .map(id)
+        .expect("its onward half");
+    server.close(&leg);
+    server.fact(&leg, json!({ "type": "closed" }));
+}
+
+/// A relay's onward halves are opened because somebody connected: the places kept for people are not for them.
+#[test]
+fn a_middlebox_takes_no_place_that_is_kept_for_people() {
+    let server = Server::start(&["--max-sockets", "64"]);
+    let behind = Listener::new();
+    let (listener, target) = middlebox(&server, &behind.target(), 60_000);
+    let address = target.trim_start_matches("tcp://");
+    let _crowd: Vec<TcpStream> =
+        (0..80).map(|_| TcpStream::connect(address).expect("the kernel takes it")).collect();
+    server.fact(&listener, json!({ "type": "paused", "what": "accept" }));
+    let other = Listener::new();
+    let mut opened = 0;
+    while server.try_open(&other.target(), json!({})).status == 201 {
+        opened += 1;
+    }
+    // Of the four, the middlebox itself may have one: somebody opened it.
+    assert!(opened >= 3, "{opened} places were left");
 }

@@ -68,18 +68,16 @@ impl State {
         self.changed.notify_waiters();
     }
 
-    async fn until(&self, so: impl Fn(&Heard) -> bool) -> anyhow::Result<()> {
+    /// Waits until it is so, or the lane broke.
+    async fn until(&self, so: impl Fn(&Heard) -> bool) {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
             {
                 let heard = self.heard();
-                if let Some(error) = &heard.error {
-                    bail!("{error}");
-                }
-                if so(&heard) {
-                    return Ok(());
+                if heard.error.is_some() || so(&heard) {
+                    return;
                 }
             }
             changed.await;
@@ -139,7 +137,10 @@ impl Lanes {
     pub(super) async fn ready(&mut self) -> anyhow::Result<()> {
         let all = timeout(PATIENCE * 3, async {
             for lane in &mut self.each {
-                lane.state.until(|heard| heard.ready).await?;
+                lane.state.until(|heard| heard.ready).await;
+                if let Some(error) = &lane.state.heard().error {
+                    bail!("{error}");
+                }
                 if let Some(crowd) = &mut lane.crowd {
                     let clients = crowd.clients();
                     crowd.until(|report| report.ready + report.broken >= clients).await?;
@@ -150,40 +151,50 @@ impl Lanes {
         all.await.context("not every lane could be connected in time")?
     }
 
-    pub(super) async fn ended(&mut self) -> anyhow::Result<()> {
+    /// Waits until every client of every lane has met the end of the stream, or broke.
+    pub(super) async fn ended(&mut self) {
         for lane in &mut self.each {
-            lane.state.until(|heard| heard.end.is_some()).await?;
+            lane.state.until(|heard| heard.end.is_some()).await;
             if let Some(crowd) = &mut lane.crowd {
                 let clients = crowd.clients();
-                crowd.until(|report| report.complete + report.broken >= clients).await?;
+                // A crowd whose process has ended is over, too; its report says what it had.
+                crowd.until(|report| report.complete + report.broken >= clients).await.ok();
             }
         }
-        Ok(())
     }
 
-    /// Ends every client, and reads the meters once their connections are closed.
+    /// Ends every client, and reads the meters once their connections are closed. A lane whose meter cannot be read any
+    /// more is incomplete, and says why.
     pub(super) async fn stop(
         mut self,
         http: &mut Http,
         settings: &Settings,
         seconds: f64,
         sent: &[f64],
-    ) -> anyhow::Result<Vec<LaneReport>> {
+    ) -> Vec<LaneReport> {
+        // An end of ours is no error of the lane's.
+        let errors: Vec<_> = self.each.iter().map(|lane| lane.state.heard().error.clone()).collect();
         self.clients.shutdown().await;
         let mut reports = Vec::new();
-        for lane in self.each {
+        for (lane, error) in self.each.into_iter().zip(errors) {
             let others = lane.crowd.as_ref().map(Crowd::report);
             if let Some(crowd) = lane.crowd {
                 crowd.end().await;
             }
-            let meter = closed(http, &lane.meter).await?;
+            let (meter, unread) = match closed(http, &lane.meter).await {
+                Ok(meter) => (meter, None),
+                Err(error) => (Meter::default(), Some(format!("its meter cannot be read: {error:#}"))),
+            };
+            let error = error.or(unread);
             let heard = lane.state.heard();
             let delay = Summary::of(heard.arrivals.delays_ms(sent));
             let events = heard.arrivals.messages();
             let whole = heard.arrivals.is_whole() && heard.end == Some(heard.arrivals.covered());
             let everybody = u64::from(settings.viewers);
             let had = events + others.map_or(0, |others| others.messages);
-            let complete = whole && others.is_none_or(|others| u64::from(others.complete) + 1 == everybody);
+            let complete = error.is_none()
+                && whole
+                && others.is_none_or(|others| u64::from(others.complete) + 1 == everybody);
             reports.push(LaneReport {
                 name: lane.lane,
                 requests: meter.requests,
@@ -195,6 +206,7 @@ impl Lanes {
                 events,
                 missing: (sent.len() as u64 * everybody).saturating_sub(had),
                 complete,
+                error,
                 predicted: Predicted::of(lane.lane, settings, seconds, &meter, delay.as_ref()),
                 delay_ms: delay,
                 segments: meter.segments,
@@ -202,7 +214,7 @@ impl Lanes {
                 connections: meter.connections,
             });
         }
-        Ok(reports)
+        reports
     }
 }
 
@@ -213,6 +225,8 @@ async fn closed(http: &mut Http, id: &str) -> anyhow::Result<Meter> {
     loop {
         let meter: Meter = http.json(Method::GET, &path, &()).await?;
         if meter.open_connections == 0 || Instant::now() >= last {
+            // It was ours; on a server that goes on, nobody else would take it away.
+            http.whole(Method::DELETE, &path, &()).await?;
             return Ok(meter);
         }
         sleep(LOOK).await;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sockscope_wire::CrowdReport;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
-    process::{Child, Command},
+    process::{ChildStdin, Command},
     sync::watch,
     task::JoinSet,
     time::interval,
@@ -44,11 +44,12 @@ pub struct CrowdSpec {
 
 /// A running crowd; its process ends with this.
 pub struct Crowd {
-    child: Child,
     clients: u32,
     report: watch::Receiver<CrowdReport>,
-    /// Reads what the process says.
-    _reading: JoinSet<()>,
+    /// Its end is how the process knows that it is over.
+    input: ChildStdin,
+    /// Hears what the process says, and reaps it. Dropped before that, it kills it.
+    hearing: JoinSet<()>,
 }
 
 impl Crowd {
@@ -70,20 +71,24 @@ impl Crowd {
         // On standard input, since a command line is public: it holds the token.
         let mut input = child.stdin.take().context("its input was asked for")?;
         input.write_all(format!("{}\n", serde_json::to_string(spec)?).as_bytes()).await?;
-        // Its end is how the process knows that it is over.
-        child.stdin = Some(input);
         let output = child.stdout.take().context("its output was asked for")?;
         let (told, report) = watch::channel(CrowdReport::default());
-        let mut reading = JoinSet::new();
-        reading.spawn(async move {
+        let clients = spec.clients;
+        let mut hearing = JoinSet::new();
+        hearing.spawn(async move {
             let mut lines = BufReader::new(output).lines();
             while let Ok(Some(line)) = lines.next_line().await {
                 if let Ok(report) = serde_json::from_str(&line) {
                     told.send_replace(report);
                 }
             }
+            if let Err(error) = child.wait().await {
+                tracing::warn!(%error, "the process of a crowd could not be waited for");
+            }
+            // Whoever had not everything by then will never have it.
+            told.send_modify(|report| report.broken = clients - report.complete.min(clients));
         });
-        Ok(Self { child, clients: spec.clients, report, _reading: reading })
+        Ok(Self { clients, report, input, hearing })
     }
 
     /// How many clients it has.
@@ -107,10 +112,11 @@ impl Crowd {
     }
 
     /// Ends it.
-    pub async fn end(mut self) {
-        drop(self.child.stdin.take());
-        // It ends by itself once its input has; if not, dropping it kills it.
-        tokio::time::timeout(Duration::from_secs(1), self.child.wait()).await.ok();
+    pub async fn end(self) {
+        let Self { input, mut hearing, .. } = self;
+        drop(input);
+        // It ends by itself once its input has; if not, dropping what hears it kills it.
+        tokio::time::timeout(Duration::from_secs(1), hearing.join_next()).await.ok();
     }
 }
 

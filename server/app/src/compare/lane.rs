@@ -90,8 +90,9 @@ async fn poll(following: &Following, tell: &mut (dyn FnMut(Told) + Send)) -> any
         let mut path = following.query("events", after);
         if following.lane == Lane::LongPoll {
             path.push_str(&format!("&wait={LONG_POLL}"));
-            // What matters is that the answer is waited for; the question is on its way in no time.
             if std::mem::take(&mut first) {
+                // So that the connection is there when the first message is sent.
+                http.prepare().await?;
                 tell(Told::Ready);
             }
         } else {

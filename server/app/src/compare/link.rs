@@ -62,6 +62,12 @@ impl Http {
         Self { place: place.clone(), sender: None, driver: JoinSet::new() }
     }
 
+    /// Opens the connection, so that the first request does not wait for it.
+    pub(super) async fn prepare(&mut self) -> anyhow::Result<()> {
+        self.sender = Some(self.open().await?);
+        Ok(())
+    }
+
     /// GET, with what the client accepts; the head of the answer.
     pub(super) async fn get(&mut self, path: &str, accept: &str) -> anyhow::Result<Response<Incoming>> {
         self.send(Method::GET, path, accept, Bytes::new()).await

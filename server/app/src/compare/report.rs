@@ -49,6 +49,9 @@ pub struct LaneReport {
     pub missing: u64,
     /// Every byte came, in order, to everybody.
     pub complete: bool,
+    /// Why the lane broke, where it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
     /// From the source's send to the client having the message, in ms.
     pub delay_ms: Option<Summary>,
     /// TCP segments; those without data are approximate.
@@ -167,6 +170,11 @@ impl fmt::Display for Report {
                 };
             }
             writeln!(f, "{}", line.trim_end())?;
+        }
+        for lane in &self.lanes {
+            if let Some(error) = &lane.error {
+                writeln!(f, "{}: {error}", lane.name.as_str())?;
+            }
         }
         Ok(())
     }

@@ -37,7 +37,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Report> {
     };
     let place = server.place();
     let mut http = Http::new(place);
-    let source = Source::start(&mut http, settings).await?;
+    let mut source = Source::start(&mut http, place, settings).await?;
     let clock = ClockOffset::measure(&mut http).await?;
     let mut lanes = Lanes::start(&mut http, place, settings, &source, clock).await?;
     lanes.ready().await?;
@@ -49,20 +49,19 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Report> {
     let ended = timeout_at(last, lanes.ended()).await;
     let seconds = begun.elapsed().as_secs_f64();
 
-    let (sent, read) = source.told(&mut http, settings.payload).await?;
+    // From here on nothing fails: what was measured is told, and whether it is all.
+    let told = source.told().await;
     let mut report = Report {
         settings: settings.clone(),
         seconds,
-        sent: sent.len() as u64,
+        sent: told.sent_us.len() as u64,
         clock_uncertainty_ms: clock.uncertainty_us / 1000.0,
-        reference: Summary::of(read.delays_ms(&sent)),
-        lanes: Vec::new(),
-        complete: ended.is_ok_and(|ended| ended.is_ok()),
+        reference: Summary::of(told.read.delays_ms(&told.sent_us)),
+        lanes: lanes.stop(&mut http, settings, seconds, &told.sent_us).await,
+        complete: ended.is_ok() && told.is_whole(),
     };
-    for lane in lanes.stop(&mut http, settings, seconds, &sent).await? {
-        report.complete &= lane.complete;
-        report.lanes.push(lane);
-    }
+    report.complete &= report.lanes.iter().all(|lane| lane.complete);
+    source.end(&mut http).await;
     Ok(report)
 }
 
@@ -94,7 +93,8 @@ impl OwnServer {
         let connections = (settings.viewers as usize * settings.chosen().len() + 64).to_string();
         let program = std::env::current_exe().context("this program cannot be found again")?;
         let mut child = Command::new(program)
-            .args(["serve", "--with-parent", "--listen", "127.0.0.1:0", "--max-connections", &connections])
+            .args(["serve", "--with-parent", &std::process::id().to_string()])
+            .args(["--listen", "127.0.0.1:0", "--max-connections", &connections])
             .env_clear()
             .env("SOCKSCOPE_TOKEN", &token)
             .env("SOCKSCOPE_LOG", "warn")

@@ -1,4 +1,9 @@
-//! The source of a comparison: a held ticker, the socket that reads it, and what both say in the log.
+//! The source of a comparison: a held ticker, the socket that reads it, and what both say in the log while it runs.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use http::Method;
@@ -7,7 +12,10 @@ use sockscope_wire::{
     Arrivals as Spread, Event, Fact, Page, PeerKind, PracticeRequest, PracticeStarted, Seq, Socket, SocketId,
     TickerSettings,
 };
-use tokio::time::timeout;
+use tokio::{
+    task::JoinSet,
+    time::{MissedTickBehavior, interval, timeout},
+};
 
 use super::{
     Settings,
@@ -15,15 +23,41 @@ use super::{
     link::{Http, PATIENCE, Place},
 };
 
-/// The ticker, the socket that reads it, and the ticker's end of that connection.
+/// How often the log is read while the source runs: often enough that a full log has not given it up yet.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// How much earlier than asked a source may end: its clock ticks in milliseconds, and its end has to be recorded.
+const EARLY_US: f64 = 100_000.0;
+
+/// The ticker and the socket that reads it.
 pub(super) struct Source {
     /// Reads the ticker.
     pub(super) socket: SocketId,
     ticker: SocketId,
+    listener: SocketId,
+    told: Arc<Mutex<Told>>,
+    /// Reads the log; ends with this.
+    looking: JoinSet<()>,
+}
+
+/// What the log has said.
+#[derive(Clone)]
+pub(super) struct Told {
+    message: u64,
+    seconds: f64,
+    /// When each message was sent: the call that carries its first byte was entered, on the server's clock in µs.
+    pub(super) sent_us: Vec<f64>,
+    /// When the server had read each from its socket.
+    pub(super) read: Arrivals,
+    /// When the ticker heard that it may begin, and when it closed.
+    began_us: Option<u64>,
+    closed_us: Option<u64>,
+    /// Some of it was given up before it was read, or could not be read any more.
+    lost: bool,
 }
 
 impl Source {
-    pub(super) async fn start(http: &mut Http, settings: &Settings) -> anyhow::Result<Self> {
+    pub(super) async fn start(http: &mut Http, place: &Place, settings: &Settings) -> anyhow::Result<Self> {
         let request = PracticeRequest {
             peer: PeerKind::Ticker,
             ticker: Some(TickerSettings {
@@ -48,48 +82,127 @@ impl Source {
             }
         });
         let ticker = accepted.await.context("the ticker did not accept")??;
-        Ok(Self { socket: socket.id, ticker })
+        let message = u64::from(settings.payload);
+        let told = Arc::new(Mutex::new(Told {
+            message,
+            seconds: settings.seconds,
+            sent_us: Vec::new(),
+            read: Arrivals::new(message),
+            began_us: None,
+            closed_us: None,
+            lost: false,
+        }));
+        let mut source =
+            Self { socket: socket.id, ticker, listener: started.id, told, looking: JoinSet::new() };
+        let (telling, place) = (Arc::clone(&source.told), place.clone());
+        let (ticker, socket) = (source.ticker, source.socket);
+        source.looking.spawn(async move {
+            if let Err(error) = look(&place, ticker, socket, &telling).await {
+                tracing::debug!(%error, "the source's log cannot be read any more");
+                lock(&telling).lost = true;
+            }
+        });
+        Ok(source)
     }
 
-    /// When each message was sent, on the server's clock in µs, and when the server had read it from its socket.
-    pub(super) async fn told(&self, http: &mut Http, payload: u32) -> anyhow::Result<(Vec<f64>, Arrivals)> {
-        let mut sent = Vec::new();
-        let mut bytes = 0;
-        each(http, self.ticker, "sent", |event| {
-            if let Fact::Sent { len, .. } = event.fact {
-                // A message is sent when the call that carries its first byte is entered.
-                let entered = event.t_us - event.took_us.unwrap_or(0);
-                if bytes % u64::from(payload) == 0 {
-                    sent.push(entered as f64);
-                }
-                bytes += u64::from(len);
+    /// What the log says in the end. Waits until the ticker has closed, but not for long.
+    pub(super) async fn told(&mut self) -> Told {
+        timeout(PATIENCE, self.looking.join_next()).await.ok();
+        self.looking.shutdown().await;
+        lock(&self.told).clone()
+    }
+
+    /// Takes away what it started. Best effort: the server may be gone, or end with this anyway.
+    pub(super) async fn end(self, http: &mut Http) {
+        for path in [
+            format!("practice/{}", self.listener),
+            format!("sockets/{}", self.socket),
+            // Closed by the first, gone from the list by the second.
+            format!("sockets/{}", self.socket),
+        ] {
+            if let Err(error) = http.whole(Method::DELETE, &Place::path(&path), &()).await {
+                tracing::debug!(%error, path, "could not be taken away");
             }
-        })
-        .await?;
-        let mut read = Arrivals::new(u64::from(payload));
-        each(http, self.socket, "received", |event| {
-            if let Fact::Received { len, offset: Some(offset), .. } = event.fact {
-                read.bytes(offset, u64::from(len), event.t_us as f64);
-            }
-        })
-        .await?;
-        Ok((sent, read))
+        }
     }
 }
 
-/// Every event of a type of a socket.
+fn lock(told: &Mutex<Told>) -> MutexGuard<'_, Told> {
+    // Events are taken whole: a panic leaves none half told.
+    told.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Told {
+    /// The source did what it was asked to, to its end, and all of it is known.
+    pub(super) fn is_whole(&self) -> bool {
+        let lived = match (self.began_us, self.closed_us) {
+            (Some(began), Some(closed)) => closed as f64 - began as f64,
+            _ => return false,
+        };
+        let read = self.read.is_whole() && self.read.messages() == self.sent_us.len() as u64;
+        !self.lost && read && lived + EARLY_US >= self.seconds * 1e6
+    }
+
+    fn of_ticker(&mut self, event: &Event) {
+        match event.fact {
+            Fact::Received { .. } => self.began_us = self.began_us.or(Some(event.t_us)),
+            Fact::Closed { .. } => self.closed_us = Some(event.t_us),
+            Fact::Sent { len, offset: Some(offset), .. } => {
+                let entered = event.t_us.saturating_sub(event.took_us.unwrap_or(0));
+                let end = offset + u64::from(len);
+                // The messages whose first byte this call carried.
+                while (self.sent_us.len() as u64) * self.message < end {
+                    if (self.sent_us.len() as u64) * self.message < offset {
+                        self.lost = true;
+                    }
+                    self.sent_us.push(entered as f64);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Reads what both say until the ticker has closed and everything before that is read.
+async fn look(place: &Place, ticker: SocketId, socket: SocketId, told: &Mutex<Told>) -> anyhow::Result<()> {
+    let mut http = Http::new(place);
+    let (mut of_ticker, mut of_socket) = (Seq(0), Seq(0));
+    let mut pace = interval(LOOK);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        pace.tick().await;
+        let over = lock(told).closed_us.is_some();
+        let types = "sent,received,closed";
+        each(&mut http, ticker, types, &mut of_ticker, told, Told::of_ticker).await?;
+        each(&mut http, socket, "received", &mut of_socket, told, |told, event| {
+            if let Fact::Received { len, offset: Some(offset), .. } = event.fact {
+                told.read.bytes(offset, u64::from(len), event.t_us as f64);
+            }
+        })
+        .await?;
+        // Once more after its end, since the socket reads what was on its way.
+        if over {
+            return Ok(());
+        }
+    }
+}
+
+/// Every event of these types of a socket since the last look.
 async fn each(
     http: &mut Http,
     socket: SocketId,
-    kind: &str,
-    mut take: impl FnMut(Event),
+    types: &str,
+    after: &mut Seq,
+    told: &Mutex<Told>,
+    mut take: impl FnMut(&mut Told, &Event),
 ) -> anyhow::Result<()> {
-    let mut after = Seq(0);
     loop {
-        let query = format!("events?after={after}&socket={socket}&type={kind}&limit=10000&payload=none");
+        let query = format!("events?after={after}&socket={socket}&type={types}&limit=10000&payload=none");
         let page: Page = http.json(Method::GET, &Place::path(&query), &()).await?;
-        page.events.into_iter().for_each(&mut take);
-        after = page.next;
+        let mut told = lock(told);
+        // A gap may be of others on the same stretch; a hole in the offsets tells for certain.
+        page.events.iter().for_each(|event| take(&mut told, event));
+        *after = page.next;
         if page.next >= page.head {
             return Ok(());
         }

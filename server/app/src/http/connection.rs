@@ -22,7 +22,7 @@ use tokio::{
 };
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::serve::Traffic;
+use super::{serve::Traffic, timed::thread_cpu};
 use crate::meter::Meter;
 
 /// How long a write may be blocked before the connection is dropped: a little longer than a WebSocket viewer has, so
@@ -57,14 +57,31 @@ struct Tally {
     /// Who is charged with what is written, and after an upgrade also with what is read.
     meter: Option<Arc<Meter>>,
     upgraded: bool,
-    /// Read and not charged: the header of the next request, once it is there.
+    /// Read and not charged: the header of the next request, or the body of this one until it is answered.
     unclaimed: u64,
     /// The same in segments.
     unclaimed_segments: Segments,
+    /// What the header of the latest request cost, until somebody is charged.
+    header: u64,
+    header_segments: Segments,
     /// The kernel's counters as last seen.
     seen: Segments,
     /// Whom it has ever worked for.
     served: Vec<String>,
+    /// The CPU clock of the thread that polls it now, when the work that is not charged yet began.
+    working_since: Option<u64>,
+}
+
+impl Tally {
+    fn charge_work(&mut self) {
+        if let Some(since) = &mut self.working_since {
+            let now = thread_cpu();
+            if let Some(meter) = &self.meter {
+                meter.worked(now.saturating_sub(*since));
+            }
+            *since = now;
+        }
+    }
 }
 
 impl Wire {
@@ -94,21 +111,25 @@ impl Wire {
         self.sent.load(Ordering::Relaxed)
     }
 
-    /// A request's header was read whole: what came since the last one is its cost, and what goes from now on.
-    /// Requests do not overlap on a connection: browsers do not pipeline, and hyper answers in order.
-    pub(super) fn claim(self: &Arc<Self>, meter: Option<Arc<Meter>>, upgrade: bool) {
+    /// A request's header was read whole: what came since the last answer is its cost. It works for nobody until the
+    /// gate has let it in. Requests do not overlap on a connection: browsers do not pipeline, and hyper answers in order.
+    pub(super) fn begin(self: &Arc<Self>) {
         let mut tally = self.tally();
         self.look(&mut tally);
-        let (header, came) =
-            (std::mem::take(&mut tally.unclaimed), std::mem::take(&mut tally.unclaimed_segments));
-        let same = match (&tally.meter, &meter) {
-            (Some(old), Some(new)) => Arc::ptr_eq(old, new),
-            _ => false,
-        };
-        if let Some(old) = tally.meter.take().filter(|_| !same) {
+        // One poll may answer a request and already read the next.
+        tally.charge_work();
+        tally.header = std::mem::take(&mut tally.unclaimed);
+        tally.header_segments = std::mem::take(&mut tally.unclaimed_segments);
+        if let Some(old) = tally.meter.take() {
             old.released(Arc::as_ptr(self));
         }
-        if let Some(meter) = &meter {
+    }
+
+    /// The request that began last is let in and names this meter: its header is charged, and what goes from now on.
+    pub(super) fn claim(self: &Arc<Self>, meter: &Arc<Meter>) {
+        let mut tally = self.tally();
+        let (header, came) = (std::mem::take(&mut tally.header), std::mem::take(&mut tally.header_segments));
+        {
             let fresh = !tally.served.iter().any(|id| id == meter.id());
             if fresh {
                 if tally.served.len() == MOST_SERVED {
@@ -118,9 +139,18 @@ impl Wire {
             }
             meter.requested(self, header, fresh);
             meter.segments_up(came);
-            tally.upgraded = upgrade;
         }
-        tally.meter = meter;
+        tally.meter = Some(Arc::clone(meter));
+    }
+
+    /// The upgrade was granted: what comes from now on is no request.
+    pub(super) fn upgraded(&self) {
+        self.tally().upgraded = true;
+    }
+
+    /// Whom it works for now.
+    pub(super) fn meter(&self) -> Option<Arc<Meter>> {
+        self.tally().meter.clone()
     }
 
     /// Charges whoever it works for with the segments seen until now.
@@ -143,11 +173,16 @@ impl Wire {
         tally.unclaimed_segments.data_in += new.data_in;
     }
 
-    /// Charges whoever it works for with CPU time.
-    pub(super) fn worked(&self, nanoseconds: u64) {
-        if let Some(meter) = &self.tally().meter {
-            meter.worked(nanoseconds);
-        }
+    /// Its task is being polled, on this thread.
+    pub(super) fn work_begins(&self) {
+        self.tally().working_since = Some(thread_cpu());
+    }
+
+    /// The poll is over: what it took is charged to whom it works for.
+    pub(super) fn work_ends(&self) {
+        let mut tally = self.tally();
+        tally.charge_work();
+        tally.working_since = None;
     }
 
     fn note_read(&self, bytes: u64) {
@@ -161,7 +196,18 @@ impl Wire {
 
     fn note_written(&self, bytes: u64) {
         self.sent.fetch_add(bytes, Ordering::Relaxed);
-        if let Some(meter) = &self.tally().meter {
+        let mut tally = self.tally();
+        if tally.unclaimed > 0 {
+            // What was read before the answer goes is this request's body.
+            self.look(&mut tally);
+            let (body, came) =
+                (std::mem::take(&mut tally.unclaimed), std::mem::take(&mut tally.unclaimed_segments));
+            if let Some(meter) = &tally.meter {
+                meter.read(body);
+                meter.segments_up(came);
+            }
+        }
+        if let Some(meter) = &tally.meter {
             meter.written(bytes);
         }
     }

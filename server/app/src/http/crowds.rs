@@ -9,8 +9,8 @@ use std::{
 
 use axum::extract::State;
 use http::StatusCode;
-use sockscope_wire::{Code, CrowdRequest, CrowdStarted};
-use tokio::time::sleep;
+use sockscope_wire::{Code, CrowdReport, CrowdRequest, CrowdStarted};
+use tokio::{sync::oneshot, task::AbortHandle, time::sleep};
 
 use super::{
     App,
@@ -38,9 +38,16 @@ pub struct Crowds(Mutex<List>);
 #[derive(Default)]
 struct List {
     next: u64,
-    running: BTreeMap<u64, Crowd>,
-    /// Clients of crowds that are being started.
+    running: BTreeMap<u64, Running>,
+    /// Crowds that are being started, and the clients they will have.
     starting: usize,
+    expected: usize,
+}
+
+struct Running {
+    crowd: Crowd,
+    /// Ends it when its time is over.
+    life: AbortHandle,
 }
 
 impl Crowds {
@@ -49,52 +56,95 @@ impl Crowds {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn remove(&self, id: &str) -> Option<Crowd> {
-        self.list().running.remove(&number(id)?)
+    fn remove(&self, number: u64) -> Option<Crowd> {
+        let Running { crowd, life } = self.list().running.remove(&number)?;
+        life.abort();
+        Some(crowd)
     }
 }
 
 fn number(id: &str) -> Option<u64> {
-    id.strip_prefix('n')?.parse().ok()
+    let number = id.strip_prefix('n')?.parse().ok()?;
+    (id == name(number)).then_some(number)
 }
 
-/// Starts one.
+fn name(number: u64) -> String {
+    format!("n{number}")
+}
+
+/// Connections and a place kept for a crowd until it is in the list, whatever becomes of starting it.
+struct Kept {
+    app: App,
+    clients: usize,
+}
+
+impl Kept {
+    fn of(app: &App, clients: usize) -> Result<Self, Refused> {
+        let mut list = app.crowds.list();
+        // Clients that are connected are among the open connections; the others will be.
+        let coming = |running: &Running| (running.crowd.clients() - running.crowd.report().ready) as usize;
+        let coming: usize = list.running.values().map(coming).sum();
+        let open = usize::try_from(app.traffic.open()).unwrap_or(usize::MAX);
+        let taken = open.saturating_add(coming + list.expected);
+        let free = app.max_connections.saturating_sub(taken.saturating_add(SPARE));
+        if list.running.len() + list.starting >= CROWDS || clients > free {
+            let refused = problem(Code::TooManyClients, "end another crowd, or raise --max-connections");
+            return Err(refused.with("free", free).with("max", app.max_connections).with("crowds", CROWDS));
+        }
+        list.starting += 1;
+        list.expected += clients;
+        drop(list);
+        Ok(Self { app: app.clone(), clients })
+    }
+
+    /// Starts the crowd and puts it into the list.
+    async fn start(self, spec: &CrowdSpec) -> Result<u64, Refused> {
+        let crowd = Crowd::start(spec).await.map_err(|error| {
+            tracing::warn!(%error, "a crowd could not be started");
+            problem(Code::Internal, "no further process could be started")
+        })?;
+        let app = self.app.clone();
+        let mut list = self.app.crowds.list();
+        list.next += 1;
+        let number = list.next;
+        let life = tokio::spawn(async move {
+            tokio::select! {
+                () = sleep(LIFE) => {}
+                () = app.ending.cancelled() => {}
+            }
+            let over = app.crowds.list().running.remove(&number);
+            if let Some(Running { crowd, .. }) = over {
+                crowd.end().await;
+            }
+        });
+        list.running.insert(number, Running { crowd, life: life.abort_handle() });
+        Ok(number)
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let mut list = self.app.crowds.list();
+        list.starting -= 1;
+        list.expected -= self.clients;
+    }
+}
+
+/// Starts one. In a task of its own: a client that leaves meanwhile gets no crowd, and leaves none behind.
 pub(super) async fn start(State(app): State<App>, room: Room, Json(request): Json<CrowdRequest>) -> Answer {
     let spec = spec(&app, &room, request)?;
-    let clients = spec.clients as usize;
-    {
-        let mut list = app.crowds.list();
-        let crowded = list.running.values().map(|crowd| crowd.clients() as usize).sum::<usize>();
-        let taken = usize::try_from(app.traffic.open()).unwrap_or(usize::MAX).max(crowded + list.starting);
-        let free = app.max_connections.saturating_sub(taken + SPARE);
-        if list.running.len() >= CROWDS || clients > free {
-            let refused = problem(Code::TooManyClients, "end another crowd, or raise --max-connections");
-            return Err(No(refused.with("free", free).with("max", app.max_connections)));
-        }
-        list.starting += clients;
-    }
-    let started = Crowd::start(&spec).await;
-    let mut list = app.crowds.list();
-    list.starting -= clients;
-    let crowd = started.map_err(|error| {
-        tracing::warn!(%error, "a crowd could not be started");
-        No(problem(Code::Internal, "no further process could be started"))
-    })?;
-    list.next += 1;
-    let number = list.next;
-    list.running.insert(number, crowd);
-    drop(list);
+    let kept = Kept::of(&app, spec.clients as usize)?;
+    let (tell, told) = oneshot::channel();
     tokio::spawn(async move {
-        tokio::select! {
-            () = sleep(LIFE) => {}
-            () = app.ending.cancelled() => {}
-        }
-        let forgotten = app.crowds.list().running.remove(&number);
-        if let Some(crowd) = forgotten {
+        let started = kept.start(&spec).await;
+        if let Err(Ok(number)) = tell.send(started)
+            && let Some(crowd) = app.crowds.remove(number)
+        {
             crowd.end().await;
         }
     });
-    Ok(json(StatusCode::CREATED, &CrowdStarted { id: format!("n{number}") }))
+    let number = told.await.unwrap_or_else(|_| Err(problem(Code::Internal, "starting it was given up")))?;
+    Ok(json(StatusCode::CREATED, &CrowdStarted { id: name(number) }))
 }
 
 fn spec(app: &App, room: &Room, request: CrowdRequest) -> Result<CrowdSpec, Refused> {
@@ -133,15 +183,21 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
+fn unknown(id: &str) -> No {
+    No(problem(Code::UnknownCrowd, id))
+}
+
 /// How it is.
 pub(super) async fn one(State(app): State<App>, _: Room, IdNamed(id): IdNamed) -> Answer {
-    let report = number(&id).and_then(|number| app.crowds.list().running.get(&number).map(Crowd::report));
-    ok(&report.ok_or_else(|| No(problem(Code::UnknownCrowd, &id)))?)
+    let report = |number| -> Option<CrowdReport> {
+        app.crowds.list().running.get(&number).map(|running| running.crowd.report())
+    };
+    ok(&number(&id).and_then(report).ok_or_else(|| unknown(&id))?)
 }
 
 /// Ends it.
 pub(super) async fn stop(State(app): State<App>, _: Room, IdNamed(id): IdNamed) -> Answer {
-    let crowd = app.crowds.remove(&id).ok_or_else(|| No(problem(Code::UnknownCrowd, &id)))?;
+    let crowd = number(&id).and_then(|number| app.crowds.remove(number)).ok_or_else(|| unknown(&id))?;
     crowd.end().await;
     done()
 }

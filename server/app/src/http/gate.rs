@@ -131,8 +131,15 @@ pub(super) fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 pub(super) async fn gate(State(app): State<App>, mut request: Request, next: Next) -> Response {
     match pass(&app, &request) {
         Ok(Some(principal)) => {
+            let meter = app.meters.named_in(request.uri().query());
             if let Some(connection) = request.extensions().get::<ConnectionInfo>() {
                 connection.known.store(true, Ordering::Relaxed);
+                if let Some(meter) = &meter {
+                    connection.wire.claim(meter);
+                }
+            }
+            if let Some(meter) = meter {
+                request.extensions_mut().insert(meter);
             }
             request.extensions_mut().insert(principal);
             next.run(request).await

@@ -10,7 +10,7 @@ use std::{
 };
 
 use axum::{body::Body, response::IntoResponse as _};
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -34,7 +34,7 @@ use super::{
     gate, routes,
     timed::Timed,
 };
-use crate::{meter::Meter, problem::problem};
+use crate::problem::problem;
 
 /// How long a request's header may take to arrive, and an idle connection to send the next.
 const HEADER: Duration = Duration::from_secs(10);
@@ -209,18 +209,12 @@ fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response<Body> {
 async fn connection(info: ConnectionInfo, app: App, service: Service, cut: CancellationToken, lease: Lease) {
     let (peer, known) = (info.peer, Arc::clone(&info.known));
     let io = TokioIo::new(Counted::new(Arc::clone(&info.wire), lease));
-    let metered = app.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
-        let meter = metered.meters.named_in(request.uri().query());
-        let upgrade = request.headers().contains_key(header::UPGRADE);
-        info.wire.claim(meter.clone(), upgrade);
+        info.wire.begin();
+        let wire = Arc::clone(&info.wire);
         request.extensions_mut().insert(info.clone());
-        let content = meter.clone();
-        if let Some(meter) = meter {
-            request.extensions_mut().insert(meter);
-        }
         let answer = service.clone().oneshot(request.map(Body::new));
-        async move { answer.await.map(|response| measured(response, content)) }
+        async move { answer.await.map(|response| measured(response, &wire)) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -253,11 +247,14 @@ async fn connection(info: ConnectionInfo, app: App, service: Service, cut: Cance
     }
 }
 
-/// Counts an answer's content under a meter. One whose length is known keeps it: it is sent with that header.
-fn measured(response: Response<Body>, meter: Option<Arc<Meter>>) -> Response<Body> {
-    let Some(meter) = meter.filter(|_| response.status() != StatusCode::SWITCHING_PROTOCOLS) else {
+/// Counts an answer's content under the meter its request named. One whose length is known keeps it: it is sent with
+/// that header.
+fn measured(response: Response<Body>, wire: &Wire) -> Response<Body> {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        wire.upgraded();
         return response;
-    };
+    }
+    let Some(meter) = wire.meter() else { return response };
     match response.body().size_hint().exact() {
         Some(length) => {
             meter.body(usize::try_from(length).unwrap_or(usize::MAX));

@@ -32,15 +32,15 @@ impl<F: Future> Future for Timed<F> {
         if !self.app.meters.any() {
             return self.work.as_mut().poll(context);
         }
-        let before = thread_cpu();
+        self.wire.work_begins();
         let result = self.work.as_mut().poll(context);
-        self.wire.worked(thread_cpu().saturating_sub(before));
+        self.wire.work_ends();
         result
     }
 }
 
 /// CPU time this thread has used, in ns (`CLOCK_THREAD_CPUTIME_ID`, clock_gettime(2)); 0 where it is not told.
-fn thread_cpu() -> u64 {
+pub(super) fn thread_cpu() -> u64 {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(0, |time| {
         u64::try_from(time.tv_sec()).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec()).unwrap_or(0)
     })

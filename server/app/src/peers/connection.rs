@@ -8,11 +8,7 @@ use sockscope_sockets::{
     fact::{Cause, Chunk, EndReason, Fact, Failed, Failure, Phase, Recorder, Stamp},
     stream,
 };
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-    time::Instant,
-};
+use tokio::{net::TcpStream, time::Instant};
 
 use crate::workspace::SocketRecorder;
 
@@ -35,35 +31,62 @@ pub(crate) struct Connection {
     sent: u64,
 }
 
-impl Connection {
-    pub(crate) fn new(stream: TcpStream, recorder: Arc<SocketRecorder>) -> Self {
-        Self { stream, recorder, received: 0, sent: 0 }
-    }
+/// The receiving half of one.
+pub(super) struct Receiving<'a> {
+    stream: &'a TcpStream,
+    recorder: &'a SocketRecorder,
+    received: &'a mut u64,
+}
 
-    /// The stream itself, to ask the kernel about.
-    pub(super) fn stream(&self) -> &TcpStream {
-        &self.stream
-    }
+/// The sending half.
+pub(super) struct Sending<'a> {
+    stream: &'a TcpStream,
+    recorder: &'a SocketRecorder,
+    sent: &'a mut u64,
+}
 
+impl Receiving<'_> {
     /// recv(2): how many bytes came; 0 at the peer's FIN.
     pub(super) async fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, Stop> {
         self.recorder.room().await;
         let entered = Instant::now();
-        let n = self.stream.read(buffer).await.map_err(|error| self.failed(Phase::Receive, &error))?;
-        let fact = if n == 0 { Fact::Eof(self.received) } else { Fact::Received(chunk(n, self.received)) };
+        let n = loop {
+            let result = match self.stream.readable().await {
+                Ok(()) => self.stream.try_read(buffer),
+                Err(error) => Err(error),
+            };
+            match result {
+                Ok(n) => break n,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(failed(self.recorder, Phase::Receive, &error)),
+            }
+        };
+        let fact = if n == 0 { Fact::Eof(*self.received) } else { Fact::Received(chunk(n, *self.received)) };
         self.recorder.record(Stamp::since(entered), &None, fact, (n > 0).then_some(&[]));
-        self.received += n as u64;
+        *self.received += n as u64;
         Ok(n)
     }
+}
 
+impl Sending<'_> {
     /// send(2), as often as it takes.
     pub(super) async fn send(&mut self, mut data: &[u8]) -> Result<(), Stop> {
         while !data.is_empty() {
             self.recorder.room().await;
             let entered = Instant::now();
-            let n = self.stream.write(data).await.map_err(|error| self.failed(Phase::Send, &error))?;
-            self.recorder.record(Stamp::since(entered), &None, Fact::Sent(chunk(n, self.sent)), Some(&[]));
-            self.sent += n as u64;
+            let n = loop {
+                let result = match self.stream.writable().await {
+                    Ok(()) => self.stream.try_write(data),
+                    Err(error) => Err(error),
+                };
+                match result {
+                    Ok(n) => break n,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(error) => return Err(failed(self.recorder, Phase::Send, &error)),
+                }
+            };
+            self.recorder.record(Stamp::since(entered), &None, Fact::Sent(chunk(n, *self.sent)), Some(&[]));
+            *self.sent += n as u64;
             data = &data[n..];
         }
         Ok(())
@@ -72,28 +95,56 @@ impl Connection {
     /// shutdown(SHUT_WR).
     pub(super) fn shut_down(&mut self) -> Result<(), Stop> {
         let entered = Instant::now();
-        SockRef::from(&self.stream)
+        SockRef::from(self.stream)
             .shutdown(std::net::Shutdown::Write)
-            .map_err(|error| self.failed(Phase::Shutdown, &error))?;
+            .map_err(|error| failed(self.recorder, Phase::Shutdown, &error))?;
         self.recorder.record(Stamp::since(entered), &None, Fact::Shutdown, None);
         Ok(())
+    }
+}
+
+fn failed(recorder: &SocketRecorder, phase: Phase, error: &io::Error) -> Stop {
+    let errno = Errno::from(error);
+    if errno == Errno::ECONNRESET || errno == Errno::EPIPE {
+        recorder.record(Stamp::now(), &None, Fact::ResetByPeer(phase, errno), None);
+        return Stop::Failed(EndReason::Reset);
+    }
+    let failed = Failed { fatal: true, ..Failed::minor(Failure::Os(errno), phase) };
+    recorder.record(Stamp::now(), &None, Fact::Failed(Box::new(failed)), None);
+    Stop::Failed(EndReason::Failed)
+}
+
+impl Connection {
+    pub(crate) fn new(stream: TcpStream, recorder: Arc<SocketRecorder>) -> Self {
+        Self { stream, recorder, received: 0, sent: 0 }
+    }
+
+    /// Both ways, to be used at the same time, and the stream itself, to ask the kernel about.
+    pub(super) fn split(&mut self) -> (&TcpStream, Receiving<'_>, Sending<'_>) {
+        let Self { stream, recorder, received, sent } = self;
+        let (stream, recorder): (&TcpStream, &SocketRecorder) = (stream, recorder);
+        (stream, Receiving { stream, recorder, received }, Sending { stream, recorder, sent })
+    }
+
+    /// As [`Receiving::receive`].
+    pub(super) async fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, Stop> {
+        self.split().1.receive(buffer).await
+    }
+
+    /// As [`Sending::send`].
+    pub(super) async fn send(&mut self, data: &[u8]) -> Result<(), Stop> {
+        self.split().2.send(data).await
+    }
+
+    /// As [`Sending::shut_down`].
+    pub(super) fn shut_down(&mut self) -> Result<(), Stop> {
+        self.split().2.shut_down()
     }
 
     /// Asks for a receive buffer of so many bytes, so that the peer soon meets a full one.
     pub(super) fn small_buffer(&self, bytes: usize) {
         // A larger buffer only makes the lesson slower.
         SockRef::from(&self.stream).set_recv_buffer_size(bytes).ok();
-    }
-
-    fn failed(&self, phase: Phase, error: &io::Error) -> Stop {
-        let errno = Errno::from(error);
-        if errno == Errno::ECONNRESET || errno == Errno::EPIPE {
-            self.recorder.record(Stamp::now(), &None, Fact::ResetByPeer(phase, errno), None);
-            return Stop::Failed(EndReason::Reset);
-        }
-        let failed = Failed { fatal: true, ..Failed::minor(Failure::Os(errno), phase) };
-        self.recorder.record(Stamp::now(), &None, Fact::Failed(Box::new(failed)), None);
-        Stop::Failed(EndReason::Failed)
     }
 
     /// Ends it.

@@ -11,10 +11,13 @@ use sockscope_sockets::{
     mailbox::Ending,
     tcp_info::{forget, segments},
 };
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, MissedTickBehavior, interval, sleep},
+};
 
 use super::{
-    connection::{Connection, Stop},
+    connection::{Connection, Receiving, Sending, Stop},
     program::Relaying,
 };
 use crate::workspace::{Leg, SocketRecorder};
@@ -25,14 +28,10 @@ const LOOK: Duration = Duration::from_millis(50);
 /// What is read at once.
 const BUFFER: usize = 64 * 1024;
 
-enum Step {
-    /// So many bytes, now in the buffer of that side; none is its FIN.
-    FromClient(usize),
-    FromServer(usize),
-    Look,
-}
+/// How long a forgotten connection is held for its peers, who know nothing: they may be waiting to find out.
+const FORGOTTEN: Duration = Duration::from_secs(600);
 
-/// Relays one connection until both sides have ended, or either failed. Returns how both are to end.
+/// Relays one connection until both sides have ended, or either failed. Returns how the client's side is to end.
 pub(super) async fn relay(
     relaying: &Relaying,
     recorder: &Arc<SocketRecorder>,
@@ -43,82 +42,83 @@ pub(super) async fn relay(
         // The facts of the onward socket say why; the client sees what it would see of a server that is not there.
         Err(_) => return Stop::Reset(None),
     };
-    let stop = pass(relaying, recorder, client, &mut leg).await;
+    let Leg { connection: Some(server), inbox, .. } = &mut leg else { return Stop::Reset(None) };
+    let ended = async {
+        match inbox.end().await {
+            Ending::Close(cause, reason) => Stop::Close(cause, reason),
+            Ending::Reset(cause) => Stop::Reset(cause),
+        }
+    };
+    let stop = tokio::select! {
+        biased;
+        stop = ended => stop,
+        stop = pass(relaying, recorder, client, server) => stop,
+    };
     leg.end(&stop);
     stop
 }
 
+/// Passes on both ways, each at its own pace, until both have ended or nothing came for too long.
 async fn pass(
     relaying: &Relaying,
     recorder: &SocketRecorder,
     client: &mut Connection,
-    leg: &mut Leg,
+    server: &mut Connection,
 ) -> Stop {
-    let Leg { connection: Some(server), inbox, .. } = leg else { return Stop::Reset(None) };
-    let (mut up, mut down) = (vec![0; BUFFER], vec![0; BUFFER]);
-    let (mut client_open, mut server_open) = (true, true);
-    let mut look = interval(LOOK);
-    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut seen = None;
-    let mut active = Instant::now();
-    loop {
-        let step = tokio::select! {
-            n = client.receive(&mut up), if client_open => n.map(Step::FromClient),
-            n = server.receive(&mut down), if server_open => n.map(Step::FromServer),
-            _ = look.tick() => Ok(Step::Look),
-            ending = inbox.end() => return match ending {
-                Ending::Close(cause, reason) => Stop::Close(cause, reason),
-                Ending::Reset(cause) => Stop::Reset(cause),
-            },
-        };
-        let done = match step {
-            Ok(Step::FromClient(0)) => {
-                client_open = false;
-                server.shut_down()
-            }
-            Ok(Step::FromServer(0)) => {
-                server_open = false;
-                client.shut_down()
-            }
-            Ok(Step::FromClient(n)) => server.send(&up[..n]).await,
-            Ok(Step::FromServer(n)) => client.send(&down[..n]).await,
-            Ok(Step::Look) => {
-                let counts = [client.stream(), server.stream()]
-                    .map(|stream| segments(stream).map_or(0, |segments| segments.all_in));
-                if seen.replace(counts) != Some(counts) {
-                    active = Instant::now();
-                }
-                if active.elapsed() >= relaying.idle {
-                    return forgotten(relaying, recorder, client, server).await;
-                }
-                Ok(())
-            }
-            Err(stop) => Err(stop),
-        };
-        if let Err(stop) = done {
-            return stop;
+    let (near, from_client, to_client) = client.split();
+    let (far, from_server, to_server) = server.split();
+    let streams = [near, far];
+    let both = async {
+        match tokio::try_join!(copy(from_client, to_server), copy(from_server, to_client)) {
+            Ok(_) => Stop::Close(None, EndReason::BothEnded),
+            Err(stop) => stop,
         }
-        if !client_open && !server_open {
-            return Stop::Close(None, EndReason::BothEnded);
+    };
+    tokio::select! {
+        biased;
+        stop = both => stop,
+        () = idle(streams, relaying.idle) => forgotten(relaying, recorder, streams).await,
+    }
+}
+
+/// Hands on what comes, and the FIN after it.
+async fn copy(mut from: Receiving<'_>, mut to: Sending<'_>) -> Result<(), Stop> {
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        match from.receive(&mut buffer).await? {
+            0 => return to.shut_down(),
+            n => to.send(&buffer[..n]).await?,
         }
     }
 }
 
-/// Both ends stay as they are, and hear nothing any more, until the peer is stopped.
-async fn forgotten(
-    relaying: &Relaying,
-    recorder: &SocketRecorder,
-    client: &Connection,
-    server: &Connection,
-) -> Stop {
-    for stream in [client.stream(), server.stream()] {
+/// Ends when no segment came on either of them for so long. One that is active keeps both, as one entry of an address
+/// translator would.
+async fn idle(streams: [&TcpStream; 2], most: Duration) {
+    let mut look = interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut seen = None;
+    let mut active = Instant::now();
+    while active.elapsed() < most {
+        look.tick().await;
+        let counts = [0, 1].map(|side| segments(streams[side]).map_or(0, |segments| segments.all_in));
+        if seen.replace(counts) != Some(counts) {
+            active = Instant::now();
+        }
+    }
+}
+
+/// Both ends stay as they are and hear nothing any more, until somebody ends the peer or nobody can be waiting.
+async fn forgotten(relaying: &Relaying, recorder: &SocketRecorder, streams: [&TcpStream; 2]) -> Stop {
+    for stream in streams {
         if let Err(error) = forget(stream) {
-            let failed =
-                Failed { fatal: true, ..Failed::minor(Failure::Os(Errno::from(&error)), Phase::Option) };
+            let failure = Failure::Os(Errno::from(&error));
+            let failed = Failed { fatal: true, ..Failed::minor(failure, Phase::Option) };
             recorder.record(Stamp::now(), &None, Fact::Failed(Box::new(failed)), None);
             return Stop::Failed(EndReason::Failed);
         }
     }
     recorder.record(Stamp::now(), &None, Fact::Forgotten(relaying.idle), None);
-    std::future::pending().await
+    sleep(FORGOTTEN).await;
+    Stop::Close(None, EndReason::Closed)
 }

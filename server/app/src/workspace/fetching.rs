@@ -95,22 +95,35 @@ impl Workspace {
             .map_err(|error| broken(id, &error))?;
         let work = async {
             for nth in 0..if asked.keep_alive { asked.times } else { 1 } {
-                if sender.ready().await.is_err() {
-                    // The server closed after its last answer, as it may: what was asked until then is told.
-                    break;
+                let exchange = timeout(PATIENCE, async {
+                    if sender.ready().await.is_err() {
+                        // The server closed after its last answer, as it may: what was asked until then is told.
+                        return Ok(None);
+                    }
+                    asked.exchange(&mut sender, id, nth > 0).await.map(Some)
+                });
+                match exchange.await.unwrap_or_else(|_| Err(late(id)))? {
+                    Some(exchange) => exchanges.push(exchange),
+                    None => break,
                 }
-                let exchange = timeout(PATIENCE, asked.exchange(&mut sender, id, nth > 0)).await;
-                exchanges.push(exchange.unwrap_or_else(|_| Err(late(id)))?);
             }
             Ok(())
         };
-        tokio::pin!(connection, work);
-        let mut open = true;
+        tokio::pin!(work);
+        let mut connection = Some(Box::pin(connection));
         loop {
+            let driven = async {
+                match &mut connection {
+                    // How it ended, whoever asks over it is told.
+                    Some(connection) => connection.await.ok(),
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 biased;
                 done = &mut work => return done,
-                _ = &mut connection, if open => open = false,
+                // Let go, so that whoever waits to ask over it hears that it is over.
+                _ = driven => connection = None,
                 ended = line.inbox.end() => {
                     let (cause, reason) = match ended {
                         Ends::Close(cause, reason) => (cause, reason),
@@ -176,7 +189,10 @@ impl Asked {
             (Some("http"), Some(authority)) if !authority.as_str().contains('@') => authority,
             _ => return Err(wrong("url", "http://host:port/path, without a user name")),
         };
-        let port = authority.port_u16().unwrap_or(80);
+        let port: u16 = match authority.as_str()[authority.host().len()..].strip_prefix(':') {
+            None | Some("") => 80,
+            Some(digits) => digits.parse().map_err(|_| wrong("url", "a port is a number from 0 to 65535"))?,
+        };
         let target = format!("tcp://{}:{port}", authority.host());
         let target = target.parse().map_err(|error| ask::target_problem(&error))?;
         let path = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));

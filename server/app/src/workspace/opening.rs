@@ -280,7 +280,10 @@ pub struct Leg {
 impl Leg {
     /// Connects to where the relay stands. The policy is the one for what people dial: they named the target.
     pub(crate) async fn open(workspace: &Arc<Workspace>, target: &Target) -> Result<Self, Refused> {
-        let seat = workspace.seat()?;
+        // Somebody connected, nobody opened: the kept places are not for this.
+        let seat = Arc::clone(&workspace.seats).try_acquire_owned().map_err(|_| {
+            problem(Code::TooManySockets, "close a socket first").with("max", workspace.config.max_sockets)
+        })?;
         let kind = Some(PeerKind::Middlebox);
         let New { mut inbox, recorder, .. } =
             workspace.register(None, target, &Options::default(), None, kind)?;

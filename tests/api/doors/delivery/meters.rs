@@ -3,7 +3,10 @@
 use serde_json::json;
 use sockscope_wire::{Clock, Code, Meter, MeterStarted, Seq};
 
-use crate::{story, support::*};
+use crate::{
+    story,
+    support::{http::ask as support_ask, *},
+};
 
 async fn start(client: &Client) -> String {
     let answer = client.post("meters", &json!({})).await;
@@ -98,6 +101,52 @@ async fn streams_are_counted_to_the_byte_while_they_run() {
     }
 }
 
+/// A page mixes commands and metered polls on whichever connection is free: a body is its own request's cost.
+#[tokio::test]
+async fn what_others_send_on_the_same_connection_is_not_counted() {
+    let server = TestServer::start();
+    let client = server.client();
+    let meter = start(client).await;
+    let proxy = Proxy::before(server.address()).await;
+    let mut conn = Conn::connect(proxy.address()).await;
+    let poll = client.request("GET", &format!("events?meter={meter}"));
+    let body = json!({ "open": "nonsense", "name": "n".repeat(50_000) }).to_string();
+    let post = client.request("POST", "sockets").json(&body);
+    let upgrade =
+        client.request("GET", "/api/v1/about").header("Upgrade", "h2c").header("Connection", "upgrade");
+    let mut expected = (0, 0);
+    for (request, counted) in [(&poll, true), (&post, false), (&poll, true), (&upgrade, false), (&poll, true)]
+    {
+        let before = proxy.bytes();
+        conn.ask(request).await.expect("kept open");
+        let after = proxy.bytes();
+        if counted {
+            expected = (expected.0 + after.0 - before.0, expected.1 + after.1 - before.1);
+        }
+    }
+    let counted = figures(client, &meter).await;
+    assert_eq!((counted.bytes_up, counted.bytes_down), expected, "{counted:?}");
+    assert_eq!(counted.requests, 3);
+}
+
+#[tokio::test]
+async fn nobody_adds_to_a_meter_without_a_credential() {
+    let server = TestServer::start();
+    let client = server.client();
+    let meter = start(client).await;
+    let host = server.host();
+    for (path, header) in [
+        (format!("/?meter={meter}"), ("Accept", "*/*")),
+        (format!("{}?meter={meter}", Client::path("events")), ("Accept", "*/*")),
+        (format!("{}?meter={meter}", Client::path("events")), ("Origin", "http://evil.com")),
+    ] {
+        let request = Request::bare("GET", &path).header("Host", &host).header(header.0, header.1);
+        support_ask(server.address(), &request).await;
+    }
+    let counted = figures(client, &meter).await;
+    assert_eq!((counted.requests, counted.bytes_up, counted.bytes_down), (0, 0, 0), "{counted:?}");
+}
+
 #[tokio::test]
 async fn a_meter_there_is_none_of_is_refused_at_every_door() {
     let server = TestServer::start();
@@ -108,6 +157,7 @@ async fn a_meter_there_is_none_of_is_refused_at_every_door() {
     client.get("meters/m7").await.refused(404, Code::UnknownMeter);
     client.delete("meters/m7").await.refused(404, Code::UnknownMeter);
     let id = start(client).await;
+    client.delete(&format!("meters/m0{}", &id[1..])).await.refused(404, Code::UnknownMeter);
     assert_eq!(client.get(&format!("events?meter={id}")).await.status(), 200);
     assert_eq!(client.delete(&format!("meters/{id}")).await.status(), 204);
     client.get(&format!("events?meter={id}")).await.refused(404, Code::UnknownMeter);
