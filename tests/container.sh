@@ -171,4 +171,14 @@ viewer_ended() { ! kill -0 "$viewer" 2>/dev/null; }
 until_true 5 "the viewer's stream ends" viewer_ended
 viewer=""
 if logs | grep -qF "$token"; then die "the token is in the log"; fi
+# ---- another command as the container's first process, and processes of its own beside it
+
+once=(run --rm --read-only --cap-drop ALL --security-opt no-new-privileges --memory 256m --pids-limit 256
+  --network none --ulimit nofile=4096:4096)
+[ "$engine" != podman ] || once=(--log-level fatal --runtime runc "${once[@]}" --ulimit nproc=1024:1024)
+"$engine" "${once[@]}" "$image" compare --seconds 1 --rate 50 --viewers 3 >"$work/compare" ||
+  { cat "$work/compare" >&2; die "compare failed in a container"; }
+grep -q '^websocket ' "$work/compare" || die "compare printed no table"
+say "ok: compare measures in a container"
+
 say "all promises hold"
