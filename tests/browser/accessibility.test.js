@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 
+import { tabTo } from './support/keyboard.js';
 import { test } from './support/test.js';
 
 const WIDE = { width: 1280, height: 800 };
@@ -68,12 +69,3 @@ test('a conversation by keyboard alone', async ({ page, screen }) => {
   await page.keyboard.press('Enter');
   await screen.waitForSocket({ role: 'bound', state: 'open' });
 });
-
-/** Presses Tab until the focus is in `target`; fails after going all round the page. */
-async function tabTo(page, target) {
-  for (let presses = 0; presses < 150; presses += 1) {
-    if (await target.evaluate((element) => element === document.activeElement || element.contains(document.activeElement))) return;
-    await page.keyboard.press('Tab');
-  }
-  throw new Error(`Tab never reaches ${target}`);
-}

@@ -1,5 +1,6 @@
 import { type LaneId, type Settings, type Setup, setups } from '../../model/lessons/heartbeat';
 import { Run, type Why } from '../../model/lessons/lane';
+import { type Verdict, verdictOf } from '../../model/lessons/verdict';
 import { encodeBase64 } from '../../model/bytes/base64';
 import { errorText, problemText } from '../actions';
 import { scope } from '../scope.svelte';
@@ -11,6 +12,16 @@ export type Phase = 'none' | 'starting' | 'silent' | 'asking' | 'done' | 'stoppe
 
 /** How often the axis moves on, in ms: calm, and quick enough for a bar that grows. */
 const TICK_MS = 100;
+
+/** Runs remembered to be held against the newest; the oldest go. */
+const RUNS = 6;
+
+/** A run that is over, and what became of its connections. */
+export interface Past {
+  readonly number: number;
+  readonly settings: Settings;
+  readonly verdicts: ReadonlyMap<LaneId, Verdict>;
+}
 
 /** How long the first echo may take, in ms; on this machine it takes less than one. */
 const HELLO_MS = 10_000;
@@ -49,6 +60,8 @@ class HeartbeatLesson {
   fault = $state.raw<Fault | { readonly text: string }>();
   /** The tab was hidden during the run: the browser may have let heartbeats wait. */
   hidden = $state(false);
+  /** Runs that came to their end, the newest last. */
+  past = $state.raw<readonly Past[]>([]);
   run: Run | undefined;
   setups: readonly Setup[] = [];
   #row = 0;
@@ -78,6 +91,7 @@ class HeartbeatLesson {
     try {
       await Promise.race([this.#script(settings), stopped]);
       this.phase = 'done';
+      this.#remember(settings);
     } catch (error) {
       this.#ended(error);
     } finally {
@@ -94,6 +108,12 @@ class HeartbeatLesson {
   /** Ends a run that is under way. */
   stop(): void {
     this.#stop?.(new Stopped());
+  }
+
+  #remember(settings: Settings): void {
+    const nowUs = scope.nowUs();
+    const verdicts = new Map((this.run?.lanes ?? []).map((lane) => [lane.id, verdictOf(lane, nowUs)]));
+    this.past = [...this.past, { number: (this.past.at(-1)?.number ?? 0) + 1, settings, verdicts }].slice(-RUNS);
   }
 
   #begin(settings: Settings): void {

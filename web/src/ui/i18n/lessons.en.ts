@@ -53,7 +53,7 @@ const heartbeat = {
     },
     app: {
       name: 'heartbeat of the application',
-      says: (every: string) => `The program says something small every ${every}, and the echo is the answer. It costs a few bytes, passes through every proxy, and proves what keepalive cannot: that the program at the other end still works.`,
+      says: (every: number) => `The program says something small every ${s(every)}, and the echo is the answer. It costs a few bytes, passes through every proxy, and proves what keepalive cannot: that the program at the other end still works.`,
     },
   },
   before: {
@@ -79,7 +79,7 @@ const heartbeat = {
     nothing: 'TCP keeps sending the same bytes again, ever more seldom. Unless told otherwise Linux gives up after about a quarter of an hour (tcp_retries2); that is from its documentation and not measured here.',
     ended: 'The kernel gave up after the unacknowledged time it was allowed and told the program at its next call.',
     keepalive: 'Its own probes went unanswered. The connection is as lost as the others, but the program knows.',
-    userTimeout: (limit: number) => `TCP_USER_TIMEOUT is ${s(limit)}: bytes that nobody acknowledges for so long end the connection. Without it this would be about a quarter of an hour.`,
+    userTimeout: (limit: number) => `TCP_USER_TIMEOUT is ${s(limit)}: bytes that nobody acknowledges for so long end the connection. Without it Linux goes on for about a quarter of an hour (by its documentation; not measured here).`,
     works: 'The middlebox saw a packet often enough, so it never forgot it.',
     lost: 'Expected to survive, and did not: a packet came later than the middlebox remembers.',
     worksIdle: 'Not forgotten: something passed in time after all.',
@@ -97,6 +97,16 @@ const heartbeat = {
   legend: 'What the marks mean',
   story: 'Times in words',
   at: (time: string, mark: string) => `${time}: ${mark}`,
+  runs: {
+    title: 'Runs so far',
+    says: 'Change one thing and run again to see what it changes.',
+    settings: 'Settings',
+    of: (idle: number, silence: number, userTimeout: number | undefined) => `forgets after ${s(idle)}, silence ${s(silence)}, ${userTimeout === undefined ? 'no TCP_USER_TIMEOUT' : `TCP_USER_TIMEOUT ${s(userTimeout)}`}`,
+    works: (took: string) => `works (${took})`,
+    unnoticed: (since: string) => `has not noticed after ${since}`,
+    ended: (name: string, since: string | undefined) => (since === undefined ? name : `${name} ${since} after it was forgotten`),
+    unasked: 'was not asked',
+  },
   measured:
     'Times are those of the calls in the log, by the server’s clock. Probes are calculated from the options, since a kernel sends them without a word to any program. The middlebox looks at its table every 50 ms and forgets up to that much late. The heartbeats come from this page, through the server’s WebSocket.',
 };

@@ -25,7 +25,7 @@ const heartbeat: LessonMessages['heartbeat'] = {
   phases: {
     none: '',
     starting: '正在启动回显对端、中间设备和四条连接……',
-    silent: (left) => `沉默中。除了心跳，还有 ${left}谁也不说话。`,
+    silent: (left) => `沉默中。除了心跳，还有 ${left} 谁也不说话。`,
     asking: (left) => `四条连接都问了“还在吗？”，最多再观察 ${left}。`,
     done: '运行结束，套接字已关闭；每一次调用都在仪器的时间线里。',
     stopped: '已停止。此前测得的结果保留，但本次运行不完整。',
@@ -53,7 +53,7 @@ const heartbeat: LessonMessages['heartbeat'] = {
     },
     app: {
       name: '应用层心跳',
-      says: (every) => `程序每 ${every}说一句很短的话，回显就是回答。代价只有几个字节，任何代理都能穿过，而且能证明 keepalive 证明不了的事：对端的程序仍在工作。`,
+      says: (every) => `程序每 ${s(every)}说一句很短的话，回显就是回答。代价只有几个字节，任何代理都能穿过，而且能证明 keepalive 证明不了的事：对端的程序仍在工作。`,
     },
   },
   before: {
@@ -67,10 +67,10 @@ const heartbeat: LessonMessages['heartbeat'] = {
   noOptions: '没有选项',
   verdict: {
     waiting: '还没有人发问。',
-    forgottenUnaware: (ago) => `${ago}前已被忘记，自己却不知道。`,
-    works: (took) => `仍然可用：${took}后收到回显。`,
-    asked: (since) => `${since}前发问，没有回答，也没有错误。`,
-    unnoticed: (since) => `还没有察觉：发问 ${since}之后，既没有回答，也没有错误。`,
+    forgottenUnaware: (ago) => `${ago} 前已被忘记，自己却不知道。`,
+    works: (took) => `仍然可用：${took} 后收到回显。`,
+    asked: (since) => `${since} 前发问，没有回答，也没有错误。`,
+    unnoticed: (since) => `还没有察觉：发问 ${since} 之后，既没有回答，也没有错误。`,
     ended: (name, since, spoken) => `${name}：${spoken === undefined ? '还没有人说话' : `发问后 ${spoken}`}${since === undefined ? '' : `，被忘记后 ${since}`}。`,
     names: { failed: '失败', reset: '被重置', eof: '对端已结束', closed: '已关闭' },
   },
@@ -78,7 +78,7 @@ const heartbeat: LessonMessages['heartbeat'] = {
     nothing: 'TCP 会一遍遍重发同样的字节，间隔越来越长。除非另有设置，Linux 大约一刻钟后才放弃（tcp_retries2）；这一点出自它的文档，这里没有测量。',
     ended: '得不到确认的时间到了上限，内核就放弃了，并在程序下一次调用时告诉它。',
     keepalive: '它自己的探测没有人回应。连接同样丢了，但程序知道了。',
-    userTimeout: (limit) => `TCP_USER_TIMEOUT 是 ${s(limit)}：发出的字节这么久得不到确认，连接就结束。没有它，大约要等一刻钟。`,
+    userTimeout: (limit) => `TCP_USER_TIMEOUT 是 ${s(limit)}：发出的字节这么久得不到确认，连接就结束。没有它，Linux 大约一刻钟后才放弃（出自文档，这里没有测量）。`,
     works: '中间设备隔不多久就看到一个包，所以从未忘记它。',
     lost: '本应存活，却没有：有一个包来得比中间设备的记忆还晚。',
     worksIdle: '没有被忘记：毕竟有东西及时通过了。',
@@ -96,6 +96,16 @@ const heartbeat: LessonMessages['heartbeat'] = {
   legend: '标记的含义',
   story: '用文字列出时间',
   at: (time, mark) => `${time}：${mark}`,
+  runs: {
+    title: '此前的运行',
+    says: '改一个开关再运行一次，就能看到它改变了什么。',
+    settings: '设置',
+    of: (idle, silence, userTimeout) => `忘记 ${s(idle)}，沉默 ${s(silence)}${userTimeout === undefined ? '，没有 TCP_USER_TIMEOUT' : `，TCP_USER_TIMEOUT ${s(userTimeout)}`}`,
+    works: (took) => `可用（${took}）`,
+    unnoticed: (since) => `${since} 后仍未察觉`,
+    ended: (name, since) => (since === undefined ? name : `${name}（被忘记后 ${since}）`),
+    unasked: '没有问到',
+  },
   measured:
     '时间取自日志里的调用，以服务器的时钟为准。保活探测是按选项推算的，因为内核发送它们时不告诉任何程序。中间设备每 50 毫秒查一次表，忘记的时刻最多晚这么多。心跳由这个页面经服务器的 WebSocket 发出。',
 };
