@@ -26,6 +26,12 @@ const START: Duration = Duration::from_secs(30);
 /// What a stream of the child has said so far.
 type Said = Arc<Mutex<String>>;
 
+/// One of its streams: what it said, and the thread that hears it, which ends with the stream.
+struct Heard {
+    said: Said,
+    hearing: thread::JoinHandle<()>,
+}
+
 /// How a server is to be started.
 pub struct Builder {
     token: Option<String>,
@@ -112,10 +118,10 @@ impl Builder {
 }
 
 /// Collects what a stream says, line by line.
-fn listen(stream: impl Read + Send + 'static, mut heard: impl FnMut(&str) + Send + 'static) -> Said {
+fn listen(stream: impl Read + Send + 'static, mut heard: impl FnMut(&str) + Send + 'static) -> Heard {
     let said = Said::default();
     let all = Arc::clone(&said);
-    thread::spawn(move || {
+    let hearing = thread::spawn(move || {
         for line in BufReader::new(stream).lines() {
             let Ok(line) = line else { return };
             let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
@@ -125,11 +131,11 @@ fn listen(stream: impl Read + Send + 'static, mut heard: impl FnMut(&str) + Send
             heard(&line);
         }
     });
-    said
+    Heard { said, hearing }
 }
 
-fn said(by: &Said) -> String {
-    by.lock().unwrap_or_else(PoisonError::into_inner).clone()
+fn said(by: &Heard) -> String {
+    by.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// A running server. Killed when dropped.
@@ -137,8 +143,8 @@ pub struct TestServer {
     child: Child,
     address: SocketAddr,
     link: String,
-    out: Said,
-    err: Said,
+    out: Heard,
+    err: Heard,
     client: Client,
     /// The control port may not be dialled, over UDP neither: no peer of a test is given that port by chance.
     _same_port: Option<UdpSocket>,
@@ -216,11 +222,15 @@ impl TestServer {
         kill(Pid::from_raw(pid), signal).expect("our own child can be signalled");
     }
 
-    /// Waits for its end.
+    /// Waits for its end, and until all it said is heard.
     pub async fn ended(&mut self, deadline: Duration) -> ExitStatus {
         let begun = Instant::now();
+        let mut ended = None;
         loop {
-            if let Some(status) = self.child.try_wait().expect("our own child") {
+            ended = ended.or_else(|| self.child.try_wait().expect("our own child"));
+            if let Some(status) = ended
+                && [&self.out, &self.err].iter().all(|stream| stream.hearing.is_finished())
+            {
                 return status;
             }
             assert!(begun.elapsed() < deadline, "still running after {deadline:?}:\n{}", self.stderr());

@@ -197,7 +197,7 @@ impl Opening {
                             for (other, entered) in under_way {
                                 self.record(Stamp::since(entered), Fact::Abandoned(Box::new(other)));
                             }
-                            return self.connected(stream, stamp);
+                            return self.connected(stream, remote, stamp);
                         }
                         Err((phase, error)) => {
                             let fatal = running.is_empty() && waiting.len() == 0;
@@ -241,14 +241,17 @@ impl Opening {
         (address, entered, result)
     }
 
-    fn connected(&self, stream: TcpStream, stamp: Stamp) -> Result<TcpStream, NotOpened> {
-        match stream.local_addr().and_then(|local| Ok((local, stream.peer_addr()?))) {
-            Ok(ends) => {
-                self.record(stamp, Fact::Connected(Box::new(ends)));
+    fn connected(&self, stream: TcpStream, remote: SocketAddr, stamp: Stamp) -> Result<TcpStream, NotOpened> {
+        match stream.local_addr() {
+            Ok(local) => {
+                // Not asked for: getpeername(2) fails where the peer has reset the connection since. It was connected
+                // all the same, and its reading will say what became of it.
+                self.record(stamp, Fact::Connected(Box::new((local, remote))));
                 Ok(stream)
             }
-            // The peer reset the connection before it could be looked at.
-            Err(error) => Err(self.fail(stamp, Failure::Os(Errno::from(&error)), Phase::Connect, None)),
+            Err(error) => {
+                Err(self.fail(stamp, Failure::Os(Errno::from(&error)), Phase::Connect, Some(remote)))
+            }
         }
     }
 

@@ -1,23 +1,10 @@
 //! The doors: HTTP, SSE and WebSocket over one workspace.
 
 mod answer;
-mod assets;
-mod auth;
-mod connection;
-mod crowds;
-mod events;
-mod gate;
-mod meters;
-mod ops;
-mod payload;
-mod practice;
+mod doors;
+mod front;
 mod request;
 mod routes;
-mod serve;
-mod session;
-mod sockets;
-mod timed;
-mod ws;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -25,12 +12,14 @@ use sockscope_wire::Policy;
 use tokio_util::sync::CancellationToken;
 
 use crate::{meter::Meters, workspace::Workspace};
-pub use auth::{Auth, Principal};
-pub use connection::{ConnectionInfo, Wire};
-pub use crowds::Crowds;
-pub use gate::Gate;
+pub use doors::crowds::Crowds;
+pub use front::{
+    auth::{Auth, Principal},
+    connection::{ConnectionInfo, Wire},
+    gate::Gate,
+    serve::{Served, Traffic, serve},
+};
 pub use routes::{Access, Route, access, table};
-pub use serve::{Served, serve};
 
 /// What every handler can reach. Cheap to clone.
 #[derive(Clone)]
@@ -49,7 +38,7 @@ pub struct AppState {
     /// Cancelled when the server ends: streams say good-bye.
     pub ending: CancellationToken,
     /// Connections served now and in all.
-    pub traffic: Arc<serve::Traffic>,
+    pub traffic: Arc<Traffic>,
     /// What ways of delivery cost, where somebody asked.
     pub meters: Meters,
     /// Many clients at once, where somebody asked.

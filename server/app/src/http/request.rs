@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use sockscope_sockets::fact::Origin;
 use sockscope_wire::{Code, PayloadMode, Phase, Seq, SocketId};
 
-use super::{App, answer::No, auth::Principal};
+use super::{App, answer::No, front::auth::Principal};
 use crate::{
     feed::{After, Start},
     log::Filter,

@@ -6,7 +6,10 @@ use axum::{
 };
 use http::Method;
 
-use super::{App, answer, assets, crowds, events, meters, ops, payload, practice, session, sockets, ws};
+use super::{
+    App, answer,
+    doors::{assets, crowds, events, meters, ops, payload, practice, session, sockets, ws},
+};
 
 /// What the gate asks of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -25,14 +25,14 @@ const STUB: &str = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\"
     <p>To build the page and run both: <code>cargo xtask run</code></p>\n</html>\n";
 
 /// Whether a path can only be one of the page's files.
-pub(super) fn is_asset(path: &str) -> bool {
+pub(in crate::http) fn is_asset(path: &str) -> bool {
     let Some(name) = path.strip_prefix('/') else { return false };
     path.starts_with("/assets/")
         || (!path.starts_with("/api") && !name.contains('/') && Dist::get(name).is_some())
 }
 
 /// The page.
-pub(super) async fn index(headers: HeaderMap) -> Response {
+pub(in crate::http) async fn index(headers: HeaderMap) -> Response {
     match Dist::get("index.html") {
         Some(file) => serve("index.html", &file, &headers),
         None => page(Body::from(STUB)),
@@ -40,10 +40,10 @@ pub(super) async fn index(headers: HeaderMap) -> Response {
 }
 
 /// One of its files.
-pub(super) async fn file(Path(path): Path<String>, headers: HeaderMap) -> Response {
+pub(in crate::http) async fn file(Path(path): Path<String>, headers: HeaderMap) -> Response {
     match Dist::get(&path) {
         Some(file) => serve(&path, &file, &headers),
-        None => super::answer::unknown_route().await.into_response(),
+        None => crate::http::answer::unknown_route().await.into_response(),
     }
 }
 

@@ -5,7 +5,7 @@ use http::StatusCode;
 use sockscope_wire::{Clock, Code, MeterStarted};
 use tokio::time::Instant;
 
-use super::{
+use crate::http::{
     App,
     answer::{Answer, No, done, json, ok},
     request::{IdNamed, Room},
@@ -13,24 +13,24 @@ use super::{
 use crate::problem::problem;
 
 /// Begins one.
-pub(super) async fn start(State(app): State<App>, _: Room) -> Answer {
+pub(in crate::http) async fn start(State(app): State<App>, _: Room) -> Answer {
     let meter = app.meters.start();
     Ok(json(StatusCode::CREATED, &MeterStarted { id: meter.id().to_owned() }))
 }
 
 /// What it has counted.
-pub(super) async fn one(State(app): State<App>, _: Room, IdNamed(id): IdNamed) -> Answer {
+pub(in crate::http) async fn one(State(app): State<App>, _: Room, IdNamed(id): IdNamed) -> Answer {
     let meter = app.meters.get(&id).ok_or_else(|| No(problem(Code::UnknownMeter, &id)))?;
     ok(&meter.figures())
 }
 
 /// Forgets it.
-pub(super) async fn stop(State(app): State<App>, _: Room, IdNamed(id): IdNamed) -> Answer {
+pub(in crate::http) async fn stop(State(app): State<App>, _: Room, IdNamed(id): IdNamed) -> Answer {
     if app.meters.stop(&id) { done() } else { Err(No(problem(Code::UnknownMeter, &id))) }
 }
 
 /// What time it is.
-pub(super) async fn clock(room: Room) -> Answer {
+pub(in crate::http) async fn clock(room: Room) -> Answer {
     let workspace = &room.workspace;
     let (_, head) = workspace.bounds();
     let now_us = workspace.anchor().micros(Instant::now());

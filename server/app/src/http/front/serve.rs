@@ -28,12 +28,11 @@ use tower::{Layer as _, ServiceExt as _};
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
 use super::{
-    App,
-    answer::No,
     connection::{ConnectionInfo, Counted, Lease, Wire},
-    gate, routes,
+    gate,
     timed::Timed,
 };
+use crate::http::{App, answer::No, routes};
 use crate::problem::problem;
 
 /// How long a request's header may take to arrive, and an idle connection to send the next.
@@ -72,12 +71,12 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    pub(super) fn begin(&self) {
+    pub(in crate::http) fn begin(&self) {
         self.open.fetch_add(1, Ordering::Relaxed);
         self.accepted.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn end(&self, wire: &Wire) {
+    pub(in crate::http) fn end(&self, wire: &Wire) {
         self.open.fetch_sub(1, Ordering::Relaxed);
         self.received.fetch_add(wire.received(), Ordering::Relaxed);
         self.sent.fetch_add(wire.sent(), Ordering::Relaxed);

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use sockscope_wire::{Event, Gap, GapReason, Page, PayloadMode, Seq, TrimRequest};
 use tokio_util::sync::CancellationToken;
 
-use super::{
+use crate::http::{
     App,
     answer::{Answer, No, ok},
     request::{Ask, Json, Metered, Room, ViewQuery, invalid, same_epoch},
@@ -33,7 +33,7 @@ const MAX_WAIT: f64 = 60.0;
 const SSE_ALIVE: Duration = Duration::from_secs(15);
 
 /// One page now, one as soon as there is something, or a stream.
-pub(super) async fn events(
+pub(in crate::http) async fn events(
     State(app): State<App>,
     room: Room,
     Ask(query): Ask<ViewQuery>,
@@ -185,14 +185,14 @@ enum Format {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ExportQuery {
+pub(in crate::http) struct ExportQuery {
     format: Option<Format>,
     socket: Option<String>,
     hidden: Option<bool>,
 }
 
 /// The log as it is now, to take away.
-pub(super) async fn export(room: Room, Ask(query): Ask<ExportQuery>) -> Answer {
+pub(in crate::http) async fn export(room: Room, Ask(query): Ask<ExportQuery>) -> Answer {
     let view = ViewQuery { socket: query.socket, hidden: query.hidden, ..ViewQuery::default() };
     let filter: Filter = view.filter()?;
     let format = query.format.unwrap_or(Format::Jsonl);
@@ -243,7 +243,7 @@ fn exported(page: &Page, head: Seq, format: Format) -> String {
 }
 
 /// Clears the log up to a seq.
-pub(super) async fn trim(room: Room, Json(request): Json<TrimRequest>) -> Answer {
+pub(in crate::http) async fn trim(room: Room, Json(request): Json<TrimRequest>) -> Answer {
     same_epoch(&room.workspace, request.epoch.as_deref())?;
     ok(&room.workspace.trim(request.up_to, &room.origin())?)
 }

@@ -83,7 +83,7 @@ impl OneTime {
 
 impl Auth {
     /// The token, for clients this server starts itself.
-    pub(super) fn token(&self) -> Option<&str> {
+    pub(in crate::http) fn token(&self) -> Option<&str> {
         self.token.as_deref()
     }
 

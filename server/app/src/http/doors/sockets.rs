@@ -7,11 +7,11 @@ use http::StatusCode;
 use serde::Deserialize;
 use sockscope_wire::{HttpRequest, OpenRequest, PatchSocket, SendRequest, ShutdownRequest};
 
-use super::{
+use crate::ask::data;
+use crate::http::{
     answer::{Answer, No, done, json, ok},
     request::{Ask, BODY, Json, Named, Room, body, invalid, is_json, parse},
 };
-use crate::ask::data;
 
 /// How long a send waits for the kernel unless asked otherwise, and at most.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
@@ -19,40 +19,44 @@ const MAX_SEND_TIMEOUT: f64 = 60.0;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ListQuery {
+pub(in crate::http) struct ListQuery {
     hidden: Option<bool>,
 }
 
 /// Lists them.
-pub(super) async fn list(room: Room, Ask(query): Ask<ListQuery>) -> Answer {
+pub(in crate::http) async fn list(room: Room, Ask(query): Ask<ListQuery>) -> Answer {
     ok(&room.workspace.list(query.hidden == Some(true)))
 }
 
 /// Opens one; answers once it is open. A client that leaves cancels it.
-pub(super) async fn open(room: Room, Json(request): Json<OpenRequest>) -> Answer {
+pub(in crate::http) async fn open(room: Room, Json(request): Json<OpenRequest>) -> Answer {
     let socket = room.workspace.open(&room.order(), &request)?.opened().await?;
     Ok(json(StatusCode::CREATED, &socket))
 }
 
 /// One socket.
-pub(super) async fn one(room: Room, Named(id): Named) -> Answer {
+pub(in crate::http) async fn one(room: Room, Named(id): Named) -> Answer {
     ok(&room.workspace.socket(id)?)
 }
 
 /// Renames it or sets options.
-pub(super) async fn change(room: Room, Named(id): Named, Json(request): Json<PatchSocket>) -> Answer {
+pub(in crate::http) async fn change(
+    room: Room,
+    Named(id): Named,
+    Json(request): Json<PatchSocket>,
+) -> Answer {
     ok(&room.workspace.patch_and_wait(&room.order(), id, &request).await?)
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct CloseQuery {
+pub(in crate::http) struct CloseQuery {
     reset: Option<bool>,
     children: Option<bool>,
 }
 
 /// Closes it; removes it when it is closed already.
-pub(super) async fn close(room: Room, Named(id): Named, Ask(query): Ask<CloseQuery>) -> Answer {
+pub(in crate::http) async fn close(room: Room, Named(id): Named, Ask(query): Ask<CloseQuery>) -> Answer {
     let (reset, children) = (query.reset == Some(true), query.children == Some(true));
     room.workspace.close_and_wait(&room.order(), id, reset, children).await?;
     done()
@@ -60,13 +64,13 @@ pub(super) async fn close(room: Room, Named(id): Named, Ask(query): Ask<CloseQue
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct SendQuery {
+pub(in crate::http) struct SendQuery {
     to: Option<String>,
     timeout: Option<f64>,
 }
 
 /// Sends bytes: JSON in one of four spellings, or the body as it is. Answers once the kernel has all of them.
-pub(super) async fn send(
+pub(in crate::http) async fn send(
     room: Room,
     Named(id): Named,
     Ask(query): Ask<SendQuery>,
@@ -96,12 +100,16 @@ pub(super) async fn send(
 }
 
 /// Half-closes it.
-pub(super) async fn shutdown(room: Room, Named(id): Named, Json(request): Json<ShutdownRequest>) -> Answer {
+pub(in crate::http) async fn shutdown(
+    room: Room,
+    Named(id): Named,
+    Json(request): Json<ShutdownRequest>,
+) -> Answer {
     let sockscope_wire::How::Write = request.how;
     ok(&room.workspace.shutdown_and_wait(&room.order(), id).await?)
 }
 
 /// Asks over a recorded socket as an HTTP client does.
-pub(super) async fn fetch(room: Room, Json(request): Json<HttpRequest>) -> Answer {
+pub(in crate::http) async fn fetch(room: Room, Json(request): Json<HttpRequest>) -> Answer {
     ok(&room.workspace.fetch(&room.order(), &request).await?)
 }

@@ -3,16 +3,16 @@
 use axum::extract::State;
 use sockscope_wire::{Code, SessionRequest, SessionToken, Ticket};
 
-use super::{
+use crate::http::{
     App,
     answer::{Answer, No, ok},
-    auth::CodeRefused,
+    front::auth::CodeRefused,
     request::Json,
 };
 use crate::problem::problem;
 
 /// Exchanges a launch code for the token.
-pub(super) async fn session(State(app): State<App>, Json(request): Json<SessionRequest>) -> Answer {
+pub(in crate::http) async fn session(State(app): State<App>, Json(request): Json<SessionRequest>) -> Answer {
     match app.auth.redeem_code(&request.code) {
         Ok(token) => ok(&SessionToken { token }),
         Err(CodeRefused::Wrong) => Err(No(problem(
@@ -26,6 +26,6 @@ pub(super) async fn session(State(app): State<App>, Json(request): Json<SessionR
 }
 
 /// A ticket for one WebSocket.
-pub(super) async fn ticket(State(app): State<App>) -> Answer {
+pub(in crate::http) async fn ticket(State(app): State<App>) -> Answer {
     ok(&Ticket { ticket: app.auth.ticket() })
 }

@@ -12,7 +12,7 @@ use http::StatusCode;
 use sockscope_wire::{Code, CrowdReport, CrowdRequest, CrowdStarted};
 use tokio::{sync::oneshot, task::AbortHandle, time::sleep};
 
-use super::{
+use crate::http::{
     App,
     answer::{Answer, No, done, json, ok},
     request::{IdNamed, Json, Room},
@@ -131,7 +131,11 @@ impl Drop for Kept {
 }
 
 /// Starts one. In a task of its own: a client that leaves meanwhile gets no crowd, and leaves none behind.
-pub(super) async fn start(State(app): State<App>, room: Room, Json(request): Json<CrowdRequest>) -> Answer {
+pub(in crate::http) async fn start(
+    State(app): State<App>,
+    room: Room,
+    Json(request): Json<CrowdRequest>,
+) -> Answer {
     let spec = spec(&app, &room, request)?;
     let kept = Kept::of(&app, spec.clients as usize)?;
     let (tell, told) = oneshot::channel();
@@ -188,7 +192,7 @@ fn unknown(id: &str) -> No {
 }
 
 /// How it is.
-pub(super) async fn one(State(app): State<App>, _: Room, IdNamed(id): IdNamed) -> Answer {
+pub(in crate::http) async fn one(State(app): State<App>, _: Room, IdNamed(id): IdNamed) -> Answer {
     let report = |number| -> Option<CrowdReport> {
         app.crowds.list().running.get(&number).map(|running| running.crowd.report())
     };
@@ -196,7 +200,7 @@ pub(super) async fn one(State(app): State<App>, _: Room, IdNamed(id): IdNamed) -
 }
 
 /// Ends it.
-pub(super) async fn stop(State(app): State<App>, _: Room, IdNamed(id): IdNamed) -> Answer {
+pub(in crate::http) async fn stop(State(app): State<App>, _: Room, IdNamed(id): IdNamed) -> Answer {
     let crowd = number(&id).and_then(|number| app.crowds.remove(number)).ok_or_else(|| unknown(&id))?;
     crowd.end().await;
     done()

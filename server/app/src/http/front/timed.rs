@@ -8,11 +8,12 @@ use std::{
 
 use nix::time::{ClockId, clock_gettime};
 
-use super::{App, connection::Wire};
+use super::connection::Wire;
+use crate::http::App;
 
 /// A future whose work is charged to whoever its connection works for, while there are meters. Serving a request or a
 /// WebSocket is polling its task, so the thread's CPU clock around each poll is what it costs (user and system).
-pub(super) struct Timed<F> {
+pub(in crate::http) struct Timed<F> {
     app: App,
     wire: Arc<Wire>,
     /// Boxed: it is moved once and then only polled.
@@ -20,7 +21,7 @@ pub(super) struct Timed<F> {
 }
 
 impl<F> Timed<F> {
-    pub(super) fn new(app: App, wire: Arc<Wire>, work: F) -> Self {
+    pub(in crate::http) fn new(app: App, wire: Arc<Wire>, work: F) -> Self {
         Self { app, wire, work: Box::pin(work) }
     }
 }
@@ -40,7 +41,7 @@ impl<F: Future> Future for Timed<F> {
 }
 
 /// CPU time this thread has used, in ns (`CLOCK_THREAD_CPUTIME_ID`, clock_gettime(2)); 0 where it is not told.
-pub(super) fn thread_cpu() -> u64 {
+pub(in crate::http) fn thread_cpu() -> u64 {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(0, |time| {
         u64::try_from(time.tv_sec()).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec()).unwrap_or(0)
     })

@@ -7,19 +7,19 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderValue, StatusCode, header};
 use sockscope_wire::{About, Code};
 
-use super::{
+use crate::http::{
     App,
     answer::{Answer, No, ok},
 };
 use crate::problem::problem;
 
 /// Alive.
-pub(super) async fn healthz() -> &'static str {
+pub(in crate::http) async fn healthz() -> &'static str {
     "ok\n"
 }
 
 /// Ready for connections.
-pub(super) async fn readyz(State(app): State<App>) -> Answer {
+pub(in crate::http) async fn readyz(State(app): State<App>) -> Answer {
     if app.ending.is_cancelled() {
         return Err(No(problem(Code::ShuttingDown, "the server is shutting down")));
     }
@@ -27,7 +27,7 @@ pub(super) async fn readyz(State(app): State<App>) -> Answer {
 }
 
 /// Version, policy and what is recorded.
-pub(super) async fn about(State(app): State<App>) -> Answer {
+pub(in crate::http) async fn about(State(app): State<App>) -> Answer {
     let workspace = &app.workspace;
     let config = workspace.config();
     ok(&About {
@@ -44,14 +44,14 @@ pub(super) async fn about(State(app): State<App>) -> Answer {
 }
 
 /// The API's description.
-pub(super) async fn openapi() -> Response {
-    const DOCUMENT: &str = include_str!("../../../../docs/openapi.json");
+pub(in crate::http) async fn openapi() -> Response {
+    const DOCUMENT: &str = include_str!("../../../../../docs/openapi.json");
     let kind = HeaderValue::from_static("application/json");
     (StatusCode::OK, [(header::CONTENT_TYPE, kind)], DOCUMENT).into_response()
 }
 
 /// Counters as Prometheus text (exposition format 0.0.4).
-pub(super) async fn metrics(State(app): State<App>) -> Response {
+pub(in crate::http) async fn metrics(State(app): State<App>) -> Response {
     let (first, head) = app.workspace.bounds();
     let traffic = &app.traffic;
     let mut text = String::new();

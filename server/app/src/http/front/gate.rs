@@ -13,17 +13,16 @@ use axum::{
 use http::{HeaderMap, header, uri::Authority};
 use sockscope_wire::Code;
 
-use super::{
+use super::{auth::Principal, connection::ConnectionInfo};
+use crate::http::{
     App,
     answer::No,
-    auth::Principal,
-    connection::ConnectionInfo,
     routes::{Access, access},
 };
 use crate::problem::{Refused, problem};
 
 /// The subprotocol of the WebSocket.
-pub(super) const PROTOCOL: &str = "sockscope.v1";
+pub(in crate::http) const PROTOCOL: &str = "sockscope.v1";
 
 /// Where requests may come from.
 #[derive(Debug, Clone, Default)]
@@ -122,13 +121,13 @@ fn identify(app: &App, request: &Request, takes_ticket: bool) -> Result<Principa
 }
 
 /// The subprotocols a client offers.
-pub(super) fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+pub(in crate::http) fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let lines = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
     lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(',')).map(str::trim)
 }
 
 /// The gate.
-pub(super) async fn gate(State(app): State<App>, mut request: Request, next: Next) -> Response {
+pub(in crate::http) async fn gate(State(app): State<App>, mut request: Request, next: Next) -> Response {
     match pass(&app, &request) {
         Ok(Some(principal)) => {
             let meter = app.meters.named_in(request.uri().query());

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use sockscope_wire::Code;
 
-use super::{
+use crate::http::{
     answer::{Answer, No},
     request::{Ask, At, Room, same_epoch},
 };
@@ -20,12 +20,12 @@ use crate::{
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct PayloadQuery {
+pub(in crate::http) struct PayloadQuery {
     epoch: Option<String>,
 }
 
 /// Serves them as an attachment nothing will execute: they are whatever a stranger sent.
-pub(super) async fn payload(
+pub(in crate::http) async fn payload(
     room: Room,
     At(seq): At,
     Ask(query): Ask<PayloadQuery>,

@@ -85,7 +85,7 @@ impl Tally {
 }
 
 impl Wire {
-    pub(super) fn new(stream: TcpStream) -> Arc<Self> {
+    pub(in crate::http) fn new(stream: TcpStream) -> Arc<Self> {
         Arc::new(Self {
             stream,
             received: AtomicU64::default(),
@@ -113,7 +113,7 @@ impl Wire {
 
     /// A request's header was read whole: what came since the last answer is its cost. It works for nobody until the
     /// gate has let it in. Requests do not overlap on a connection: browsers do not pipeline, and hyper answers in order.
-    pub(super) fn begin(self: &Arc<Self>) {
+    pub(in crate::http) fn begin(self: &Arc<Self>) {
         let mut tally = self.tally();
         self.look(&mut tally);
         // One poll may answer a request and already read the next.
@@ -126,7 +126,7 @@ impl Wire {
     }
 
     /// The request that began last is let in and names this meter: its header is charged, and what goes from now on.
-    pub(super) fn claim(self: &Arc<Self>, meter: &Arc<Meter>) {
+    pub(in crate::http) fn claim(self: &Arc<Self>, meter: &Arc<Meter>) {
         let mut tally = self.tally();
         let (header, came) = (std::mem::take(&mut tally.header), std::mem::take(&mut tally.header_segments));
         {
@@ -144,12 +144,12 @@ impl Wire {
     }
 
     /// The upgrade was granted: what comes from now on is no request.
-    pub(super) fn upgraded(&self) {
+    pub(in crate::http) fn upgraded(&self) {
         self.tally().upgraded = true;
     }
 
     /// Whom it works for now.
-    pub(super) fn meter(&self) -> Option<Arc<Meter>> {
+    pub(in crate::http) fn meter(&self) -> Option<Arc<Meter>> {
         self.tally().meter.clone()
     }
 
@@ -174,12 +174,12 @@ impl Wire {
     }
 
     /// Its task is being polled, on this thread.
-    pub(super) fn work_begins(&self) {
+    pub(in crate::http) fn work_begins(&self) {
         self.tally().working_since = Some(thread_cpu());
     }
 
     /// The poll is over: what it took is charged to whom it works for.
-    pub(super) fn work_ends(&self) {
+    pub(in crate::http) fn work_ends(&self) {
         let mut tally = self.tally();
         tally.charge_work();
         tally.working_since = None;
@@ -215,7 +215,7 @@ impl Wire {
 
 /// What a connection holds while it lives. It belongs to the stream itself, so it lasts exactly as long, also after an
 /// upgrade has handed the stream to somebody else.
-pub(super) struct Lease {
+pub(in crate::http) struct Lease {
     traffic: Arc<Traffic>,
     /// Its place among the connections there may be.
     _seat: OwnedSemaphorePermit,
@@ -224,14 +224,18 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    pub(super) fn new(traffic: Arc<Traffic>, seat: OwnedSemaphorePermit, tracked: TaskTrackerToken) -> Self {
+    pub(in crate::http) fn new(
+        traffic: Arc<Traffic>,
+        seat: OwnedSemaphorePermit,
+        tracked: TaskTrackerToken,
+    ) -> Self {
         traffic.begin();
         Self { traffic, _seat: seat, _tracked: tracked }
     }
 }
 
 /// A TCP connection that counts, and does not wait for ever for a client that does not read.
-pub(super) struct Counted {
+pub(in crate::http) struct Counted {
     wire: Arc<Wire>,
     lease: Lease,
     /// Running while a write is blocked.
@@ -253,7 +257,7 @@ impl Drop for Counted {
 }
 
 impl Counted {
-    pub(super) fn new(wire: Arc<Wire>, lease: Lease) -> Self {
+    pub(in crate::http) fn new(wire: Arc<Wire>, lease: Lease) -> Self {
         Self { wire, lease, blocked: None }
     }
 

@@ -4,7 +4,7 @@ use axum::extract::State;
 use http::StatusCode;
 use sockscope_wire::{Code, PeerKind, PracticeCatalog, PracticePeer, PracticeRequest};
 
-use super::{
+use crate::http::{
     App,
     answer::{Answer, No, done, json, ok},
     request::{Json, Named, Room},
@@ -15,21 +15,21 @@ use crate::{
 };
 
 /// The practice peers there are.
-pub(super) async fn catalog(State(_): State<App>) -> Answer {
+pub(in crate::http) async fn catalog(State(_): State<App>) -> Answer {
     let peers =
         PeerKind::ALL.into_iter().map(|peer| PracticePeer { peer, scheme: peers::scheme(peer).to_owned() });
     ok(&PracticeCatalog { peers: peers.collect() })
 }
 
 /// Starts one.
-pub(super) async fn start(room: Room, Json(request): Json<PracticeRequest>) -> Answer {
+pub(in crate::http) async fn start(room: Room, Json(request): Json<PracticeRequest>) -> Answer {
     let program = Program::of(&request)?;
     let started = room.workspace.start_practice(&room.order(), program).await?;
     Ok(json(StatusCode::CREATED, &started))
 }
 
 /// Stops one, with its connections.
-pub(super) async fn stop(room: Room, Named(id): Named) -> Answer {
+pub(in crate::http) async fn stop(room: Room, Named(id): Named) -> Answer {
     if room.workspace.practice_of(id).is_none() {
         return Err(No(problem(Code::UnknownSocket, format!("{id} is no practice peer"))));
     }

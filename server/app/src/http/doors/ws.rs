@@ -16,13 +16,11 @@ use sockscope_wire::{
 use tokio::time::{Instant, interval, timeout};
 use tokio_tungstenite::tungstenite::{self, error::ProtocolError};
 
-use super::{
+use crate::http::{
     App,
     answer::{Answer, No},
-    connection::ConnectionInfo,
-    gate::PROTOCOL,
+    front::{connection::ConnectionInfo, gate::PROTOCOL, timed::Timed},
     request::{Ask, Metered, Room, ViewQuery, parse, types},
-    timed::Timed,
 };
 use crate::{
     ask::data,
@@ -53,7 +51,7 @@ const PING: Duration = Duration::from_secs(20);
 const PONG: Duration = Duration::from_secs(30);
 
 /// Upgrades, and serves until one side ends it.
-pub(super) async fn ws(
+pub(in crate::http) async fn ws(
     State(app): State<App>,
     room: Room,
     Ask(query): Ask<ViewQuery>,

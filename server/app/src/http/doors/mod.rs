@@ -1,0 +1,12 @@
+//! What stands behind the gate: a file a door, each a few handlers.
+
+pub(super) mod assets;
+pub(super) mod crowds;
+pub(super) mod events;
+pub(super) mod meters;
+pub(super) mod ops;
+pub(super) mod payload;
+pub(super) mod practice;
+pub(super) mod session;
+pub(super) mod sockets;
+pub(super) mod ws;

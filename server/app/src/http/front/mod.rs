@@ -1,0 +1,7 @@
+//! The way in: connections are accepted, counted and bounded, and the gate stands before every route.
+
+pub(super) mod auth;
+pub(super) mod connection;
+pub(super) mod gate;
+pub(super) mod serve;
+pub(super) mod timed;
