@@ -16,15 +16,16 @@ export function laneReport(lane: LaneRun, premises: Premises, sent: readonly num
   const delays = delaysOf(lane.at(first), sent, merged([...hidden, ...lane.held]), first);
   const summary = summaryOf(delays.ms);
   const { arrivals } = lane;
-  const whole = arrivals.whole && arrivals.messages === sent.length && (lane.end === undefined || lane.end === arrivals.covered);
+  const whole = arrivals.whole && arrivals.messages >= sent.length && (lane.end === undefined || lane.end === arrivals.covered);
   return {
     name: lane.name,
     ...metered(figures),
-    events: arrivals.messages,
+    events: Math.min(arrivals.messages, sent.length),
     missing: Math.max(0, sent.length - arrivals.messages),
     complete: whole && lane.broke === undefined,
     delay_ms: summary,
     predicted: predict(lane.name, premises, figures, summary),
+    in_order: arrivals.whole,
     not_timed: delays.blind,
     broke: lane.broke === undefined ? null : lane.broke.text,
   };

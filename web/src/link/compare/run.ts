@@ -122,9 +122,11 @@ export class Run {
     return this.#fix === undefined ? 0 : thereUs(ms, this.#fix);
   }
 
-  /** Stretches in which the tab was hidden, in µs of the server's clock. */
+  /** Stretches in which nothing could be timed on any lane, in µs of the server's clock: the tab was hidden, or not every lane was connected yet. */
   get blinds(): Blind[] {
-    return this.#hidden.map(({ from, to }) => ({ from: this.there(from), to: to === Infinity ? Infinity : this.there(to) }));
+    const hidden = this.#hidden.map(({ from, to }) => ({ from: this.there(from), to: to === Infinity ? Infinity : this.there(to) }));
+    // A ticker is held until then; somebody else's socket is not.
+    return this.settings.source === 'ticker' ? hidden : [{ from: -Infinity, to: this.there(this.begunMs) }, ...hidden];
   }
 
   /** What was found until now. */
@@ -227,6 +229,8 @@ export class Run {
     if ((await this.#within(length, new Promise(() => undefined))) === 'halted') return 'stopped';
     const source = this.source!;
     await source.look();
+    // It goes on sending; what it sends from here on is not waited for.
+    source.close();
     const due = source.sent.length;
     const how = await this.#within(GRACE_MS + this.settings.poll * 1000, this.#each((lane) => lane.arrivals.messages >= due));
     if (how === 'halted') return 'stopped';

@@ -31,6 +31,8 @@ export interface Source {
   go(): Promise<void>;
   /** Reads on in the log. */
   look(): Promise<void>;
+  /** What comes from now on is no longer part of the comparison. */
+  close(): void;
 }
 
 /** Reads a socket's events of some types, page after page, from where it was. */
@@ -63,6 +65,7 @@ abstract class Read implements Source {
   abstract readonly start: number;
   abstract readonly sent: readonly number[];
   ended: Source['ended'];
+  #closed = false;
   readonly #own: Reader;
 
   constructor(
@@ -75,7 +78,12 @@ abstract class Read implements Source {
 
   abstract go(): Promise<void>;
 
+  close(): void {
+    this.#closed = true;
+  }
+
   async look(): Promise<void> {
+    if (this.#closed) return;
     await this.#own.each((event) => {
       if (event.type === 'received') this.received(event.offset ?? -1, event.len, event.t_us);
       else if (event.type === 'eof') this.ended ??= { how: 'eof', atUs: event.t_us };

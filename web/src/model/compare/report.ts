@@ -23,6 +23,8 @@ export interface LaneReport {
   readonly cpu_us: number;
   readonly connections: number;
   readonly predicted: Predicted;
+  /** What came, came in order. */
+  readonly in_order: boolean;
   /** Messages that came while the tab was hidden or the browser held requests back; they are in no delay. */
   readonly not_timed: number;
   /** Why it ended before the source did. */

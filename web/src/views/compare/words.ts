@@ -10,7 +10,8 @@ export function words(): CompareMessages {
 /** Milliseconds with as many digits as mean something: `0.42`, `3.1`, `502`. */
 export function ms(value: number): string {
   const size = Math.abs(value);
-  return `${value.toFixed(size < 10 ? 2 : size < 100 ? 1 : 0)} ms`;
+  const digits = value === 0 || size >= 100 ? 0 : size < 10 ? 2 : 1;
+  return `${value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits })} ms`;
 }
 
 /** A count that may be a fraction, where arithmetic made it. */

@@ -12,8 +12,8 @@ const TIMING_MS = 300;
 
 const CLOCK = '/api/v1/workspaces/default/clock';
 
-/** A request the browser kept back for longer than this, in ms, waited for one of its few connections to this host. */
-const HELD_MS = 50;
+/** A request the browser kept back for longer than this, in ms, waited for one of its few connections to this host; a busy machine alone does not take so long. */
+const HELD_MS = 200;
 
 const WAYS: Record<Lane, (following: Following, teller: Teller, halt: Halt) => Promise<void>> = {
   short_poll: shortPoll,

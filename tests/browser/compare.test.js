@@ -1,0 +1,371 @@
+// Socket versus HTTP, measured: what the page says of each lane is what passed over the wire.
+
+import assert from 'node:assert/strict';
+
+import { CompareScreen, LANES } from './support/compare.js';
+import { tcpServer } from './support/peers.js';
+import { countingProxy } from './support/proxy.js';
+import { test } from './support/test.js';
+import { eventually } from './support/wait.js';
+
+/** The page of a test, looked at as the comparison. */
+async function comparing(page) {
+  const compare = new CompareScreen(page);
+  await compare.go();
+  return compare;
+}
+
+/** Fails unless nothing that a comparison starts is left on the server: no meter, no crowd, no open socket. */
+async function nothingLeft(server) {
+  await eventually('nothing is left on the server', async () => {
+    const { sockets } = await server.must('GET', '/sockets?hidden=true');
+    assert.deepEqual(sockets.filter(({ closed_seq }) => closed_seq === null).map(({ id, target }) => `${id} ${target}`), []);
+    for (let number = 1; number <= 8; number += 1) {
+      assert.equal((await server.api('GET', `/meters/m${number}`)).status, 404, `meter m${number}`);
+      assert.equal((await server.api('GET', `/crowds/n${number}`)).status, 404, `crowd n${number}`);
+    }
+  });
+}
+
+/** Logs in through another origin than the server's own, with a link that was not used. */
+async function through(port, server, page) {
+  await page.goto(server.link.replace(/^http:\/\/[^/]+/, `http://127.0.0.1:${port}`));
+  await page.getByTestId('app').waitFor();
+}
+
+test('bytes and requests of every lane are what a relay in front of the server counts', { login: false }, async (t) => {
+  const { server, page } = t;
+  const proxy = await t.using(countingProxy(server.port));
+  const meters = new Map();
+  page.on('response', async (response) => {
+    const id = /\/meters\/(m\d+)$/.exec(response.url())?.[1];
+    // A body that is gone with its page was not the last one.
+    if (id !== undefined && response.request().method() === 'GET') meters.set(id, await response.json().catch(() => meters.get(id)));
+  });
+  await through(proxy.port, server, page);
+  const compare = await comparing(page);
+  await compare.set({ rate: 20, payload: 200, seconds: 10, poll: 0.5 });
+  await compare.start.click();
+  assert.equal(await compare.ending(), 'whole');
+  const report = await compare.report();
+  assert.equal(report.complete, true, JSON.stringify(report));
+  assert.ok(report.sent > 120 && report.sent < 290, `200 messages are due, ${report.sent} came`);
+  for (const [index, name] of LANES.entries()) {
+    const lane = report.lanes.find((lane) => lane.name === name);
+    const passed = proxy.of(`m${index + 1}`);
+    const [up, down] = ['up', 'down'].map((way) => passed.reduce((sum, request) => sum + request[way], 0));
+    assert.equal(lane.requests, passed.length, `${name}: requests`);
+    for (const [what, said, wire] of [['up', lane.bytes_up, up], ['down', lane.bytes_down, down]]) {
+      assert.ok(Math.abs(said - wire) <= wire * 0.01, `${name}: ${said} bytes ${what} are said, ${wire} passed`);
+    }
+    assert.deepEqual([lane.events, lane.missing, lane.complete], [report.sent, 0, true], name);
+    const meter = await eventually(`the meter of ${name} was read`, () => meters.get(`m${index + 1}`) ?? false);
+    for (const field of ['requests', 'empty_requests', 'full_requests', 'bytes_up', 'bytes_down', 'body_down', 'connections', 'cpu_us']) {
+      assert.equal(lane[field], meter[field], `${name}: ${field}`);
+    }
+    assert.equal(await compare.cell('requests', name), lane.requests.toLocaleString('en'));
+    assert.equal(await compare.cell('complete', name), 'every byte, in order');
+  }
+  const [short, long, sse, ws] = report.lanes;
+  assert.deepEqual([sse.requests, ws.requests, sse.connections, ws.connections], [1, 1, 1, 1]);
+  assert.ok(short.predicted.requests_agree && long.predicted.requests_agree, JSON.stringify([short, long]));
+  assert.ok(short.delay_ms.mean > 180 && short.delay_ms.mean < 320, `half an interval on average: ${short.delay_ms.mean}`);
+  assert.ok(ws.delay_ms.p50 < 60 && sse.delay_ms.p50 < 60 && long.delay_ms.p50 < 60, JSON.stringify([long, sse, ws]));
+  assert.ok(report.reference.p50 < ws.delay_ms.p50, 'nothing beats the raw socket');
+  assert.equal(short.delay_ms.p99, null);
+  assert.ok(report.clock_uncertainty_ms > 0 && report.clock_uncertainty_ms < 20);
+
+  const asked = await compare.stretch('short_poll');
+  assert.ok(asked.requests >= 17 && asked.requests <= 21 && asked.pushes === 0, JSON.stringify(asked));
+  for (const name of ['sse', 'websocket']) {
+    const spoke = await compare.stretch(name);
+    assert.ok(spoke.requests === 0 && spoke.pushes > 100, `${name}: ${JSON.stringify(spoke)}`);
+  }
+  await nothingLeft(server);
+});
+
+test('a report is JSON, CSV and a picture, and a link brings its settings back without starting anything', async ({ page, server }) => {
+  const compare = await comparing(page);
+  await compare.follow('#compare?rate=50&payload=32&seconds=2&poll=0.25&arrivals=regular&websocket=binary');
+  await compare.at('compare-linked').waitFor();
+  assert.deepEqual([await compare.value('rate'), await compare.value('seconds'), await compare.phase()], ['50', '2', 'none']);
+  await compare.start.click();
+  assert.equal(await compare.ending(), 'whole');
+  const report = await compare.report();
+  assert.deepEqual(report.settings, { rate: 50, seconds: 2, payload: 32, viewers: 1, poll_interval: 0.25, server: new URL(server.origin).host, regular: true, source: 'ticker', websocket: 'binary' });
+  const csv = await compare.saved('compare-csv');
+  const lines = csv.bytes.toString().trimEnd().split('\r\n');
+  assert.deepEqual(lines.map((line) => line.split(',')[0]), ['lane', 'raw_socket', ...LANES]);
+  const png = await compare.saved('compare-png');
+  assert.deepEqual([...png.bytes.subarray(1, 4)], [...Buffer.from('PNG')]);
+  assert.ok(png.bytes.length > 5_000, 'there is something on it');
+  await nothingLeft(server);
+});
+
+test('a setting out of range is refused with the range before anything starts', async ({ page, server }) => {
+  const compare = await comparing(page);
+  for (const [field, value, range] of [
+    ['rate', '0.05', /0\.1.*1,000/],
+    ['rate', 'fast', /0\.1.*1,000/],
+    ['payload', '15', /16.*65,536/],
+    ['seconds', '0', /1.*3,600/],
+    ['poll', '61', /0\.01.*60/],
+  ]) {
+    const before = await compare.value(field);
+    await compare.set({ [field]: value });
+    await compare.start.click();
+    const said = await compare.said(field);
+    assert.ok(said.wrong && range.test(said.text), `${field} ${value}: ${JSON.stringify(said)}`);
+    assert.equal(await compare.phase(), 'none');
+    await compare.set({ [field]: before });
+  }
+  await compare.set({ rate: 1000, payload: 65_536 });
+  await compare.start.click();
+  assert.match((await compare.said('rate')).text, /4 MiB/);
+  assert.deepEqual((await server.must('GET', '/sockets?hidden=true')).sockets, []);
+});
+
+test('a source that dies ends the run with what was measured, marked incomplete', async ({ page, server }) => {
+  const compare = await comparing(page);
+  await compare.set({ rate: 20, seconds: 60, poll: 0.2 });
+  await compare.start.click();
+  await compare.waitForPhase('running');
+  await eventually('something has come', async () => (await compare.cell('mean', 'websocket')) !== '–');
+  const { sockets } = await server.must('GET', '/sockets?hidden=true');
+  await server.must('DELETE', `/practice/${sockets.find(({ practice, parent }) => practice === 'ticker' && parent === null).id}`);
+  assert.equal(await compare.ending(), 'died');
+  assert.match(await compare.sentence(), /source ended before its time/);
+  const report = await compare.report();
+  assert.equal(report.complete, false);
+  assert.ok(report.sent > 5 && report.lanes.every(({ events }) => events > 0), JSON.stringify(report));
+  await nothingLeft(server);
+});
+
+test('a lane that breaks says why, and the others run on', { login: false, allow: [/WebSocket connection/] }, async (t) => {
+  const { server, page } = t;
+  const proxy = await t.using(countingProxy(server.port));
+  await through(proxy.port, server, page);
+  const compare = await comparing(page);
+  await compare.set({ rate: 20, seconds: 4, poll: 0.2 });
+  await compare.start.click();
+  await compare.waitForPhase('running');
+  assert.equal(proxy.cut(/\/ws\?.*meter=/), 1);
+  await compare.waitForWarning(/WebSocket broke: .*1006/);
+  assert.equal(await compare.ending(), 'broke');
+  const report = await compare.report();
+  assert.deepEqual(report.lanes.map(({ complete }) => complete), [true, true, true, false]);
+  assert.match(report.lanes[3].broke, /1006/);
+  await nothingLeft(server);
+});
+
+test('a hidden tab is said, and what came meanwhile is in no delay', async ({ page, server }) => {
+  const compare = await comparing(page);
+  await compare.set({ rate: 40, seconds: 4, poll: 0.1 });
+  await compare.start.click();
+  await compare.waitForPhase('running');
+  // A browser without windows hides no tab: the page is told what a browser with windows would tell it.
+  const hide = (hidden) =>
+    page.evaluate((hidden) => {
+      Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, hidden);
+  await hide(true);
+  await eventually('some time passes unseen', async () => /[1-9]\.\d s/.test((await compare.warnings()).join()));
+  await hide(false);
+  assert.equal(await compare.ending(), 'whole');
+  await compare.waitForWarning(/hidden for [1-9]/);
+  const report = await compare.report();
+  for (const lane of report.lanes) {
+    assert.ok(lane.not_timed > 10, `${lane.name}: ${lane.not_timed} not timed`);
+    assert.equal(lane.delay_ms.samples + lane.not_timed, report.sent, lane.name);
+    assert.equal(lane.complete, true, 'hidden or not, nothing is lost');
+  }
+  await nothingLeft(server);
+});
+
+test('requests the browser keeps back for want of connections are said, and are not latency', async ({ page }) => {
+  const compare = await comparing(page);
+  await compare.set({ rate: 20, seconds: 6, poll: 0.2 });
+  await compare.start.click();
+  await compare.waitForPhase('running');
+  // Of six connections to this host two are the long poll's and the stream's; these take the others for two seconds.
+  // Without credentials, as the page asks: a browser keeps such requests' connections apart from others.
+  await page.evaluate(async () => {
+    const token = sessionStorage.getItem('sockscope-token');
+    const hold = (_, i) => fetch(`/api/v1/workspaces/default/events?after=head&type=dropped&wait=2&limit=${String(i + 1)}`, { headers: { Authorization: `Bearer ${token}` }, cache: 'no-store', credentials: 'omit' });
+    await Promise.all(Array.from({ length: 6 }, hold));
+  });
+  assert.equal(await compare.ending(), 'whole');
+  await compare.waitForWarning(/six connections/);
+  const report = await compare.report();
+  const short = report.lanes[0];
+  assert.ok(short.not_timed > 5, `${short.not_timed} not timed`);
+  assert.ok(short.delay_ms.max < 1000, `kept back for about two seconds, and not measured as latency: ${short.delay_ms.max}`);
+  assert.equal(short.complete, true);
+});
+
+// The new tab asks first whether the server needs a token, and then the tab that has one.
+test('another tab that compares at the same time is said', { allow: [/401/] }, async ({ context, page, server }) => {
+  const compare = await comparing(page);
+  await compare.set({ rate: 10, seconds: 8, poll: 1 });
+  await compare.start.click();
+  await compare.waitForPhase('running');
+  const second = await context.newPage();
+  await second.goto(server.origin);
+  await second.getByTestId('app').waitFor();
+  const other = await comparing(second);
+  await other.set({ rate: 10, seconds: 2, poll: 1 });
+  await other.start.click();
+  await other.waitForWarning(/1 other tab/);
+  await compare.waitForWarning(/1 other tab/);
+  await second.close();
+  assert.equal(await compare.ending(), 'whole');
+  await nothingLeft(server);
+});
+
+test('leaving the page ends everything it started', async ({ page, server }) => {
+  const compare = await comparing(page);
+  await compare.set({ rate: 10, seconds: 60, poll: 0.5 });
+  await compare.start.click();
+  await compare.waitForPhase('running');
+  assert.equal((await server.api('GET', '/meters/m4')).status, 200);
+  await page.goto('about:blank');
+  await nothingLeft(server);
+});
+
+test('leaving the page ends its crowds', async ({ page, server }) => {
+  const compare = await comparing(page);
+  await compare.chooseViewers([10]);
+  await compare.at('growth-start').click();
+  await eventually('the crowd is there', async () => (await server.api('GET', '/crowds/n1')).body?.ready === 10);
+  await page.goto('about:blank');
+  await nothingLeft(server);
+});
+
+test('stopping ends everything and keeps what was measured', async ({ page, server }) => {
+  const compare = await comparing(page);
+  await compare.set({ rate: 20, seconds: 60, poll: 0.2 });
+  await compare.start.click();
+  await compare.waitForPhase('running');
+  await eventually('something has come', async () => (await compare.cell('mean', 'short_poll')) !== '–');
+  await compare.start.click();
+  assert.equal(await compare.ending(), 'stopped');
+  const report = await compare.report();
+  assert.ok(!report.complete && report.lanes.every(({ events }) => events > 0));
+  await nothingLeft(server);
+});
+
+test('a socket that is open already can be the source', async (t) => {
+  const { page, server } = t;
+  const peer = await t.using(tcpServer((socket) => {
+    const timer = setInterval(() => socket.write('tick of somebody else\n'), 50);
+    socket.on('close', () => clearInterval(timer));
+  }));
+  const { id } = await server.must('POST', '/sockets', { open: peer.target, name: 'theirs' });
+  await eventually('it has received something before', async () => (await server.must('GET', `/sockets/${id}`)).counters.received_bytes > 0);
+  const compare = await comparing(page);
+  await compare.at('compare-source').selectOption(id);
+  await compare.set({ seconds: 3, poll: 0.25 });
+  await compare.start.click();
+  assert.equal(await compare.ending(), 'whole');
+  const report = await compare.report();
+  assert.equal(report.settings.source, id);
+  assert.ok(report.sent > 20, `${report.sent} events`);
+  for (const lane of report.lanes) {
+    assert.ok(lane.complete && lane.delay_ms.samples > 20, JSON.stringify(lane));
+    assert.equal(lane.delay_ms.samples + lane.not_timed, report.sent, `${lane.name}: what came before all lanes were connected is in no delay`);
+  }
+  assert.equal((await server.must('GET', `/sockets/${id}`)).state, 'open', 'it is not this page’s to close');
+});
+
+test('how cost grows: crowds of real clients, lane after lane', async ({ page, server }) => {
+  const compare = await comparing(page);
+  await compare.set({ rate: 20, poll: 0.5 });
+  await compare.chooseViewers([10]);
+  await compare.at('growth-start').click();
+  await compare.waitForGrowth('done');
+  const rows = await compare.growth();
+  assert.deepEqual(rows.map(({ lane, viewers }) => `${lane} ${viewers}`), LANES.map((lane) => `${lane} 10`));
+  for (const { lane, viewers, cells } of rows) {
+    assert.equal(cells.at(-1), `${viewers} of ${viewers}`, lane);
+    if (lane === 'sse' || lane === 'websocket') assert.equal(cells[2], '0', 'a push costs no request');
+    else assert.ok(Number(cells[2]) > viewers, `${lane}: ${cells[2]} requests a second`);
+  }
+  await compare.at('chart-growth').locator('canvas').waitFor();
+  const csv = (await compare.saved('growth-csv')).bytes.toString();
+  assert.equal(csv.trimEnd().split('\r\n').length, 1 + LANES.length);
+  await nothingLeft(server);
+});
+
+test('more viewers than there are connections are refused clearly', { args: ['--max-connections', '64'], allow: [/429/] }, async ({ page, server }) => {
+  const compare = await comparing(page);
+  await compare.chooseViewers([100]);
+  await compare.at('growth-start').click();
+  await compare.waitForGrowth('done');
+  assert.match(await compare.at('growth-sentence').innerText(), /100 viewers were refused.*64/);
+  assert.deepEqual(await compare.growth(), []);
+  await nothingLeft(server);
+});
+
+test('a comparison by keyboard alone', async ({ page }) => {
+  const compare = new CompareScreen(page);
+  await page.keyboard.press('2');
+  await compare.at('compare').waitFor();
+  for (const [field, value] of [['rate', '50'], ['seconds', '1'], ['poll', '0.1']]) {
+    await tabTo(page, compare.at(`compare-${field}`));
+    await page.keyboard.press('ControlOrMeta+A');
+    await page.keyboard.type(value);
+  }
+  await page.keyboard.press('Enter');
+  assert.equal(await compare.ending(), 'whole');
+  await tabTo(page, page.locator('[data-testid="figure-mean"] summary'));
+  await page.keyboard.press('Enter');
+  assert.match(await page.locator('[data-testid="figure-mean"] details').innerText(), /JavaScript had the message/);
+  for (const id of ['growth-start', 'compare-json', 'mode-instrument']) await tabTo(page, compare.at(id));
+  await page.keyboard.press('Enter');
+  await page.getByTestId('timeline').waitFor();
+});
+
+/** Presses Tab until the focus is in `target`; fails after going all round the page. */
+async function tabTo(page, target) {
+  for (let presses = 0; presses < 150; presses += 1) {
+    if (await target.evaluate((element) => element === document.activeElement)) return;
+    await page.keyboard.press('Tab');
+  }
+  throw new Error(`Tab never reaches ${target}`);
+}
+
+const pictures = [
+  { name: 'compare', locale: 'en-US', colorScheme: 'light' },
+  { name: 'compare-dark', locale: 'en-US', colorScheme: 'dark' },
+  { name: 'compare-zh', locale: 'zh-CN', colorScheme: 'light' },
+];
+
+for (const { name, ...context } of pictures) {
+  test(`picture: ${name}`, { context: { ...context, viewport: { width: 1280, height: 900 } } }, async (t) => {
+    const { page } = t;
+    const compare = await comparing(page);
+    await compare.set({ rate: 2, seconds: 12, poll: 0.5 });
+    await compare.start.click();
+    assert.equal(await compare.ending(), 'whole');
+    assert.equal(/\p{Script=Han}/u.test(await compare.sentence()), name === 'compare-zh');
+    await t.checkAccessibility();
+    // The page scrolls inside itself: it is made as tall as what it shows.
+    const height = await compare.at('compare').evaluate((part) => part.scrollHeight);
+    await page.setViewportSize({ width: 1280, height: height + 90 });
+    await compare.at('chart-bytes').locator('canvas').waitFor();
+    await t.screenshot(name);
+  });
+}
+
+test('a finished comparison on a narrow page, in the dark', { context: { viewport: { width: 390, height: 844 }, colorScheme: 'dark', hasTouch: true, isMobile: true } }, async (t) => {
+  const compare = await comparing(t.page);
+  await compare.set({ rate: 20, seconds: 2, poll: 0.25 });
+  await compare.start.click();
+  assert.equal(await compare.ending(), 'whole');
+  const overflow = await t.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.equal(overflow, 0, 'nothing sticks out sideways');
+  const part = await compare.at('compare').evaluate((element) => element.scrollWidth - element.clientWidth);
+  assert.equal(part, 0, 'the table scrolls in itself');
+  await t.checkAccessibility();
+});
