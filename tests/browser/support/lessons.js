@@ -1,5 +1,7 @@
 // The lessons as a person sees them. The only file here that knows how they are marked up.
 
+import assert from 'node:assert/strict';
+
 import { eventually } from './wait.js';
 
 /** How long a run of a few seconds may take on a busy machine, in ms. */
@@ -77,6 +79,11 @@ export class Lessons {
     return Object.fromEntries(lanes.map((lane) => [lane.lane, lane]));
   }
 
+  /** Whether the page says that a hidden tab may have delayed what was measured. */
+  async saysHidden() {
+    return (await this.at('heartbeat-hidden').count()) === 1;
+  }
+
   /** The runs that are remembered, the newest last, each as one line. */
   async runs() {
     return this.at('heartbeat-runs').locator('tbody tr').evaluateAll((rows) => rows.map((row) => row.textContent));
@@ -133,4 +140,26 @@ export class Lessons {
   async stories() {
     return this.at('http-socket').evaluateAll((all) => all.map((row) => ({ socket: row.dataset.socket, who: row.dataset.who, steps: [...row.querySelectorAll('[data-step]')].map((step) => step.dataset.step) })));
   }
+}
+
+// ---- what the server says
+
+export async function story(server, socket) {
+  return (await server.must('GET', `/events?socket=${socket}&limit=10000`)).events;
+}
+
+/** The bytes of one direction of a socket. */
+export async function carried(server, socket, type) {
+  const events = await story(server, socket);
+  return Buffer.concat(events.filter((event) => event.type === type).map((event) => Buffer.from(event.payload, 'base64')));
+}
+
+/** Everything that is still alive in the workspace, practice peers included. */
+export async function alive(server) {
+  const { sockets } = await server.must('GET', '/sockets?hidden=true');
+  return sockets.filter(({ closed_seq: closed }) => closed === null).map(({ id, name, practice }) => `${id} ${name ?? practice}`);
+}
+
+export async function nothingAlive(server) {
+  await eventually('nothing of the lesson is left', async () => assert.deepEqual(await alive(server), []));
 }

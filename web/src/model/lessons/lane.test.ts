@@ -4,7 +4,7 @@ import type { LogEvent } from '../log/log';
 import { axisTicks, share } from './axis';
 import { type Lane, Run } from './lane';
 import { marksOf } from './marks';
-import { MOST_PROBES, probes, verdictOf } from './verdict';
+import { lasting, MOST_PROBES, probes, verdictOf } from './verdict';
 
 const SECOND = 1e6;
 let seq = 0;
@@ -114,6 +114,12 @@ describe('the verdict', () => {
     expect(verdictOf(of({ ...question(15), forgottenUs: 5, end }), 25)).toEqual({ is: 'ended', how: 'failed', errno: 'ETIMEDOUT', sinceForgotten: 13, sinceSpoken: 3 });
     expect(verdictOf(of({ forgottenUs: 5, end }), 25)).toEqual({ is: 'ended', how: 'failed', errno: 'ETIMEDOUT', sinceForgotten: 13 });
     expect(verdictOf(of({ end: { atUs: 1, how: 'eof' } }), 25)).toEqual({ is: 'ended', how: 'eof' });
+  });
+});
+
+describe('what has lasted until now', () => {
+  it('is said no more exactly than it is known', () => {
+    expect([-1, 0, 1_991_000, 59.9e6, 125e6].map(lasting)).toEqual(['0.0 s', '0.0 s', '2.0 s', '59.9 s', '2 min 05 s']);
   });
 });
 

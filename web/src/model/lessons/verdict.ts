@@ -1,3 +1,4 @@
+import { duration } from '../time';
 import type { Lane, Message } from './lane';
 
 /** What can be said of a connection now. Durations are in µs. */
@@ -29,6 +30,14 @@ export function verdictOf(lane: Lane, nowUs: number): Verdict {
   }
   if (asked === undefined) return { is: 'silent' };
   return { is: 'unnoticed', sinceSpoken: Math.max(0, nowUs - asked), ...(forgotten === undefined ? {} : { sinceForgotten: Math.max(0, nowUs - forgotten) }) };
+}
+
+/**
+ * How long something has lasted until now, as far as the page can tell: what the server's clock says now is an estimate,
+ * good to some milliseconds, so no more than tenths of a second are said.
+ */
+export function lasting(us: number): string {
+  return us < 60e6 ? `${(Math.max(0, us) / 1e6).toFixed(1)} s` : duration(us);
 }
 
 /** A keepalive probe, calculated: the kernel sends them and tells no program. */

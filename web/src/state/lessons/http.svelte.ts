@@ -51,14 +51,16 @@ class HttpLesson {
   hand: readonly Talk[] = [];
   #target = '';
   #open: Followed | undefined;
-  #practice: { readonly id: string; readonly target: string } | undefined;
+  #practice: { readonly id: string; readonly target: string; readonly epoch: string } | undefined;
   #started = new Started();
 
   /** Whether the socket by hand takes another request. */
   get handOpen(): string | undefined {
     void this.version;
-    const talk = this.#open?.talk;
-    return talk?.open === true ? talk.socket : undefined;
+    // A restart of the server is seen in the log.
+    void scope.version;
+    const open = this.#open;
+    return open?.talk.open === true && open.epoch === scope.log.epoch ? open.talk.socket : undefined;
   }
 
   /** The client's exchanges, in the order they were asked. */
@@ -145,8 +147,8 @@ class HttpLesson {
   }
 
   async #hangUp(followed: Followed): Promise<void> {
-    const { talk } = followed;
-    if (talk.over) return;
+    const { talk, epoch } = followed;
+    if (talk.over || epoch !== scope.log.epoch) return;
     try {
       await scope.api.closeSocket(talk.socket);
     } catch (error) {
@@ -168,10 +170,11 @@ class HttpLesson {
 
   async #practise(): Promise<string> {
     const known = this.#practice === undefined ? undefined : scope.sockets.all.get(this.#practice.id);
-    // Somebody may have stopped it in the instrument.
-    if (this.#practice === undefined || known === undefined || ended(known)) {
-      this.#practice = await scope.api.startPeer('http');
-      this.#started.peer(this.#practice.id);
+    // Somebody may have stopped it in the instrument, or the server was restarted.
+    if (this.#practice === undefined || known === undefined || ended(known) || this.#practice.epoch !== scope.log.epoch) {
+      const { id, target } = await scope.api.startPeer('http');
+      this.#practice = { id, target, epoch: scope.log.epoch };
+      this.#started.peer(id);
       this.practising = true;
     }
     return `${this.#practice.target.replace(/^tcp:/u, 'http:')}/`;

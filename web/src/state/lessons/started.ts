@@ -5,6 +5,8 @@ import { scope } from '../scope.svelte';
 interface Thing {
   readonly is: 'socket' | 'peer';
   readonly id: string;
+  /** Which log it is in: after a restart of the server the same id is somebody else's. */
+  readonly epoch: string;
 }
 
 /**
@@ -20,12 +22,12 @@ export class Started {
 
   /** A socket was opened. */
   socket(id: string): void {
-    this.#add({ is: 'socket', id });
+    this.#add('socket', id);
   }
 
   /** A practice peer was started. */
   peer(id: string): void {
-    this.#add({ is: 'peer', id });
+    this.#add('peer', id);
   }
 
   /** Whether there is anything to end. */
@@ -47,9 +49,9 @@ export class Started {
     if (failures.length > 0) throw failures[0];
   }
 
-  #add(thing: Thing): void {
+  #add(is: Thing['is'], id: string): void {
     if (!this.any) window.addEventListener('pagehide', this.#leave);
-    this.#things.push(thing);
+    this.#things.push({ is, id, epoch: scope.log.epoch });
   }
 
   #take(): Thing[] {
@@ -59,7 +61,9 @@ export class Started {
     return things;
   }
 
-  async #end({ is, id }: Thing, leaving: boolean): Promise<void> {
+  async #end({ is, id, epoch }: Thing, leaving: boolean): Promise<void> {
+    // It ended with the server that had it.
+    if (epoch !== scope.log.epoch) return;
     if (is === 'peer') return scope.api.stopPeer(id, leaving);
     const socket = scope.sockets.all.get(id);
     // Closing one that is over would take it from the list, and its story with it.

@@ -1,0 +1,190 @@
+// HTTP is bytes on a socket: what a client sends and hears, what a hand does, and that it is the same.
+
+import assert from 'node:assert/strict';
+
+import { alive, carried, Lessons, nothingAlive, story } from './support/lessons.js';
+import { tcpServer } from './support/peers.js';
+import { startServer } from './support/server.js';
+import { test } from './support/test.js';
+import { eventually } from './support/wait.js';
+
+test('the client’s bytes sent by hand are the same bytes, and so is the answer', async ({ page, server }) => {
+  const lessons = new Lessons(page);
+  await lessons.open('http');
+  await lessons.ask();
+  const [{ status, socket }] = await lessons.answers(1);
+  assert.equal(status, 200);
+  const hand = await lessons.sendByHand(1);
+  assert.notEqual(hand.socket, socket);
+  for (const type of ['sent', 'received']) {
+    const bytes = await carried(server, socket, type);
+    assert.ok(bytes.length > 40 && bytes.equals(await carried(server, hand.socket, type)), type);
+    const said = await lessons.same(type === 'sent' ? 'request' : 'response');
+    assert.ok(said.identical && said.text.includes(`${bytes.length} bytes`), said.text);
+  }
+  assert.deepEqual(hand.parts.map(([part]) => part), ['start', 'header', 'header', 'header', 'header', 'blank', 'body']);
+  assert.deepEqual(hand.parts[0], ['start', 'Status line', 'HTTP/1.1 200 OK\\r\\n']);
+
+  // Changed by hand it is another request, and the page says in what.
+  const text = await lessons.at('http-text').inputValue();
+  await lessons.at('http-text').fill(text.replace('GET / ', 'GET /nowhere '));
+  await lessons.sendByHand(2);
+  assert.deepEqual((await lessons.same('request')).differences, ['First line']);
+  const differs = await lessons.same('response');
+  assert.ok(!differs.identical && !differs.expected && differs.differences.includes('First line'), differs.text);
+
+  await lessons.at('http-end').click();
+  await nothingAlive(server);
+});
+
+test('a kept connection carries both requests; a closed one ends after each', async ({ page, server }) => {
+  const lessons = new Lessons(page);
+  await lessons.open('http');
+  await lessons.ask({ connection: 'keep', times: 2 });
+  const kept = await lessons.answers(2);
+  assert.deepEqual(kept.map(({ reused }) => reused), [false, true]);
+  assert.equal(kept[0].socket, kept[1].socket);
+  const [first, second] = [await lessons.sendByHand(1), await lessons.sendByHand(2)];
+  assert.equal(first.socket, second.socket);
+  assert.deepEqual(await lessons.stories(), [
+    { socket: kept[0].socket, who: 'client', steps: ['connected', 'request', 'response', 'request', 'response', 'closed'] },
+    { socket: first.socket, who: 'hand', steps: ['connected', 'request', 'response', 'request', 'response', 'open'] },
+  ]);
+
+  await lessons.ask({ connection: 'close', times: 2 });
+  await eventually('there are new answers', async () => (await lessons.answers(2))[0].socket !== kept[0].socket);
+  const closed = await lessons.answers(2);
+  assert.notEqual(closed[0].socket, closed[1].socket);
+  assert.match(await lessons.at('http-text').inputValue(), /^Connection: close\\r\\n$/m);
+  const [third, fourth] = [await lessons.sendByHand(1), await lessons.sendByHand(2)];
+  assert.notEqual(third.socket, fourth.socket);
+  const stories = await lessons.stories();
+  assert.deepEqual(stories.map(({ who }) => who), ['client', 'client', 'hand', 'hand']);
+  for (const { who, steps } of stories) {
+    assert.deepEqual(steps.slice(0, 3), ['connected', 'request', 'response']);
+    if (who === 'hand') assert.deepEqual(steps.slice(3), ['eof', 'closed']);
+  }
+  // The first log's events say the same: the server spoke the last word.
+  assert.ok((await story(server, third.socket)).some(({ type }) => type === 'eof'));
+});
+
+/** A server that answers every request with chunks, a trailer and another Date, and keeps what it heard. */
+function chunks(heard) {
+  let second = 0;
+  return tcpServer((socket) => {
+    let head = '';
+    socket.on('data', (bytes) => {
+      head += bytes.toString('latin1');
+      if (!head.endsWith('\r\n\r\n')) return;
+      heard.push(head);
+      head = '';
+      second += 1;
+      socket.write(`HTTP/1.1 200 OK\r\nDate: Sat, 21 Nov 2026 08:00:0${second} GMT\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n`);
+      socket.write('1e;why=none\r\n<img src=x onerror="alert(1)">\r\n0\r\nX-Sum: \u202e7\r\n\r\n', 'utf8');
+    });
+  });
+}
+
+test('chunk sizes and trailers are marked out, what may differ is named, and received markup stays text', async (t) => {
+  const heard = [];
+  const peer = await t.using(chunks(heard));
+  const lessons = new Lessons(t.page);
+  await lessons.open('http');
+  await lessons.ask({ url: `http://127.0.0.1:${peer.port}/a?b` });
+  await lessons.answers(1);
+  const answer = await lessons.sendByHand(1);
+  assert.equal(heard.length, 2);
+  assert.equal(heard[0], heard[1], 'the server cannot tell the two apart');
+  assert.match(heard[0], /^GET \/a\?b HTTP\/1\.1\r\n/);
+  assert.equal(answer.framing, 'chunked');
+  assert.deepEqual(answer.parts.slice(4), [
+    ['chunk_size', 'Chunk size: 5', '5\\r\\n'],
+    ['chunk', 'Chunk', 'hello'],
+    ['chunk_end', 'End of chunk', '\\r\\n'],
+    ['chunk_size', 'Chunk size: 30', '1e;why=none\\r\\n'],
+    ['chunk', 'Chunk', '<img src=x onerror="alert(1)">'],
+    ['chunk_end', 'End of chunk', '\\r\\n'],
+    ['last_chunk', 'Last chunk', '0\\r\\n'],
+    ['trailer', 'Trailer', 'X-Sum: \\u{202e}7\\r\\n'],
+    ['blank', 'Empty line', '\\r\\n'],
+  ]);
+  assert.equal(await t.page.locator('[data-testid="http-lesson"] img').count(), 0);
+  const said = await lessons.same('response');
+  assert.deepEqual([said.identical, said.expected, said.differences], [false, true, ['date']]);
+  assert.match(said.text, /08:00:01[\s\S]*08:00:02[\s\S]*names the moment/);
+  assert.ok((await lessons.same('request')).identical);
+});
+
+test('what cannot be asked is refused with a sentence, and what is no HTTP is called so', { allow: [/502/, /Failed to load resource/] }, async (t) => {
+  const { page, server } = t;
+  const lessons = new Lessons(page);
+  await lessons.open('http');
+  for (const [url, says] of [['https://127.0.0.1/', /http:\/\//], ['http://', /no host/], ['http://a b/', /no spaces/]]) {
+    await lessons.ask({ url });
+    assert.match(await lessons.at('http-url-wrong').innerText(), says);
+  }
+  await lessons.choose('http-server', 'practice');
+  await page.locator('[data-testid="http-lesson"] summary').first().click();
+  await lessons.at('http-headers').fill('X-Fine: 1\nnonsense');
+  await lessons.ask();
+  assert.match(await lessons.at('http-headers-wrong').innerText(), /Line 2/);
+  assert.deepEqual((await server.must('GET', '/sockets?hidden=true')).sockets, [], 'nothing was opened');
+  await lessons.at('http-headers').fill('X-Fine: 1');
+
+  const { target } = await server.must('POST', '/practice', { peer: 'echo' });
+  await lessons.ask({ url: target.replace('tcp:', 'http:') });
+  await lessons.at('http-fault').waitFor();
+  assert.notEqual((await lessons.at('http-fault').innerText()).trim(), '');
+
+  // By hand: an escape that is none is not sent, a head without its end waits, and bytes that are no HTTP are shown.
+  const peer = await t.using(tcpServer((socket) => socket.on('data', (bytes) => {
+    if (bytes.includes('X-Fine')) socket.end('HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n');
+    else socket.end(Buffer.from([0x00, 0xff, 0x0a, 0xe2, 0x80, 0xae, 0x3c, 0x62, 0x3e]));
+  })));
+  await lessons.ask({ url: `http://127.0.0.1:${peer.port}/`, connection: 'close' });
+  await lessons.answers(1);
+  await lessons.at('http-text').fill('GET \\q');
+  assert.match(await lessons.at('http-count').innerText(), /not understood/);
+  assert.ok(await lessons.at('http-send').isDisabled());
+  await lessons.at('http-text').fill('GET / HTTP/1.1\n\n');
+  assert.match(await lessons.at('http-count').innerText(), /^18 bytes/);
+  await lessons.at('http-send').click();
+  const answer = page.locator('[data-testid="http-hand-answer"][data-state="bad"]');
+  await answer.waitFor();
+  assert.match(await answer.innerText(), /\\0\\xff\\n[\s\S]*\\u\{202e\}<b>[\s\S]*no HTTP\/1\.1/);
+});
+
+test('leaving the page closes the socket by hand and the practice server', async ({ page, server }) => {
+  const lessons = new Lessons(page);
+  await lessons.open('http');
+  await lessons.ask();
+  await lessons.answers(1);
+  await lessons.sendByHand(1);
+  assert.ok((await alive(server)).length >= 2);
+  await page.goto('about:blank');
+  await nothingAlive(server);
+});
+
+test('after a restart of the server nothing is taken for the lesson’s that is not', { allow: [/WebSocket/, /ERR_CONNECTION_REFUSED/, /Failed to load resource/] }, async (t) => {
+  const lessons = new Lessons(t.page);
+  await lessons.open('http');
+  await lessons.ask();
+  await lessons.answers(1);
+  await lessons.sendByHand(1);
+  await t.server.kill();
+  const again = await startServer({ port: t.server.port });
+  t.cleanup(() => again.stop());
+  // These have the ids that the lesson's sockets had.
+  const mine = [];
+  for (let i = 0; i < 6; i += 1) mine.push((await again.must('POST', '/sockets', { open: 'tcp-listen://127.0.0.1:0' })).id);
+  await t.screen.waitForBanner('restarted', 30_000);
+  await lessons.at('http-end').click();
+  await lessons.at('http-end').waitFor({ state: 'detached' });
+  const { sockets } = await again.must('GET', '/sockets');
+  assert.deepEqual(sockets.filter(({ state }) => state === 'listening').map(({ id }) => id), mine);
+  // And it can be asked again, of a practice server of the new one.
+  await lessons.ask();
+  await eventually('the new server answers', async () => (await lessons.answers(1)).length === 1);
+  await lessons.sendByHand(1);
+  assert.ok((await lessons.same('request')).identical);
+});
