@@ -68,6 +68,20 @@ test('a kept connection carries both requests; a closed one ends after each', as
   assert.ok((await story(server, third.socket)).some(({ type }) => type === 'eof'));
 });
 
+test('the practice server has a page in chunks: the client hides them, the hand sees them', async ({ page }) => {
+  const lessons = new Lessons(page);
+  await lessons.open('http');
+  await lessons.choose('http-page', '/chunked');
+  await lessons.ask();
+  await lessons.answers(1);
+  assert.match(await lessons.at('http-text').inputValue(), /^GET \/chunked HTTP\/1\.1\\r\\n\n/);
+  const { framing, parts } = await lessons.sendByHand(1);
+  assert.equal(framing, 'chunked');
+  const kinds = parts.map(([kind]) => kind);
+  assert.ok(kinds.filter((kind) => kind === 'chunk').length >= 2 && kinds.includes('last_chunk') && kinds.includes('trailer'), kinds.join());
+  assert.ok((await lessons.same('response')).identical);
+});
+
 /** A server that answers every request with chunks, a trailer and another Date, and keeps what it heard. */
 function chunks(heard) {
   let second = 0;

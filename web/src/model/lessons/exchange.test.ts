@@ -120,7 +120,7 @@ describe('a conversation', () => {
 
   it('takes only a FIN for the end of a body, not a reset', () => {
     const cut = new Talk('s1');
-    cut.add([connected, said(1, 'sent', GET), said(2, 'received', 'HTTP/1.0 200 OK\r\n\r\nab'), event(3, { type: 'reset', side: 'peer', phase: 'receive', errno: 'ECONNRESET' })]);
+    cut.add([connected, said(1, 'sent', GET), said(2, 'received', 'HTTP/1.0 200 OK\r\n\r\nab'), event(3, { type: 'reset', side: 'peer', phase: 'receive', errno: 'ECONNRESET' }), event(4, { type: 'closed', reason: 'was_reset' } as Fact)]);
     expect(cut.exchanges()[0]!.response.state).toBe('body');
     expect(cut.open).toBe(false);
     expect(cut.steps().at(-1)).toEqual({ kind: 'reset', atUs: 3, errno: 'ECONNRESET' });

@@ -112,7 +112,8 @@ export class Talk {
         if (event.fatal) this.#ends.push({ kind: 'failed', atUs: event.t_us, ...(event.errno === undefined ? {} : { errno: event.errno }) });
         break;
       case 'closed':
-        this.#ends.push({ kind: 'closed', atUs: event.t_us });
+        // After a reset or a failure this only tidies up: nobody closed anything.
+        if (!this.over) this.#ends.push({ kind: 'closed', atUs: event.t_us });
         break;
       default:
         break;

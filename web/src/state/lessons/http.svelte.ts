@@ -17,8 +17,8 @@ const END_MS = 3000;
 /** Events asked for at a time, and bytes of each: the most one read can bring. */
 const PAGE = { limit: 1000, preview: 262_144 } as const;
 
-/** What is asked, the practice server's address left to the lesson. */
-export type Wanted = Omit<HttpRequest, 'url'> & { readonly url: string | undefined };
+/** What is asked: of a URL, or for a page of the practice server, whose address is the lesson's to find out. */
+export type Wanted = Omit<HttpRequest, 'url'> & ({ readonly url: string } | { readonly page: string });
 
 /** Why nothing more came for a request by hand. */
 export type HandFault = 'silent' | { readonly text: string };
@@ -76,14 +76,14 @@ class HttpLesson {
   }
 
   /** Has the client ask; what it sent is then ready to be sent by hand. */
-  async ask({ url, ...rest }: Wanted): Promise<void> {
+  async ask(wanted: Wanted): Promise<void> {
     if (this.phase === 'asking' || this.sending) return;
     this.phase = 'asking';
     this.fault = '';
     try {
       await this.closeHand();
       this.#reset();
-      const answer = await scope.api.http({ ...rest, url: url ?? (await this.#practise()) });
+      const answer = await scope.api.http(await this.#request(wanted));
       const ids = [...new Set(answer.exchanges.map((exchange) => exchange.socket))];
       const followed = await Promise.all(ids.map((id) => this.#follow(id)));
       this.client = followed.map(({ talk }) => talk);
@@ -168,6 +168,13 @@ class HttpLesson {
     this.version += 1;
   }
 
+  async #request(wanted: Wanted): Promise<HttpRequest> {
+    if ('url' in wanted) return wanted;
+    const { page, ...rest } = wanted;
+    return { ...rest, url: `${await this.#practise()}${page}` };
+  }
+
+  /** The practice server's URL, without a path. */
   async #practise(): Promise<string> {
     const known = this.#practice === undefined ? undefined : scope.sockets.all.get(this.#practice.id);
     // Somebody may have stopped it in the instrument, or the server was restarted.
@@ -177,7 +184,7 @@ class HttpLesson {
       this.#started.peer(id);
       this.practising = true;
     }
-    return `${this.#practice.target.replace(/^tcp:/u, 'http:')}/`;
+    return this.#practice.target.replace(/^tcp:/u, 'http:');
   }
 
   async #dial(): Promise<Followed> {

@@ -10,6 +10,7 @@ export const http = {
   form: 'The request',
   server: 'Server',
   servers: { practice: 'practice server', url: 'a URL' },
+  page: 'Page',
   url: 'URL',
   method: 'Method',
   headers: 'Further headers, one a line',

@@ -10,6 +10,7 @@ export const http: HttpMessages = {
   form: '请求',
   server: '服务器',
   servers: { practice: '练习服务器', url: '某个 URL' },
+  page: '页面',
   url: 'URL 地址',
   method: '方法',
   headers: '其他首部，每行一个',
