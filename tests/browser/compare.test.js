@@ -150,12 +150,24 @@ test('a lane that breaks says why, and the others run on', { login: false, allow
   await compare.start.click();
   await compare.waitForPhase('running');
   assert.equal(proxy.cut(/\/ws\?.*meter=/), 1);
-  await compare.waitForWarning(/WebSocket broke: .*1006/);
+  await compare.waitForWarning(/WebSocket broke: the WebSocket was closed, code 1006/);
   assert.equal(await compare.ending(), 'broke');
   const report = await compare.report();
   assert.deepEqual(report.lanes.map(({ complete }) => complete), [true, true, true, false]);
   assert.match(report.lanes[3].broke, /1006/);
   await nothingLeft(server);
+});
+
+test('a server that goes away ends the run with a sentence', { allow: [/ERR_|Failed to load|WebSocket connection/] }, async ({ page, server }) => {
+  const compare = await comparing(page);
+  await compare.set({ rate: 20, seconds: 60, poll: 0.2 });
+  await compare.start.click();
+  await compare.waitForPhase('running');
+  await eventually('something has come', async () => (await compare.cell('mean', 'websocket')) !== '–');
+  await server.kill();
+  assert.equal(await compare.ending(), 'failed');
+  assert.match(await compare.sentence(), /does not answer/);
+  assert.ok((await compare.report()).lanes.every(({ events }) => events > 0), 'what was measured stays');
 });
 
 test('a hidden tab is said, and what came meanwhile is in no delay', async ({ page, server }) => {
@@ -177,7 +189,7 @@ test('a hidden tab is said, and what came meanwhile is in no delay', async ({ pa
   const report = await compare.report();
   for (const lane of report.lanes) {
     assert.ok(lane.not_timed > 10, `${lane.name}: ${lane.not_timed} not timed`);
-    assert.equal(lane.delay_ms.samples + lane.not_timed, report.sent, lane.name);
+    assert.equal(lane.delay_ms.samples + lane.not_timed, report.sent, JSON.stringify(lane));
     assert.equal(lane.complete, true, 'hidden or not, nothing is lost');
   }
   await nothingLeft(server);
@@ -201,7 +213,7 @@ test('requests the browser keeps back for want of connections are said, and are 
   const short = report.lanes[0];
   assert.ok(short.not_timed > 5, `${short.not_timed} not timed`);
   assert.ok(short.delay_ms.max < 1000, `kept back for about two seconds, and not measured as latency: ${short.delay_ms.max}`);
-  assert.equal(short.complete, true);
+  assert.equal(short.complete, true, JSON.stringify(report));
 });
 
 // The new tab asks first whether the server needs a token, and then the tab that has one.
@@ -214,11 +226,13 @@ test('another tab that compares at the same time is said', { allow: [/401/] }, a
   await second.goto(server.origin);
   await second.getByTestId('app').waitFor();
   const other = await comparing(second);
-  await other.set({ rate: 10, seconds: 2, poll: 1 });
+  await other.set({ rate: 10, seconds: 60, poll: 1 });
   await other.start.click();
   await other.waitForWarning(/1 other tab/);
   await compare.waitForWarning(/1 other tab/);
-  await second.close();
+  await other.waitForPhase('running');
+  // As a person closes a tab, while it compares.
+  await second.close({ runBeforeUnload: true });
   assert.equal(await compare.ending(), 'whole');
   await nothingLeft(server);
 });

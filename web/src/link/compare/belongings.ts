@@ -14,30 +14,25 @@ export class Belongings {
     this.#paths.push(path);
   }
 
-  /** Ends one of them now. */
-  async end(path: string): Promise<void> {
-    this.#paths = this.#paths.filter((other) => other !== path);
-    await this.#end(path);
-  }
-
   /** Ends all of them; what could not be ended is answered. */
   async endAll(): Promise<unknown[]> {
-    const paths = this.#paths.reverse();
-    this.#paths = [];
     const failures: unknown[] = [];
-    for (const path of paths) {
+    for (let path = this.#paths.at(-1); path !== undefined; path = this.#paths.at(-1)) {
       try {
         await this.#end(path);
       } catch (error) {
         failures.push(error);
       }
+      // Not before: a page that is left in between asks for it once more.
+      const ended = path;
+      this.#paths = this.#paths.filter((other) => other !== ended);
     }
     return failures;
   }
 
   /** The page is being left: asks for the end of all of them, and waits for nothing. */
   leave(): void {
-    for (const path of this.#paths.reverse()) this.#api.farewell(path);
+    for (const path of [...this.#paths].reverse()) this.#api.farewell(path);
     this.#paths = [];
   }
 

@@ -34,7 +34,7 @@ export class LaneRun {
       this.#hear(data);
     };
     this.#worker.onerror = (event) => {
-      this.#break({ status: 0, text: event.message || 'the worker failed' });
+      this.#break({ is: 'worker', text: event.message });
     };
     this.#tell({ type: 'follow', following });
   }

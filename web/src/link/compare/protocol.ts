@@ -19,10 +19,11 @@ export interface Following {
 /** What the page asks of a worker whose role is a lane; the first message makes it one. */
 export type ToLane = { readonly type: 'follow'; readonly following: Following } | { readonly type: 'go' } | { readonly type: 'stop' };
 
-/** Why a lane broke: an answer that was a problem, or what the browser said. */
+/** Why a lane broke: an answer that was none of success, the network, a stream or a WebSocket that ended, or the page's own worker. */
 export interface Broken {
-  readonly status: number;
+  readonly is: 'answer' | 'network' | 'stream' | 'websocket' | 'worker';
   readonly problem?: Problem;
+  /** The answer's status, the WebSocket's close code, or what the browser said. */
   readonly text: string;
 }
 

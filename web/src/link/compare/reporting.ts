@@ -27,7 +27,7 @@ export function laneReport(lane: LaneRun, premises: Premises, sent: readonly num
     predicted: predict(lane.name, premises, figures, summary),
     in_order: arrivals.whole,
     not_timed: delays.blind,
-    broke: lane.broke === undefined ? null : lane.broke.text,
+    broke: lane.broke === undefined ? null : `${lane.broke.is} ${lane.broke.problem?.code ?? lane.broke.text}`.trim(),
   };
 }
 

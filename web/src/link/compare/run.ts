@@ -26,6 +26,9 @@ const LOOK_MS = 30;
 /** A source that ends this much before its time, in µs, has died. */
 const EARLY_US = 500_000;
 
+/** Pictures are drawn anew every so many readings only: drawing takes time that lanes of the same machine then lack. */
+const PICTURE_EVERY = 5;
+
 /** Live delays are those of so many last messages a lane; the final ones are of all. */
 const LIVE_MESSAGES = 5000;
 
@@ -39,6 +42,8 @@ export type Ending = 'whole' | 'stopped' | 'died' | 'late' | 'broke' | 'failed';
 export class Run {
   phase: Phase = 'preparing';
   ending: Ending | undefined;
+  /** Goes up when pictures of the run should be drawn anew. */
+  pictures = 0;
   /** What failed, beside a lane. */
   error: unknown;
   lanes: LaneRun[] = [];
@@ -58,6 +63,7 @@ export class Run {
   #halt: () => void = () => undefined;
   readonly #halted: Promise<void>;
   #stopping = false;
+  #left = false;
 
   constructor(api: Api, settings: Settings, changed: () => void) {
     this.#api = api;
@@ -78,16 +84,22 @@ export class Run {
       this.error = error;
       this.ending = 'failed';
     }
+    // Shown again after it was left, a page finds nothing more to read: what it started is gone.
+    if (this.#left) this.ending = 'stopped';
+    else await this.#finishOrFail();
+    for (const lane of this.lanes) lane.terminate();
+    const failures = await this.#belongings.endAll();
+    this.error ??= failures[0];
+    this.#now('done');
+  }
+
+  async #finishOrFail(): Promise<void> {
     try {
       await this.#finish();
     } catch (error) {
       this.error ??= error;
       this.ending = 'failed';
     }
-    for (const lane of this.lanes) lane.terminate();
-    const failures = await this.#belongings.endAll();
-    this.error ??= failures[0];
-    this.#now('done');
   }
 
   /** Ends it before its time; what was measured stays. */
@@ -98,6 +110,7 @@ export class Run {
 
   /** The page is being left. */
   leave(): void {
+    this.#left = true;
     this.stop();
     for (const lane of this.lanes) lane.terminate();
     this.#belongings.leave();
@@ -133,7 +146,6 @@ export class Run {
   report(): Report {
     const { source } = this;
     const sent = source?.sent ?? [];
-    const live = this.phase !== 'done';
     const seconds = this.phase === 'running' ? (performance.now() - this.begunMs) / 1000 : this.seconds;
     const { settings } = this;
     const premises = {
@@ -142,7 +154,7 @@ export class Run {
       poll: settings.poll,
       seconds,
     };
-    const first = live ? Math.max(0, sent.length - LIVE_MESSAGES) : 0;
+    const { first } = this;
     const hidden = merged(this.blinds);
     const lanes = this.lanes.map((lane) => laneReport(lane, premises, sent, hidden, first));
     return {
@@ -156,8 +168,14 @@ export class Run {
     };
   }
 
+  /** From which message on delays are looked at: the last ones while it runs, all once it is done. */
+  get first(): number {
+    return this.phase === 'done' ? 0 : Math.max(0, (this.source?.sent.length ?? 0) - LIVE_MESSAGES);
+  }
+
   #now(phase: Phase): void {
     this.phase = phase;
+    this.pictures += 1;
     this.#changed();
   }
 
@@ -243,11 +261,12 @@ export class Run {
 
   /** Reads figures until the source has died; never ends otherwise. */
   async #live(): Promise<Ending> {
-    for (;;) {
+    for (let reading = 1; ; reading += 1) {
       await new Promise((resolve) => setTimeout(resolve, LIVE_MS));
       if (this.phase !== 'running') return new Promise(() => undefined);
       await this.source!.look();
       await this.#readMeters();
+      if (reading % PICTURE_EVERY === 0) this.pictures += 1;
       this.#changed();
       // A socket that was reset or closed here brings no end to any lane.
       if (this.source!.ended?.how === 'died') return 'died';

@@ -66,6 +66,8 @@ abstract class Read implements Source {
   abstract readonly sent: readonly number[];
   ended: Source['ended'];
   #closed = false;
+  /** The look that is under way: two at a time would read the same events twice. */
+  #looking: Promise<void> = Promise.resolve();
   readonly #own: Reader;
 
   constructor(
@@ -82,8 +84,14 @@ abstract class Read implements Source {
     this.#closed = true;
   }
 
-  async look(): Promise<void> {
-    if (this.#closed) return;
+  look(): Promise<void> {
+    const next = this.#looking.then(() => (this.#closed ? undefined : this.readOn()));
+    // Whoever asked for it hears of a failure; it must not keep the next look from being tried.
+    this.#looking = next.catch(() => undefined);
+    return next;
+  }
+
+  protected async readOn(): Promise<void> {
     await this.#own.each((event) => {
       if (event.type === 'received') this.received(event.offset ?? -1, event.len, event.t_us);
       else if (event.type === 'eof') this.ended ??= { how: 'eof', atUs: event.t_us };
@@ -118,8 +126,8 @@ class TickerSource extends Read {
     return this.api.call('POST', `sockets/${this.socket}/send`, { text: '!' });
   }
 
-  override async look(): Promise<void> {
-    await super.look();
+  protected override async readOn(): Promise<void> {
+    await super.readOn();
     await this.#sends.each((event) => {
       if (event.type !== 'sent') return;
       // A message is sent when the call that carries its first byte is entered.

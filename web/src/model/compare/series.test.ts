@@ -4,12 +4,12 @@ import { distribution, overTime } from './series';
 describe('overTime', () => {
   it('puts each lane’s delay at the time its message was sent', () => {
     const sent = [1_000_000, 2_000_000];
-    expect(overTime(sent, 500_000, [new Map([[1_000_000, 3]]), new Map([[1_000_000, 1], [2_000_000, 2]])])).toEqual([[0.5, 1.5], [3, null], [1, 2]]);
+    expect(overTime(sent, 500_000, [{ sent: [1_000_000], ms: [3] }, { sent: [1_000_000, 2_000_000], ms: [1, -2] }])).toEqual([[0.5, 1.5], [3, null], [1, 0.01]]);
   });
 
   it('keeps the slowest of what it thins out', () => {
     const sent = Array.from({ length: 12_000 }, (_, i) => i);
-    const [x, delays] = overTime(sent, 0, [new Map(sent.map((at) => [at, at === 6007 ? 999 : 1]))]);
+    const [x, delays] = overTime(sent, 0, [{ sent, ms: sent.map((at) => (at === 6007 ? 999 : 1)) }]);
     expect(x!.length).toBeLessThanOrEqual(1200);
     expect(delays).toContain(999);
   });

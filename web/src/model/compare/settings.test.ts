@@ -45,6 +45,12 @@ describe('readDraft', () => {
     expect(!read.ok && read.wrong.rate).toEqual({ is: 'product', most: 4_194_304 });
   });
 
+  it('refuses more messages than a page can keep', () => {
+    expect(readDraft({ ...draftOf(DEFAULTS), rate: '1000', seconds: '1000' }).ok).toBe(true);
+    const read = readDraft({ ...draftOf(DEFAULTS), rate: '1000', seconds: '1001' });
+    expect(!read.ok && read.wrong.seconds).toEqual({ is: 'messages', most: 1_000_000 });
+  });
+
   it('asks nothing of a rate that a foreign socket does not have', () => {
     expect(readDraft({ ...draft('rate', 'x'), source: 's7' }).ok).toBe(true);
   });

@@ -37,6 +37,9 @@ export const RANGES: Readonly<Record<NumberField, Range>> = {
 /** Bytes a second a ticker sends at most. */
 export const MOST_BYTES = 4 * 1024 * 1024;
 
+/** Messages of one run at most: when each was sent and had is kept in the page, some 50 MB for so many. */
+export const MOST_MESSAGES = 1_000_000;
+
 /** What is proposed. */
 export const DEFAULTS: Settings = { source: 'ticker', rate: 10, payload: 64, regular: false, seconds: 30, poll: 1, binary: false };
 
@@ -44,7 +47,7 @@ export const DEFAULTS: Settings = { source: 'ticker', rate: 10, payload: 64, reg
 export type Draft = Omit<Settings, NumberField> & Readonly<Record<NumberField, string>>;
 
 /** Why a setting is refused. */
-export type Wrong = { readonly is: 'range'; readonly min: number; readonly max: number; readonly whole: boolean } | { readonly is: 'product'; readonly most: number };
+export type Wrong = { readonly is: 'range'; readonly min: number; readonly max: number; readonly whole: boolean } | { readonly is: 'product'; readonly most: number } | { readonly is: 'messages'; readonly most: number };
 
 /** Settings read from what was typed, or what is wrong with it, a field each. */
 export type Read = { readonly ok: true; readonly settings: Settings } | { readonly ok: false; readonly wrong: Readonly<Partial<Record<NumberField, Wrong>>> };
@@ -78,6 +81,9 @@ export function readDraft(draft: Draft): Read {
     else values[field] = value;
   }
   if (values.rate !== undefined && values.payload !== undefined && values.rate * values.payload > MOST_BYTES) wrong.rate = { is: 'product', most: MOST_BYTES };
+  if (draft.source === 'ticker' && values.rate !== undefined && values.seconds !== undefined && values.rate * values.seconds > MOST_MESSAGES) {
+    wrong.seconds = { is: 'messages', most: MOST_MESSAGES };
+  }
   if (Object.keys(wrong).length > 0) return { ok: false, wrong };
   return { ok: true, settings: { ...draft, ...(values as Record<NumberField, number>) } };
 }

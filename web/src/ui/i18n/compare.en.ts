@@ -31,6 +31,7 @@ export const compare = {
     range: (min: string, max: string) => `from ${min} to ${max}`,
     rangeWhole: (min: string, max: string) => `a whole number from ${min} to ${max}`,
     product: (most: string) => `rate × bytes is at most ${most} a second`,
+    messages: (most: string) => `rate × seconds is at most ${most} messages`,
     linked: 'A link filled these in. Nothing runs until you press Start.',
     start: 'Start',
     stop: 'Stop',
@@ -52,6 +53,13 @@ export const compare = {
     failed: (why: string) => `It could not be carried through: ${why}`,
   },
   errors: { not_accepted: 'the ticker did not accept the connection', gone: 'that socket is not open (any more)', crowd: (lane: string, viewers: number) => `${lane}: ${many(viewers, 'viewer was', 'viewers were')} not done in time` },
+  broken: {
+    answer: (status: string) => `the server answered ${status}`,
+    network: () => 'the connection was cut, or could not be made',
+    stream: () => 'the stream ended',
+    websocket: (code: string) => `the WebSocket was closed, code ${code}${code === '1006' ? ' (cut without a goodbye)' : ''}`,
+    worker: (text: string) => `the page’s own worker failed: ${text}`,
+  } as Record<'answer' | 'network' | 'stream' | 'websocket' | 'worker', (what: string) => string>,
   sent: (messages: number, seconds: string) => `${many(messages, 'message', 'messages')} in ${seconds} s`,
   clocks: (ms: string) => `clocks of server and page agree to ±${ms} ms`,
   warn: {

@@ -19,7 +19,7 @@ export const lanes: typeof enLanes = {
     says: '页面只问一次，而答复永不结束：服务器一有消息就添上一行。所以 HTTP 可以推送，而且早在 WebSocket 之前就可以。只有服务器说话；页面要说什么，就另发一个请求。',
   },
   websocket: {
-    name: 'WebSocket（全双工）',
+    name: 'WebSocket',
     says: '它以一个 HTTP 请求开始，然后在同一条 TCP 连接上不再是 HTTP：任何一方想说就说，每帧只多几个字节。页面在这里也可以说话，不必另发请求。',
   },
 };

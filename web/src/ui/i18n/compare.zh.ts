@@ -31,6 +31,7 @@ export const compare: CompareMessages = {
     range: (min, max) => `取值 ${min} 到 ${max}`,
     rangeWhole: (min, max) => `取值为 ${min} 到 ${max} 的整数`,
     product: (most) => `速率 × 字节每秒最多 ${most}`,
+    messages: (most) => `速率 × 秒数最多 ${most} 条消息`,
     linked: '这些是链接填入的。按“开始”之前不会运行任何东西。',
     start: '开始',
     stop: '停止',
@@ -52,6 +53,13 @@ export const compare: CompareMessages = {
     failed: (why) => `未能进行到底：${why}`,
   },
   errors: { not_accepted: '节拍器没有接受连接', gone: '那个套接字没有打开（或已关闭）', crowd: (lane, viewers) => `${lane}：${n(viewers)} 个观看者没有及时完成` },
+  broken: {
+    answer: (status) => `服务器答复了 ${status}`,
+    network: () => '连接中断，或未能建立',
+    stream: () => '事件流结束了',
+    websocket: (code) => `WebSocket 已关闭，代码 ${code}${code === '1006' ? '（没有告别就中断）' : ''}`,
+    worker: (text) => `页面自己的工作线程失败：${text}`,
+  },
   sent: (messages, seconds) => `${seconds} 秒内 ${n(messages)} 条消息`,
   clocks: (ms) => `服务器与页面的时钟相差不超过 ±${ms} 毫秒`,
   warn: {
@@ -91,7 +99,7 @@ export const compare: CompareMessages = {
     title: '用图来看这次运行',
     time: { title: '延迟随时间的变化', says: '每条消息画在它发出的时刻，耗时越长画得越高；纵轴为对数。锯齿形就是轮询：刚错过一次轮询的消息等得最久。', x: '开始后的秒数', y: '毫秒' },
     share: { title: '延迟的分布', says: '一百条消息中有多少条不超过若干毫秒。线越靠左升起，消息到得越早。', x: '毫秒', y: '每百条消息' },
-    bytes: { title: '线路上的字节', says: '上行与下行之和，含全部头部，逐渐累积。线越陡，这种方式越贵。', x: '开始后的秒数', y: 'KiB（千字节）' },
+    bytes: { title: '线路上的字节', says: '上行与下行之和，含全部头部，逐渐累积。线越陡，这种方式越贵。', x: '开始后的秒数', y: 'KiB' },
   },
   table: {
     title: '花费了什么，带来了什么',

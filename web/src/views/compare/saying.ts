@@ -9,7 +9,7 @@ import { words } from './words';
 
 /** Why a lane broke, as a sentence. */
 export function brokenText(why: Broken): string {
-  return why.problem === undefined ? safeLine(why.text) : problemText(why.problem);
+  return why.problem === undefined ? words().broken[why.is](safeLine(why.text)) : problemText(why.problem);
 }
 
 /** Whatever went wrong, as a sentence. */

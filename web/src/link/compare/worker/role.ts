@@ -109,7 +109,7 @@ export class LaneRole {
   }
 
   #broke(error: unknown): void {
-    const why = error instanceof LaneBroke ? error.why : { status: 0, text: String(error) };
+    const why = error instanceof LaneBroke ? error.why : { is: error instanceof TypeError ? ('network' as const) : ('worker' as const), text: String(error) };
     this.#post({ type: 'broke', why });
   }
 }

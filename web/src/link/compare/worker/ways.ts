@@ -33,7 +33,7 @@ export async function ask(token: string | undefined, method: string, url: string
   const text = await response.text();
   let problem: Problem | undefined;
   if (response.headers.get('Content-Type')?.includes('json')) problem = JSON.parse(text) as Problem;
-  throw new LaneBroke({ status: response.status, text: text.slice(0, 200), ...(problem === undefined ? {} : { problem }) });
+  throw new LaneBroke({ is: 'answer', text: String(response.status), ...(problem === undefined ? {} : { problem }) });
 }
 
 /** Waits until a moment, or until halted. */
@@ -106,7 +106,7 @@ export async function stream(following: Following, teller: Teller, halt: Halt): 
   const text = new TextDecoder();
   for (;;) {
     const { value, done } = await chunks.read();
-    if (done) throw new LaneBroke({ status: 0, text: 'the stream ended' });
+    if (done) throw new LaneBroke({ is: 'stream', text: '' });
     const at = performance.now();
     for (const { event, data } of reader.push(text.decode(value, { stream: true }))) {
       if (event === 'hello') {
@@ -148,10 +148,10 @@ export async function webSocket(following: Following, teller: Teller, { signal }
         if (teller.ended) close();
       }
     };
-    socket.onclose = ({ code, reason }) => {
+    socket.onclose = ({ code }) => {
       signal.removeEventListener('abort', close);
       if (teller.ended || signal.aborted) resolve();
-      else reject(new LaneBroke({ status: 0, text: `the WebSocket ended: ${String(code)} ${reason}`.trim() }));
+      else reject(new LaneBroke({ is: 'websocket', text: String(code) }));
     };
   });
 }
