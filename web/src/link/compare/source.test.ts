@@ -1,0 +1,115 @@
+import { describe, expect, it } from 'vitest';
+import { DEFAULTS } from '../../model/compare/settings';
+import type { Event, Page } from '../../wire/generated';
+import { type Api, ApiError } from '../api';
+import { Belongings } from './belongings';
+import { NoSource, openSource } from './source';
+
+const event = (seq: number, rest: object): Event => ({ seq, t_us: seq * 1000, at: '', socket: 's1', ...rest }) as unknown as Event;
+
+/** A server with a ticker whose log has these events; every answer takes a turn of the loop, as real ones do. */
+function server(log: Event[]): { api: Api } {
+  const answer = (rest: string): unknown => {
+    if (rest === 'practice') return { id: 's1', peer: 'ticker', target: 'tcp://127.0.0.1:1' };
+    if (rest === 'sockets') return { id: 's2' };
+    const query = new URLSearchParams(rest.split('?')[1]);
+    const after = Number(query.get('after') ?? 0);
+    const types = query.get('type')!.split(',');
+    const events = log.filter(({ seq, type, socket }) => seq > after && types.includes(type) && socket === query.get('socket'));
+    return { events, next: log.length, head: log.length, gaps: [] } as unknown as Page;
+  };
+  const api = {
+    call: async (_: string, rest: string) => {
+      await new Promise((resolve) => setTimeout(resolve));
+      return answer(rest);
+    },
+    sockets: () => Promise.resolve({ head: 9, sockets: [{ id: 's7', closed_seq: 3, counters: { received_bytes: 0 } }] }),
+  };
+  return { api: api as unknown as Api };
+}
+
+const LOG = [
+  event(1, { type: 'accepted', child: 's3', remote: 'x' }),
+  event(2, { socket: 's3', type: 'sent', len: 40, offset: 0, took_us: 100 }),
+  event(3, { socket: 's3', type: 'sent', len: 24, offset: 40, took_us: 100 }),
+  event(4, { socket: 's2', type: 'received', len: 64, offset: 0 }),
+  event(5, { socket: 's3', type: 'sent', len: 64, offset: 64, took_us: 100 }),
+  event(6, { socket: 's2', type: 'received', len: 64, offset: 64 }),
+  event(7, { socket: 's2', type: 'eof', offset: 128 }),
+];
+
+describe('a ticker as source', () => {
+  it('knows when each message was sent: when the call with its first byte was entered', async () => {
+    const { api } = server(LOG);
+    const source = await openSource(api, DEFAULTS, new Belongings(api), 'x');
+    await source.look();
+    expect(source.sent).toEqual([1900, 4900]);
+    expect(source.read.at).toEqual([4000, 6000]);
+    expect(source.ended).toEqual({ how: 'eof', atUs: 7000 });
+  });
+
+  it('reads every event once, also when two look at once', async () => {
+    const { api } = server(LOG);
+    const source = await openSource(api, DEFAULTS, new Belongings(api), 'x');
+    await Promise.all([source.look(), source.look(), source.look()]);
+    expect(source.sent).toEqual([1900, 4900]);
+    expect(source.read.whole).toBe(true);
+  });
+
+  it('reads nothing more once it is closed', async () => {
+    const { api } = server(LOG);
+    const source = await openSource(api, DEFAULTS, new Belongings(api), 'x');
+    source.close();
+    await source.look();
+    expect(source.sent).toEqual([]);
+  });
+});
+
+describe('a socket of somebody else', () => {
+  it('is refused when it is closed or not there', async () => {
+    const { api } = server([]);
+    for (const source of ['s7', 's8'] as const) await expect(openSource(api, { ...DEFAULTS, source }, new Belongings(api), 'x')).rejects.toBeInstanceOf(NoSource);
+  });
+});
+
+describe('Belongings', () => {
+  function doors(refuse: (path: string) => number | undefined): { api: Api; told: string[]; parting: string[] } {
+    const told: string[] = [];
+    const parting: string[] = [];
+    const api = {
+      tell: (_: string, path: string) => {
+        told.push(path);
+        const status = refuse(path);
+        return status === undefined ? Promise.resolve() : Promise.reject(new ApiError(status, undefined, 'no'));
+      },
+      sockets: () => Promise.resolve({ sockets: [{ id: 's2' }] }),
+      farewell: (path: string) => parting.push(path),
+    };
+    return { api: api as unknown as Api, told, parting };
+  }
+
+  it('ends the last first, and removes a closed socket from the list', async () => {
+    const { api, told } = doors(() => undefined);
+    const belongings = new Belongings(api);
+    for (const path of ['sockets/s1?children=true', 'sockets/s2', 'meters/m1']) belongings.add(path);
+    expect(await belongings.endAll()).toEqual([]);
+    expect(told).toEqual(['meters/m1', 'sockets/s2', 'sockets/s2', 'sockets/s1?children=true']);
+  });
+
+  it('says what could not be ended, except what is gone already', async () => {
+    const { api } = doors((path) => (path === 'meters/m1' ? 404 : 500));
+    const belongings = new Belongings(api);
+    for (const path of ['meters/m1', 'crowds/n1']) belongings.add(path);
+    expect(await belongings.endAll()).toHaveLength(1);
+  });
+
+  it('asks again for what was not ended yet when the page is left', async () => {
+    const { api, parting } = doors(() => undefined);
+    const belongings = new Belongings(api);
+    for (const path of ['meters/m1', 'meters/m2']) belongings.add(path);
+    const ending = belongings.endAll();
+    belongings.leave();
+    await ending;
+    expect(parting).toEqual(['meters/m2', 'meters/m1']);
+  });
+});
