@@ -86,11 +86,13 @@ impl Predicted {
         let interval = settings.poll_interval;
         let (requests, mean_delay_ms) = match lane {
             Lane::ShortPoll => (clients * (seconds / interval + 1.0), interval * 500.0),
-            // What comes while an answer and the next question are on their way, is told together.
+            // What comes while an answer and the next question are on their way is told together: k messages on
+            // average. One of them, or the next if there was none, ends the poll; e^−k is the chance of none.
             Lane::LongPoll => {
                 let trip = delay.map_or(0.0, |delay| 2.0 * delay.p50.max(0.0) / 1000.0);
                 let messages = delay.map_or(0.0, |delay| delay.samples as f64);
-                let together = if settings.regular { 1.0 } else { 1.0 + settings.rate * trip };
+                let k = settings.rate * trip;
+                let together = if settings.regular { k.max(1.0) } else { k + (-k).exp() };
                 (clients * (messages / together + 2.0), 0.0)
             }
             Lane::Sse | Lane::Websocket => (clients, 0.0),
