@@ -3,10 +3,11 @@
 //
 // --write  puts the table into docs/BENCHMARKS.md between its markers (a release build, please)
 // --quick  a short run, noisier figures
-// --only latency|flood
+// --only latency|flood|compare
 
 import { parseArgs } from 'node:util';
 
+import { measureCompare } from './bench/compare.js';
 import { measureFlood } from './bench/flood.js';
 import { measureLatency } from './bench/latency.js';
 import { openPage } from './bench/page.js';
@@ -15,7 +16,7 @@ import { machine, table, write } from './bench/table.js';
 const { values: asked } = parseArgs({
   options: { write: { type: 'boolean', default: false }, quick: { type: 'boolean', default: false }, only: { type: 'string' } },
 });
-const figures = { latency: measureLatency, flood: measureFlood };
+const figures = { latency: measureLatency, flood: measureFlood, compare: measureCompare };
 if (asked.only !== undefined && figures[asked.only] === undefined) throw new Error(`--only takes ${Object.keys(figures).join(' or ')}`);
 if (asked.write && (asked.quick || asked.only !== undefined)) throw new Error('what is written is all of it, at full length');
 
