@@ -106,10 +106,11 @@ pub fn status(code: Code) -> u16 {
         | Code::Reset
         | Code::BrokenPipe
         | Code::NotHttp
+        | Code::HeadTooLong
         | Code::Os
         | Code::Unreachable => 502,
         Code::TooManyConnections | Code::ShuttingDown | Code::NoDescriptors => 503,
-        Code::TimedOut | Code::ResolveTimedOut | Code::SendTimedOut => 504,
+        Code::TimedOut | Code::ResolveTimedOut | Code::SendTimedOut | Code::AnswerTimedOut => 504,
         // Never an answer to a request: they say why something stands still or was remarked.
         Code::PeerNotReading
         | Code::KernelBufferFull

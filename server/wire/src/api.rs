@@ -52,6 +52,7 @@ use Answer::{Bytes, Empty, Feed, Json, Text, Upgrade};
 use HttpMethod::{Delete, Get, Patch, Post};
 
 const EPOCH: (&str, &str) = ("epoch", "The log the seq belongs to; another one is told, not ignored.");
+const OF_EPOCH: (&str, &str) = ("epoch", "The log the id was learned from; in another one nothing is ended.");
 const EVENTS: &[(&str, &str)] = &[
     ("after", "Only events after this seq; absent = 0, `head` = only new ones."),
     EPOCH,
@@ -109,13 +110,13 @@ const ROUTES: &[Route] = &[
     route!(Get "/api/v1/openapi.json" "This document", Body::None, &[], Json(200, "object")),
     route!(Get "/api/v1/practice" "The practice peers there are", Body::None, &[], Json(200, "PracticeCatalog")),
     route!(Post "/api/v1/workspaces/{ws}/practice" "Start a practice peer", Body::Json("PracticeRequest"), &[], Json(201, "PracticeStarted")),
-    route!(Delete "/api/v1/workspaces/{ws}/practice/{id}" "Stop a practice peer and its connections", Body::None, &[], Empty(204)),
+    route!(Delete "/api/v1/workspaces/{ws}/practice/{id}" "Stop a practice peer and its connections", Body::None, &[OF_EPOCH], Empty(204)),
     route!(Get "/api/v1/workspaces/{ws}/sockets" "List sockets", Body::None, &[("hidden", "true lists practice peers too.")], Json(200, "SocketList")),
     route!(Post "/api/v1/workspaces/{ws}/sockets" "Open a socket", Body::Json("OpenRequest"), &[], Json(201, "Socket")),
     route!(Get "/api/v1/workspaces/{ws}/sockets/{id}" "One socket", Body::None, &[], Json(200, "Socket")),
     route!(Patch "/api/v1/workspaces/{ws}/sockets/{id}" "Rename it or set options", Body::Json("PatchSocket"), &[], Json(200, "Socket")),
     route!(Delete "/api/v1/workspaces/{ws}/sockets/{id}" "Close it; remove it when it is closed already", Body::None,
-        &[("reset", "true sends RST instead of FIN."), ("children", "true closes what a listener accepted, too.")], Empty(204)),
+        &[("reset", "true sends RST instead of FIN."), ("children", "true closes what a listener accepted, too."), OF_EPOCH], Empty(204)),
     route!(Post "/api/v1/workspaces/{ws}/sockets/{id}/send" "Send bytes", Body::JsonOrBytes("SendRequest"),
         &[("to", "Where a datagram of an unconnected socket goes (raw body)."), ("timeout", "Seconds to wait for the kernel to take all of it (0 to 60; default 10).")], Json(200, "SendAnswer")),
     route!(Post "/api/v1/workspaces/{ws}/sockets/{id}/shutdown" "Half-close", Body::Json("ShutdownRequest"), &[], Json(200, "Socket")),
@@ -128,10 +129,10 @@ const ROUTES: &[Route] = &[
     route!(Get "/api/v1/workspaces/{ws}/clock" "The clock of every `t_us`, now", Body::None, &[], Json(200, "Clock")),
     route!(Post "/api/v1/workspaces/{ws}/meters" "Begin to count what requests cost", Body::None, &[], Json(201, "MeterStarted")),
     route!(Get "/api/v1/workspaces/{ws}/meters/{id}" "What was counted", Body::None, &[], Json(200, "Meter")),
-    route!(Delete "/api/v1/workspaces/{ws}/meters/{id}" "Forget it", Body::None, &[], Empty(204)),
+    route!(Delete "/api/v1/workspaces/{ws}/meters/{id}" "Forget it", Body::None, &[OF_EPOCH], Empty(204)),
     route!(Post "/api/v1/workspaces/{ws}/crowds" "Start many clients of one lane", Body::Json("CrowdRequest"), &[], Json(201, "CrowdStarted")),
     route!(Get "/api/v1/workspaces/{ws}/crowds/{id}" "How they are", Body::None, &[], Json(200, "CrowdReport")),
-    route!(Delete "/api/v1/workspaces/{ws}/crowds/{id}" "End them", Body::None, &[], Empty(204)),
+    route!(Delete "/api/v1/workspaces/{ws}/crowds/{id}" "End them", Body::None, &[OF_EPOCH], Empty(204)),
     route!(Get "/api/v1/workspaces/{ws}/ws" "Events down, commands up", Body::None, VIEW, Upgrade),
 ];
 

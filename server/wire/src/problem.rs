@@ -153,7 +153,7 @@ codes! {
     Evicted "evicted" "The log has given it up",
     // Not now.
     WrongState "wrong_state" "The socket is not in a state for this",
-    WrongEpoch "wrong_epoch" "The seq belongs to another log",
+    WrongEpoch "wrong_epoch" "It belongs to another log",
     BeyondHead "beyond_head" "The seq lies beyond the log's head",
     QueueFull "queue_full" "The socket's send queue is full",
     TooManySockets "too_many_sockets" "No more sockets may be open",
@@ -179,6 +179,8 @@ codes! {
     NoDescriptors "no_descriptors" "No file descriptor is left",
     MessageTooLong "message_too_long" "The datagram is too long",
     NotHttp "not_http" "The answer is not HTTP, or breaks off",
+    HeadTooLong "head_too_long" "The head of the answer has no end",
+    AnswerTimedOut "answer_timed_out" "The other server did not finish its answer in time",
     BrokenPipe "broken_pipe" "The connection can no longer be written",
     Os "os" "The system call failed",
     // Why something ended, stands still or is remarked.

@@ -240,6 +240,79 @@ fn connection_close_is_a_connection_each() {
         assert_eq!(exchange["reused"], false);
         let story = server.story(&text(&exchange["socket"]));
         assert!(String::from_utf8(carried(&story, "sent")).expect("text").contains("Connection: close\r\n"));
+        assert_eq!(ending(&server, exchange), ["eof", "closed"], "the server speaks the last word");
+    }
+    let kept = server.ask("POST", "http", Some(&json!({ "url": url }))).ok()["exchanges"][0].clone();
+    assert_eq!(ending(&server, &kept), ["closed"], "kept, it is ended from here");
+}
+
+/// How the socket of an exchange came to its end.
+fn ending(server: &Server, exchange: &Value) -> Vec<String> {
+    let socket = text(&exchange["socket"]);
+    server.fact(&socket, json!({ "type": "closed" }));
+    let ends = ["eof", "closed", "shutdown", "reset", "failed"];
+    server
+        .story(&socket)
+        .iter()
+        .map(|event| text(&event["type"]))
+        .filter(|is| ends.contains(&&**is))
+        .collect()
+}
+
+/// A server that answers a request with `begin`, and then with `more`, over and over, until nobody listens.
+fn endless(begin: &'static [u8], more: &'static [u8]) -> String {
+    let listener = Listener::new();
+    let url = listener.target().replace("tcp:", "http:");
+    std::thread::spawn(move || {
+        let mut stream = listener.accept();
+        let mut request = [0; 1024];
+        assert!(stream.read(&mut request).expect("a request") > 0);
+        stream.write_all(begin).expect("open");
+        while stream.write_all(more).is_ok() {}
+    });
+    url
+}
+
+/// Interim answers for ever, or a head without an end, cost no more than the longest head that is read.
+#[test]
+fn a_head_without_an_end_is_read_for_64_kib_and_said_to_be_one() {
+    let server = Server::start(&[]);
+    for (begin, more) in [
+        (&b""[..], &b"HTTP/1.1 100 Continue\r\n\r\n"[..]),
+        (b"", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\n", b"X-Endless: yes\r\n"),
+        (b"HTTP/1.1 200 OK\r\nX-Endless: ", b"no line end"),
+    ] {
+        let request = json!({ "url": endless(begin, more) });
+        let problem = server.ask("POST", "http", Some(&request)).problem(502, "head_too_long");
+        let socket = text(&problem["socket"]);
+        server.fact(&socket, json!({ "type": "closed" }));
+        let read = carried(&server.story(&socket), "received").len();
+        assert!((8 * 1024..192 * 1024).contains(&read), "{read} bytes were read");
+    }
+}
+
+/// The head's limit is none for the body, however both come.
+#[test]
+fn a_long_body_right_behind_its_head_is_no_head() {
+    let server = Server::start(&[]);
+    let listener = Listener::new();
+    let url = listener.target().replace("tcp:", "http:");
+    let long = vec![b'x'; 400 * 1024];
+    std::thread::spawn(move || {
+        let mut stream = listener.accept();
+        let mut request = [0; 4096];
+        while stream.read(&mut request).is_ok_and(|n| n > 0) {
+            let head = format!(
+                "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n",
+                long.len()
+            );
+            stream.write_all(&[head.as_bytes(), &long].concat()).expect("open");
+        }
+    });
+    let answer = server.ask("POST", "http", Some(&json!({ "url": url, "times": 3 }))).ok();
+    for exchange in list(&answer["exchanges"]) {
+        assert_eq!((&exchange["status"], number(&exchange["body_bytes"])), (&json!(200), 400 * 1024));
     }
 }
 
@@ -370,4 +443,22 @@ fn a_middlebox_takes_no_place_that_is_kept_for_people() {
     }
     // Of the four, the middlebox itself may have one: somebody opened it.
     assert!(opened >= 3, "{opened} places were left");
+}
+
+/// After a restart `s3` is somebody else's: who says which log an id is of ends nothing of another one.
+#[test]
+fn what_is_ended_by_an_id_of_another_log_is_not_ended() {
+    let server = Server::start(&[]);
+    let epoch = text(&server.ask("GET", "sockets", None).ok()["epoch"]);
+    let (peer, target) = server.practice("echo");
+    let socket = id(&server.open(&target));
+    let meter = id(&server.ask("POST", "meters", Some(&json!({}))).ok());
+    for path in [format!("sockets/{socket}"), format!("practice/{peer}"), format!("meters/{meter}")] {
+        server.ask("DELETE", &format!("{path}?epoch=another"), None).problem(409, "wrong_epoch");
+        if !path.starts_with("practice") {
+            server.ask("GET", &path, None).ok();
+        }
+        server.ask("DELETE", &format!("{path}?epoch={epoch}"), None).ok();
+    }
+    server.ask("DELETE", "crowds/n1?epoch=another", None).problem(409, "wrong_epoch");
 }

@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use http::header;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use sockscope_sockets::fact::Origin;
 use sockscope_wire::{Code, PayloadMode, Phase, Seq, SocketId};
 
@@ -279,7 +279,14 @@ pub(super) fn invalid(field: &str, want: &str) -> Refused {
     problem(Code::InvalidQuery, format!("{field} is {want}")).with("field", field)
 }
 
-/// Refuses a seq of another log.
+/// Which log an id was learned from: what is ended by it is never somebody else's of a server that started since.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OfEpoch {
+    pub(super) epoch: Option<String>,
+}
+
+/// Refuses a seq or an id of another log.
 pub(super) fn same_epoch(workspace: &Workspace, epoch: Option<&str>) -> Result<(), Refused> {
     match epoch {
         Some(epoch) if epoch != workspace.epoch() => {

@@ -22,13 +22,17 @@ use sockscope_sockets::{
     target::Target,
 };
 use sockscope_wire::{Code, HttpAnswer, HttpExchange, HttpRequest, Payload, Phase, SocketId};
-use tokio::{sync::OwnedSemaphorePermit, time::timeout};
+use tokio::{
+    io::AsyncReadExt as _,
+    sync::OwnedSemaphorePermit,
+    time::{Instant, timeout_at},
+};
 
 use super::{
     Order, Workspace,
     command::Watching,
     opening::{New, open_unless_ended},
-    recorded::{Ending, Recorded},
+    recorded::{Allowance, Ending, Recorded},
 };
 use crate::{
     ask,
@@ -38,11 +42,20 @@ use crate::{
 /// The most of a body that is handed on; the log has the rest.
 const BODY: usize = 256 * 1024;
 
-/// The most of a body that is read at all.
+/// The most of a body that is read at all, what it is wrapped in included.
 const READ: u64 = 16 << 20;
 
-/// How long one exchange may take.
+/// The longest head that is read, with all interim answers before it; what goes on beyond it is no head, and is said so.
+const HEAD: u64 = 64 * 1024;
+
+/// The most headers an answer may have.
+const ANSWER_HEADERS: usize = 1024;
+
+/// How long all of it may take, every exchange included. The page waits a little longer (`HTTP_MS` in `web/src/link/api.ts`).
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long the end of a connection is waited for that the server has announced.
+const END: Duration = Duration::from_secs(1);
 
 /// The most headers a request may add.
 const HEADERS: usize = 64;
@@ -71,10 +84,11 @@ impl Workspace {
         request: &HttpRequest,
     ) -> Result<HttpAnswer, Refused> {
         let asked = Asked::of(request)?;
+        let deadline = Instant::now() + PATIENCE;
         let mut exchanges = Vec::new();
         let sockets = if asked.keep_alive { 1 } else { asked.times };
         for _ in 0..sockets {
-            self.fetch_over_one(order, &asked, &mut exchanges).await?;
+            self.fetch_over_one(order, &asked, deadline, &mut exchanges).await?;
         }
         Ok(HttpAnswer { exchanges })
     }
@@ -83,35 +97,39 @@ impl Workspace {
         self: &Arc<Self>,
         order: &Order,
         asked: &Asked,
+        deadline: Instant,
         exchanges: &mut Vec<HttpExchange>,
     ) -> Result<(), Refused> {
-        let mut line = Line::open(self, order, &asked.target).await?;
+        let opening = timeout_at(deadline, Line::open(self, order, &asked.target));
+        let mut line = opening.await.unwrap_or_else(|_| Err(late(None)))?;
         let stream = TokioIo::new(line.stream.take().ok_or_else(|| problem(Code::Internal, "just opened"))?);
-        let id = line.id;
+        let (id, allowance) = (line.id, Arc::clone(&line.allowance));
         let (mut sender, connection) = http1::Builder::new()
             .title_case_headers(true)
+            .max_headers(ANSWER_HEADERS)
             .handshake(stream)
             .await
-            .map_err(|error| broken(id, &error))?;
-        let work = async {
+            .map_err(|error| broken(id, &error, &allowance))?;
+        let work = async move {
+            let mut closes = false;
             for nth in 0..if asked.keep_alive { asked.times } else { 1 } {
-                let exchange = timeout(PATIENCE, async {
+                let exchange = timeout_at(deadline, async {
                     if sender.ready().await.is_err() {
                         // The server closed after its last answer, as it may: what was asked until then is told.
                         return Ok(None);
                     }
-                    asked.exchange(&mut sender, id, nth > 0).await.map(Some)
+                    asked.exchange(&mut sender, id, nth > 0, &allowance).await.map(Some)
                 });
-                match exchange.await.unwrap_or_else(|_| Err(late(id)))? {
-                    Some(exchange) => exchanges.push(exchange),
-                    None => break,
-                }
+                let Some(exchange) = exchange.await.unwrap_or_else(|_| Err(late(Some(id))))? else { break };
+                closes = !asked.keep_alive || announces_end(&exchange);
+                exchanges.push(exchange);
             }
-            Ok(())
+            Ok::<_, Refused>(closes)
         };
         tokio::pin!(work);
-        let mut connection = Some(Box::pin(connection));
-        loop {
+        let mut connection = Some(Box::pin(connection.without_shutdown()));
+        let mut over = None;
+        let closes = loop {
             let driven = async {
                 match &mut connection {
                     // How it ended, whoever asks over it is told.
@@ -121,22 +139,45 @@ impl Workspace {
             };
             tokio::select! {
                 biased;
-                done = &mut work => return done,
+                done = &mut work => break done?,
                 // Let go, so that whoever waits to ask over it hears that it is over.
-                _ = driven => connection = None,
-                ended = line.inbox.end() => {
-                    let (cause, reason) = match ended {
-                        Ends::Close(cause, reason) => (cause, reason),
-                        Ends::Reset(cause) => (cause, EndReason::Closed),
-                    };
-                    *line.ending.lock().unwrap_or_else(PoisonError::into_inner) = (cause, reason);
-                    let mut refused = problem(Code::Cancelled, "the socket was closed meanwhile");
-                    refused.socket = Some(id);
-                    return Err(refused);
-                }
+                parts = driven => (connection, over) = (None, parts),
+                ended = line.inbox.end() => return Err(line.ended(ended)),
             }
+        };
+        if !closes {
+            return Ok(());
         }
+        // The server said that it ends the connection. That is waited for, so that the log tells who did.
+        let end = async {
+            let parts = match connection {
+                Some(connection) => connection.await.ok(),
+                None => over,
+            };
+            let Some(mut stream) = parts.map(|parts| parts.io.into_inner()) else { return };
+            line.allowance.only(HEAD);
+            let mut beyond = [0; 4096];
+            while stream.read(&mut beyond).await.is_ok_and(|n| n > 0) {}
+        };
+        tokio::select! {
+            biased;
+            // What was answered stays answered.
+            ended = line.inbox.end() => drop(line.ended(ended)),
+            // It does not have to end: then it is closed from here.
+            _ = timeout_at(deadline.min(Instant::now() + END), end) => {}
+        }
+        Ok(())
     }
+}
+
+/// Whether after this answer the server ends the connection (RFC 9112, 9.3).
+fn announces_end(HttpExchange { version, headers, truncated, .. }: &HttpExchange) -> bool {
+    let says = |option: &str| {
+        let connection = headers.iter().filter(|(name, _)| name == "connection");
+        let mut options = connection.flat_map(|(_, value)| value.split(','));
+        options.any(|one| one.trim().eq_ignore_ascii_case(option))
+    };
+    !truncated && (says("close") || (version == "HTTP/1.0" && !says("keep-alive")))
 }
 
 /// A recorded socket and how it ends.
@@ -146,6 +187,7 @@ struct Line {
     stream: Option<Recorded>,
     inbox: Inbox,
     ending: Ending,
+    allowance: Arc<Allowance>,
     _seat: OwnedSemaphorePermit,
 }
 
@@ -161,8 +203,10 @@ impl Line {
         match opened {
             Some(Opened::Stream(stream)) => {
                 let ending: Ending = Arc::new(Mutex::new((order.cause(), EndReason::Closed)));
-                let stream = Recorded::new(stream, recorder, order.cause(), Arc::clone(&ending));
-                Ok(Self { id, stream: Some(stream), inbox, ending, _seat: seat })
+                let allowance = Arc::<Allowance>::default();
+                let (ends, allows) = (Arc::clone(&ending), Arc::clone(&allowance));
+                let stream = Recorded::new(stream, recorder, order.cause(), ends, allows);
+                Ok(Self { id, stream: Some(stream), inbox, ending, allowance, _seat: seat })
             }
             Some(Opened::Listener(_) | Opened::Datagram(_)) => {
                 Err(problem(Code::Internal, "HTTP needs a stream"))
@@ -175,6 +219,18 @@ impl Line {
                 ))
             }
         }
+    }
+
+    /// Somebody ended the socket meanwhile: whoever did is named when it closes.
+    fn ended(&self, how: Ends) -> Refused {
+        let (cause, reason) = match how {
+            Ends::Close(cause, reason) => (cause, reason),
+            Ends::Reset(cause) => (cause, EndReason::Closed),
+        };
+        *self.ending.lock().unwrap_or_else(PoisonError::into_inner) = (cause, reason);
+        let mut refused = problem(Code::Cancelled, "the socket was closed meanwhile");
+        refused.socket = Some(self.id);
+        refused
     }
 }
 
@@ -258,15 +314,21 @@ impl Asked {
         sender: &mut SendRequest<Full<Bytes>>,
         id: SocketId,
         reused: bool,
+        allowance: &Allowance,
     ) -> Result<HttpExchange, Refused> {
-        let answer = sender.send_request(self.request()?).await.map_err(|error| broken(id, &error))?;
+        let broken = |error: hyper::Error| broken(id, &error, allowance);
+        allowance.only(HEAD);
+        let answer = sender.send_request(self.request()?).await.map_err(broken)?;
+        allowance.any();
         let (head, mut incoming): (_, Incoming) = Response::into_parts(answer);
-        let (mut body, mut length) = (Vec::new(), 0_u64);
+        let (mut body, mut length, mut cut) = (Vec::new(), 0_u64, false);
+        let begun = allowance.received();
         while let Some(frame) = incoming.frame().await {
-            let Ok(data) = frame.map_err(|error| broken(id, &error))?.into_data() else { continue };
+            let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
             length += data.len() as u64;
             body.extend_from_slice(&data[..data.len().min(BODY - body.len())]);
-            if length > READ {
+            cut = allowance.received() - begun > READ;
+            if cut {
                 break;
             }
         }
@@ -281,21 +343,99 @@ impl Asked {
                 |reason| String::from_utf8_lossy(reason.as_bytes()).into_owned(),
             ),
             headers: head.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
-            truncated: length > body.len() as u64,
+            truncated: cut || length > body.len() as u64,
             body: Payload(body.into()),
             body_bytes: length,
         })
     }
 }
 
-fn broken(id: SocketId, error: &hyper::Error) -> Refused {
-    let mut refused = problem(Code::NotHttp, error.to_string());
+fn broken(id: SocketId, error: &hyper::Error, allowance: &Allowance) -> Refused {
+    let mut refused = if allowance.spent() || error.is_parse_too_large() {
+        let kibibytes = HEAD / 1024;
+        problem(
+            Code::HeadTooLong,
+            format!("more than {kibibytes} KiB or {ANSWER_HEADERS} headers, and no end"),
+        )
+        .with("kibibytes", kibibytes)
+        .with("headers", ANSWER_HEADERS)
+    } else {
+        problem(Code::NotHttp, error.to_string())
+    };
     refused.socket = Some(id);
     refused
 }
 
-fn late(id: SocketId) -> Refused {
-    let mut refused = problem(Code::TimedOut, "no whole answer came in time");
-    refused.socket = Some(id);
+fn late(id: Option<SocketId>) -> Refused {
+    let seconds = PATIENCE.as_secs();
+    let mut refused = problem(Code::AnswerTimedOut, format!("no whole answer came within {seconds} s"))
+        .with("seconds", seconds);
+    refused.socket = id;
     refused
+}
+
+#[cfg(test)]
+mod tests {
+    use sockscope_sockets::policy::{Policy, PolicyConfig, Resolver};
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+        time::sleep,
+    };
+
+    use super::*;
+    use crate::workspace::WorkspaceConfig;
+
+    fn workspace() -> Arc<Workspace> {
+        let policy = Arc::new(Policy::new(PolicyConfig {
+            control: Vec::new(),
+            listen_ports: None,
+            default_listen_host: std::net::Ipv4Addr::LOCALHOST.into(),
+        }));
+        Workspace::new(WorkspaceConfig {
+            log_bytes: 1 << 20,
+            log_full: sockscope_wire::LogFull::Evict,
+            max_sockets: 16,
+            practice_policy: Arc::clone(&policy),
+            policy,
+            resolver: Arc::new(Resolver::system()),
+        })
+    }
+
+    /// A server that takes so long for each answer.
+    #[expect(clippy::disallowed_methods, reason = "a peer of the test's own, not something a user asked for")]
+    async fn slow(pause: Duration) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}/", listener.local_addr().expect("bound"));
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("somebody connects");
+            let mut request = [0; 1024];
+            while stream.read(&mut request).await.is_ok_and(|n| n > 0) {
+                sleep(pause).await;
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.ok();
+            }
+        });
+        url
+    }
+
+    /// The page waits a little longer than this, so that it hears who did not finish.
+    #[tokio::test(start_paused = true)]
+    async fn the_patience_is_for_the_whole_request_and_the_problem_says_who_was_late() {
+        let url = slow(PATIENCE * 2 / 3).await;
+        let request = |times| HttpRequest {
+            url: url.clone(),
+            method: None,
+            headers: Vec::new(),
+            body: None,
+            times: Some(times),
+            keep_alive: None,
+        };
+        let begun = Instant::now();
+        let order = Order::new("r1".into(), "somebody");
+        let problem =
+            workspace().fetch(&order, &request(2)).await.expect_err("the second answer comes too late");
+        assert_eq!((problem.code, problem.status), (Code::AnswerTimedOut, 504));
+        assert!(problem.socket.is_some(), "{problem:?}");
+        assert!(begun.elapsed() < PATIENCE + END, "{:?}", begun.elapsed());
+    }
 }

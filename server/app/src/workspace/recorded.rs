@@ -3,7 +3,10 @@
 use std::{
     io,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     task::{Context, Poll, ready},
 };
 
@@ -26,6 +29,37 @@ const READ: usize = 64 * 1024;
 /// Who ends the stream, and why: said before it is dropped.
 pub(super) type Ending = Arc<Mutex<(Cause, EndReason)>>;
 
+/// How much may still be read, as whoever reads sees fit. One task reads and allows, so no order between the two is needed.
+#[derive(Debug, Default)]
+pub(super) struct Allowance {
+    received: AtomicU64,
+    /// Once more than this was received nothing further is read; 0 allows everything.
+    until: AtomicU64,
+}
+
+impl Allowance {
+    /// What was read until now.
+    pub(super) fn received(&self) -> u64 {
+        self.received.load(Relaxed)
+    }
+
+    /// From here on at most about so many bytes: the read that goes beyond them is the last.
+    pub(super) fn only(&self, bytes: u64) {
+        self.until.store(self.received().saturating_add(bytes), Relaxed);
+    }
+
+    /// From here on as many as there are.
+    pub(super) fn any(&self) {
+        self.until.store(0, Relaxed);
+    }
+
+    /// More came than was allowed.
+    pub(super) fn spent(&self) -> bool {
+        let until = self.until.load(Relaxed);
+        until != 0 && self.received() > until
+    }
+}
+
 /// The stream. Dropping it closes it, and says so in the log.
 pub(super) struct Recorded {
     /// There until it is dropped.
@@ -34,7 +68,9 @@ pub(super) struct Recorded {
     /// What the bytes it sends are due to.
     cause: Cause,
     ending: Ending,
-    received: u64,
+    allowance: Arc<Allowance>,
+    /// Too much came, and whoever reads was let look at it once more.
+    asked_again: bool,
     sent: u64,
     /// When the current call was entered.
     reading: Option<Instant>,
@@ -50,13 +86,15 @@ impl Recorded {
         recorder: Arc<SocketRecorder>,
         cause: Cause,
         ending: Ending,
+        allowance: Arc<Allowance>,
     ) -> Self {
         Self {
             stream: Some(stream),
             recorder,
             cause,
             ending,
-            received: 0,
+            allowance,
+            asked_again: false,
             sent: 0,
             reading: None,
             writing: None,
@@ -99,6 +137,15 @@ impl AsyncRead for Recorded {
         if this.eof {
             return Poll::Ready(Ok(()));
         }
+        if this.allowance.spent() {
+            if !std::mem::replace(&mut this.asked_again, true) {
+                // What is enough may just have come; whoever waits for it is to see that first.
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            return Poll::Ready(Err(io::Error::other("more than is read")));
+        }
+        this.asked_again = false;
         let Some(stream) = &mut this.stream else { return Poll::Ready(Ok(())) };
         if let Some(room) = &mut this.room {
             ready!(room.as_mut().poll(context));
@@ -123,17 +170,22 @@ impl AsyncRead for Recorded {
                 }
                 Ok(0) => {
                     this.eof = true;
-                    this.recorder.record(Stamp::since(entered), &None, Fact::Eof(this.received), None);
+                    this.recorder.record(
+                        Stamp::since(entered),
+                        &None,
+                        Fact::Eof(this.allowance.received()),
+                        None,
+                    );
                     return Poll::Ready(Ok(()));
                 }
                 Ok(n) => {
                     this.reading = None;
                     let before = buffer.filled().len();
                     buffer.advance(n);
-                    let fact = Fact::Received(chunk(n, this.received));
+                    let fact = Fact::Received(chunk(n, this.allowance.received()));
                     let bytes = &buffer.filled()[before..];
                     this.recorder.record(Stamp::since(entered), &None, fact, Some(bytes));
-                    this.received += n as u64;
+                    this.allowance.received.fetch_add(n as u64, Relaxed);
                     return Poll::Ready(Ok(()));
                 }
             }

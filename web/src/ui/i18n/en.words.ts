@@ -95,6 +95,8 @@ export const words: Words = {
     no_descriptors: 'The server has no file descriptor left.',
     message_too_long: 'The datagram is too long.',
     not_http: 'The answer is not HTTP, or breaks off.',
+    head_too_long: (p) => `The head of the answer has no end: more than ${p.params.kibibytes ?? '?'} KiB or ${p.params.headers ?? '?'} headers came.`,
+    answer_timed_out: (p) => `The other server did not finish its answer within ${p.params.seconds ?? '?'} s.`,
     broken_pipe: 'The connection can no longer be written.',
     os: 'The system call failed.',
     closed: 'It was closed here.',

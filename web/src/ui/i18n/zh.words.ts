@@ -95,6 +95,8 @@ export const words: Words = {
     no_descriptors: '服务器的文件描述符已用尽。',
     message_too_long: '数据报过长。',
     not_http: '应答不是 HTTP，或中途断开。',
+    head_too_long: (p) => `答复的头部没有尽头：超过了 ${p.params.kibibytes ?? '?'} KiB 或 ${p.params.headers ?? '?'} 个字段。`,
+    answer_timed_out: (p) => `对方服务器没有在 ${p.params.seconds ?? '?'} 秒内答完。`,
     broken_pipe: '该连接已不能再写入。',
     os: '系统调用失败。',
     closed: '由我方关闭。',

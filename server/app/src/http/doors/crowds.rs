@@ -15,7 +15,7 @@ use tokio::{sync::oneshot, task::AbortHandle, time::sleep};
 use crate::http::{
     App,
     answer::{Answer, No, done, json, ok},
-    request::{IdNamed, Json, Room},
+    request::{Ask, IdNamed, Json, OfEpoch, Room, same_epoch},
 };
 use crate::{
     compare::{Crowd, CrowdSpec, Following, MOST, Place},
@@ -200,7 +200,13 @@ pub(in crate::http) async fn one(State(app): State<App>, _: Room, IdNamed(id): I
 }
 
 /// Ends it.
-pub(in crate::http) async fn stop(State(app): State<App>, _: Room, IdNamed(id): IdNamed) -> Answer {
+pub(in crate::http) async fn stop(
+    State(app): State<App>,
+    room: Room,
+    IdNamed(id): IdNamed,
+    Ask(of): Ask<OfEpoch>,
+) -> Answer {
+    same_epoch(&room.workspace, of.epoch.as_deref())?;
     let crowd = number(&id).and_then(|number| app.crowds.remove(number)).ok_or_else(|| unknown(&id))?;
     crowd.end().await;
     done()

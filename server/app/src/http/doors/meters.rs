@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::http::{
     App,
     answer::{Answer, No, done, json, ok},
-    request::{IdNamed, Room},
+    request::{Ask, IdNamed, OfEpoch, Room, same_epoch},
 };
 use crate::problem::problem;
 
@@ -25,7 +25,13 @@ pub(in crate::http) async fn one(State(app): State<App>, _: Room, IdNamed(id): I
 }
 
 /// Forgets it.
-pub(in crate::http) async fn stop(State(app): State<App>, _: Room, IdNamed(id): IdNamed) -> Answer {
+pub(in crate::http) async fn stop(
+    State(app): State<App>,
+    room: Room,
+    IdNamed(id): IdNamed,
+    Ask(of): Ask<OfEpoch>,
+) -> Answer {
+    same_epoch(&room.workspace, of.epoch.as_deref())?;
     if app.meters.stop(&id) { done() } else { Err(No(problem(Code::UnknownMeter, &id))) }
 }
 

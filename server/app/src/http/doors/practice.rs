@@ -7,7 +7,7 @@ use sockscope_wire::{Code, PeerKind, PracticeCatalog, PracticePeer, PracticeRequ
 use crate::http::{
     App,
     answer::{Answer, No, done, json, ok},
-    request::{Json, Named, Room},
+    request::{Ask, Json, Named, OfEpoch, Room, same_epoch},
 };
 use crate::{
     peers::{self, Program},
@@ -29,7 +29,8 @@ pub(in crate::http) async fn start(room: Room, Json(request): Json<PracticeReque
 }
 
 /// Stops one, with its connections.
-pub(in crate::http) async fn stop(room: Room, Named(id): Named) -> Answer {
+pub(in crate::http) async fn stop(room: Room, Named(id): Named, Ask(of): Ask<OfEpoch>) -> Answer {
+    same_epoch(&room.workspace, of.epoch.as_deref())?;
     if room.workspace.practice_of(id).is_none() {
         return Err(No(problem(Code::UnknownSocket, format!("{id} is no practice peer"))));
     }

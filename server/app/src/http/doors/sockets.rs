@@ -10,7 +10,7 @@ use sockscope_wire::{HttpRequest, OpenRequest, PatchSocket, SendRequest, Shutdow
 use crate::ask::data;
 use crate::http::{
     answer::{Answer, No, done, json, ok},
-    request::{Ask, BODY, Json, Named, Room, body, invalid, is_json, parse},
+    request::{Ask, BODY, Json, Named, Room, body, invalid, is_json, parse, same_epoch},
 };
 
 /// How long a send waits for the kernel unless asked otherwise, and at most.
@@ -53,10 +53,12 @@ pub(in crate::http) async fn change(
 pub(in crate::http) struct CloseQuery {
     reset: Option<bool>,
     children: Option<bool>,
+    epoch: Option<String>,
 }
 
 /// Closes it; removes it when it is closed already.
 pub(in crate::http) async fn close(room: Room, Named(id): Named, Ask(query): Ask<CloseQuery>) -> Answer {
+    same_epoch(&room.workspace, query.epoch.as_deref())?;
     let (reset, children) = (query.reset == Some(true), query.children == Some(true));
     room.workspace.close_and_wait(&room.order(), id, reset, children).await?;
     done()
