@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { polled, pushed } from './exchanges';
+import { leaned, polled, pushed, shown, within } from './exchanges';
 
 const s = (seconds: number): number => 5_000_000 + seconds * 1e6;
 
@@ -20,5 +20,22 @@ describe('pushed', () => {
       { from: 3, to: 3, events: 1, is: 'push' },
     ]);
     expect([stretch.requests, stretch.pushes]).toEqual([0, 3]);
+  });
+});
+
+describe('a ladder', () => {
+  const every = (ms: number) => pushed(Array.from({ length: 10_000 / ms }, (_, i) => s((i * ms) / 1000)), [], s(0));
+
+  it.each([[1000, 10], [500, 10], [100, 2], [20, 0.5], [10, 0.2], [1, 0.02]])('of a message every %d ms shows %d s', (ms, seconds) => {
+    const stretch = every(ms);
+    expect(shown([every(1000), stretch])).toBe(seconds);
+    expect(within(stretch.rungs, seconds).length).toBeGreaterThan(9);
+    // What is counted is what the ten seconds had.
+    expect(stretch.pushes).toBe(10_000 / ms);
+  });
+
+  it('lets no answer leave before its question is there', () => {
+    expect(leaned({ from: 100, to: 100.2 }, 6)).toEqual({ asked: 106, leaves: 106, there: 112 });
+    expect(leaned({ from: 100, to: 180 }, 6)).toEqual({ asked: 106, leaves: 180, there: 186 });
   });
 });

@@ -46,3 +46,27 @@ export function pushed(at: readonly number[], asked: readonly (readonly [number,
   const requests = asked.filter(([made]) => made >= from && made <= from + STRETCH_S * 1e6).length;
   return { rungs, requests, empty: 0, pushes };
 }
+
+/** Rungs of a lane that can be told apart on its ladder. */
+const MOST_RUNGS = 40;
+
+/** How much of the stretch is drawn, in s: all of it, or as much from its beginning as every lane can show rung by rung. */
+export const SHOWN_S: readonly number[] = [STRETCH_S, 5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02];
+
+/** The longest of `SHOWN_S` in which no lane has more rungs than can be told apart; counts stay those of the whole stretch. */
+export function shown(stretches: readonly Stretch[]): number {
+  const fits = (seconds: number): boolean => stretches.every(({ rungs }) => within(rungs, seconds).length <= MOST_RUNGS);
+  return SHOWN_S.find(fits) ?? SHOWN_S.at(-1)!;
+}
+
+/** Rungs that begin in the first so many seconds. */
+export function within(rungs: readonly Exchange[], seconds: number): Exchange[] {
+  return rungs.filter((rung) => rung.from <= seconds);
+}
+
+/** Where an exchange is on a ladder whose messages lean so much on their way: an answer leaves when the question is there, not before. */
+export function leaned({ from, to }: { readonly from: number; readonly to: number }, lean: number): { readonly asked: number; readonly leaves: number; readonly there: number } {
+  const asked = from + lean;
+  const leaves = Math.max(to, asked);
+  return { asked, leaves, there: leaves + lean };
+}

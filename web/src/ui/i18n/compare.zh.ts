@@ -71,7 +71,8 @@ export const compare: CompareMessages = {
   },
   stretch: {
     title: '谁可以先开口',
-    says: '每种方式在运行的头十秒；时间向下，左边是页面，右边是服务器。轮询时，没有先问就没有答复。事件流和 WebSocket 只在这十秒之前问过一次。',
+    says: '每种方式在运行的头十秒；时间向下，左边是页面，右边是服务器。轮询时，没有先问就没有答复。事件流和 WebSocket 只在这十秒之前问过一次。每条消息都画成同样的斜度，只为看出方向：斜度不表示路上用了多久。',
+    part: (seconds) => `消息太密，只画出十秒中的头 ${String(seconds)} 秒；计数仍是整整十秒的。`,
     page: '页面',
     server: '服务器',
     polled: (requests, empty) => `${n(requests)} 个请求，其中 ${n(empty)} 个一无所获；服务器一次也没有先开口。`,
