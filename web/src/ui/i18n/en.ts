@@ -22,7 +22,7 @@ export const en = {
     panes: { sockets: 'Sockets', timeline: 'Timeline', detail: 'Detail' },
     widen: { sockets: 'Width of the sockets', detail: 'Width of the inspector' },
     navigation: 'Panes',
-    modes: { label: 'Parts of the page', instrument: 'Instrument', compare: 'Compare', lessons: 'Lessons', running: 'running', skip: 'Skip to the content', absent: 'This part of the page is not in this build.' },
+    modes: { label: 'Parts of the page', instrument: 'Instrument', compare: 'Compare', lessons: 'Lessons', running: 'running', skip: 'Skip to the content', absent: 'This part of the page is not in this build.', missing: 'This part of the page could not be loaded. Either the server does not answer, or it was replaced by one with another page while this one was open. Reloading settles which.', reload: 'Reload the page' },
     skip: 'Skip to the timeline',
   },
   link: {

@@ -21,7 +21,7 @@ export const zh: Messages = {
     panes: { sockets: '套接字', timeline: '时间线', detail: '详情' },
     widen: { sockets: '套接字窗格的宽度', detail: '检视窗格的宽度' },
     navigation: '窗格',
-    modes: { label: '页面的各部分', instrument: '仪器', compare: '对比', lessons: '课程', running: '运行中', skip: '跳到内容', absent: '此版本不含这一部分。' },
+    modes: { label: '页面的各部分', instrument: '仪器', compare: '对比', lessons: '课程', running: '运行中', skip: '跳到内容', absent: '此版本不含这一部分。', missing: '页面的这一部分无法加载。可能是服务器没有应答，也可能是页面打开期间服务器换成了带有另一版页面的。重新加载即可分辨。', reload: '重新加载页面' },
     skip: '跳到时间线',
   },
   link: {
