@@ -48,7 +48,7 @@ test('of four connections two survive the silence, and the page says of each wha
   assert.deepEqual([slow.verdict, slow.errno], ['ended', 'ETIMEDOUT'], slow.text);
   const failed = (await story(server, slow.socket)).find(({ type }) => type === 'failed');
   const since = failed.t_us - (await forgottenAt(server, slow.socket));
-  assert.equal(slow.outcome, `ETIMEDOUT, before anybody spoke, ${seconds(since)} after it was forgotten.`);
+  assert.equal(slow.outcome, `ETIMEDOUT, before the question, ${seconds(since)} after it was forgotten.`);
 
   await nothingAlive(server);
 });

@@ -21,6 +21,9 @@ import type {
 /** How long a request may take before the page stops waiting; sending may wait for the peer, for 10 s by default. */
 const TIMEOUT_MS = 20_000;
 
+/** How long the HTTP client may take: the server gives up after 30 s (`PATIENCE` in `workspace/fetching.rs`), and its answer says who was late. */
+const HTTP_MS = 40_000;
+
 const WORKSPACE = '/api/v1/workspaces/default';
 
 /** A request was answered with a problem, or not at all (`problem` is then undefined). */
@@ -51,6 +54,8 @@ export interface EventQuery {
 export class Api {
   /** Sent as bearer; undefined for a server that needs none. */
   token: string | undefined;
+  /** The log that ids learned from now on are of: after a restart the same ids are somebody else's. */
+  epoch = '';
   /** Called when the server does not know the token (any more). */
   onunauthorized: () => void = () => undefined;
 
@@ -101,11 +106,6 @@ export class Api {
     return this.#json('POST', `${WORKSPACE}/sockets`, request);
   }
 
-  /** Closes a socket; `leaving` lets the request outlive the page. */
-  async closeSocket(id: string, leaving = false): Promise<void> {
-    await this.#fetch('DELETE', `${WORKSPACE}/sockets/${encodeURIComponent(id)}`, undefined, { leaving });
-  }
-
   /** Sends bytes as they are. */
   send(socket: string, bytes: Uint8Array, to?: string): Promise<SendAnswer> {
     const query = to === undefined ? '' : `?to=${encodeURIComponent(to)}`;
@@ -131,9 +131,10 @@ export class Api {
     return this.#json('POST', `${WORKSPACE}/log/trim`, { up_to: upTo, epoch });
   }
 
-  /** Has the server make HTTP requests over sockets of the workspace. */
-  http(request: HttpRequest): Promise<HttpAnswer> {
-    return this.#json('POST', `${WORKSPACE}/http`, request);
+  /** Has the server make HTTP requests over sockets of the workspace; it closes them when `signal` says that nobody waits any more. */
+  async http(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
+    const response = await this.#fetch('POST', `${WORKSPACE}/http`, request, { timeout: HTTP_MS, signal });
+    return (await response.json()) as HttpAnswer;
   }
 
   /** The practice peers there are. */
@@ -151,9 +152,9 @@ export class Api {
     return this.#json('POST', `${WORKSPACE}/practice`, request);
   }
 
-  /** Stops a practice peer by its listener; `leaving` lets the request outlive the page. */
-  async stopPeer(id: string, leaving = false): Promise<void> {
-    await this.#fetch('DELETE', `${WORKSPACE}/practice/${encodeURIComponent(id)}`, undefined, { leaving });
+  /** Stops a practice peer by its listener. */
+  async stopPeer(id: string): Promise<void> {
+    await this.#fetch('DELETE', `${WORKSPACE}/practice/${encodeURIComponent(id)}`);
   }
 
   /** A conversation to take away. */
@@ -170,7 +171,7 @@ export class Api {
     return (await response.json()) as T;
   }
 
-  async #fetch(method: string, path: string, body?: object, { timeout = TIMEOUT_MS, leaving = false } = {}): Promise<Response> {
+  async #fetch(method: string, path: string, body?: object, { timeout = TIMEOUT_MS, signal }: { timeout?: number; signal?: AbortSignal } = {}): Promise<Response> {
     const headers: Record<string, string> = {};
     if (this.token !== undefined) headers.Authorization = `Bearer ${this.token}`;
     const raw = body instanceof Uint8Array;
@@ -183,8 +184,7 @@ export class Api {
         body: body === undefined ? null : raw ? (body as Uint8Array<ArrayBuffer>) : JSON.stringify(body),
         cache: 'no-store',
         credentials: 'omit',
-        keepalive: leaving,
-        signal: AbortSignal.timeout(timeout),
+        signal: AbortSignal.any([AbortSignal.timeout(timeout), ...(signal === undefined ? [] : [signal])]),
       });
     } catch (error) {
       throw new ApiError(0, undefined, String(error));

@@ -206,6 +206,7 @@ class Scope {
   }
 
   #hello(hello: Hello, fresh: boolean): void {
+    this.api.epoch = hello.epoch;
     this.clockOffset = hello.now_us - performance.now() * 1000;
     this.#flush();
     this.sockets.clear();

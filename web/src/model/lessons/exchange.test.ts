@@ -68,6 +68,32 @@ describe('two messages side by side', () => {
     expect(compare(cut('2\r\nhe\r\n3\r\nllo\r\n'), cut('5\r\nhello\r\n')).differences).toEqual([{ what: 'framing', name: '', left: '2 + 3', right: '5', expected: undefined }]);
   });
 
+  it.each([
+    ['a header’s name', 'Host: x\r\n', 'HOST: x\r\n', ['header', 'host', 'Host: x\\r\\n', 'HOST: x\\r\\n']],
+    ['spaces', 'Host: x\r\n', 'Host:x \r\n', ['header', 'host', 'Host: x\\r\\n', 'Host:x \\r\\n']],
+    ['a line end', 'Host: x\r\n', 'Host: x\n', ['header', 'host', 'Host: x\\r\\n', 'Host: x\\n']],
+    ['a folded line', 'Host: x y\r\n', 'Host: x\r\n y\r\n', ['header', 'host', 'Host: x y\\r\\n', 'Host: x\\r\\n y\\r\\n']],
+    ['order', 'A: 1\r\nB: 2\r\n', 'B: 2\r\nA: 1\r\n', ['order', '', 'a, b, content-length', 'b, a, content-length']],
+    ['a name that is not ASCII', '\u00c9: 1\r\n', '\u00c9:  1\r\n', ['header', 'Ã\u0089'.toLowerCase(), '\u00c9: 1\\r\\n', '\u00c9:  1\\r\\n']],
+  ] as const)('may differ in no more than how it is written: %s', (_, left, right, [what, name, one, other]) => {
+    expect(compare(answer(left), answer(right)).differences).toEqual([{ what, name, left: one, right: other, expected: undefined, spelling: true }]);
+  });
+
+  it('say so where only first lines, empty lines or chunk sizes are written otherwise, and that what stands behind them differs', () => {
+    const found = (left: string, right: string) => compare(side(left), side(right)).differences.map(({ what, left: one, right: other, spelling }) => [what, one, other, spelling]);
+    expect(found('HTTP/1.1 200 OK\r\n\r\n', 'HTTP/1.1 200 OK\n\r\n')).toEqual([['start', 'HTTP/1.1 200 OK\\r\\n', 'HTTP/1.1 200 OK\\n', true]]);
+    expect(found('HTTP/1.1 200 OK\r\n\r\n', 'HTTP/1.1 200 OK\r\n\n')).toEqual([['blank', '\\r\\n', '\\n', true]]);
+    const chunks = (size: string, last: string) => `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${size}\r\nx\r\n${last}\r\n`;
+    expect(found(chunks('1', '0\r\n'), chunks('01;a', '0\r\n'))).toEqual([['chunk_size', '1\\r\\n', '01;a\\r\\n', true]]);
+    expect(found(chunks('1', '0\r\n'), chunks('1', '0\r\nA: 1\r\n'))).toEqual([['trailer', undefined, 'A: 1\\r\\n', undefined]]);
+    expect(found(chunks('1', '0\r\n'), chunks('1', '00\r\n'))).toEqual([['last_chunk', '0\\r\\n', '00\\r\\n', true]]);
+  });
+
+  it('never hide such a difference behind one that is expected', () => {
+    const { differences } = compare(answer('Date: Mon\r\nHost: x\r\n'), answer('Date: Tue\r\nHOST: x\r\n'));
+    expect(differences.map(({ name, expected, spelling }) => [name, expected, spelling])).toEqual([['date', 'moment', undefined], ['host', undefined, true]]);
+  });
+
   it('where one is the beginning of the other differ at its end', () => {
     expect(compare(side('HTTP/1.1 200 OK\r\n\r\n'), side('HTTP/1.1 200 OK\r\n\r\nx'))).toMatchObject({ identical: false, at: 19 });
   });

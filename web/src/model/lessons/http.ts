@@ -83,15 +83,16 @@ function headerOf(line: string): Header {
   return colon < 0 ? [line, ''] : [line.slice(0, colon), line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/gu, '')];
 }
 
-function headOf(bytes: Uint8Array, from: number): Head {
+/** The head from here; `begun` is where the first of those before it began, which are limited together. */
+function headOf(bytes: Uint8Array, from: number, begun = from): Head {
   const headers: Header[] = [];
   const parts: Part[] = [];
   let start = '';
   let at = from;
   for (;;) {
     const to = lineEnd(bytes, at);
-    if (to < 0 || to - from > HEAD_BYTES) {
-      const state = bytes.length - from > HEAD_BYTES ? 'bad' : 'head';
+    if (to < 0 || to - begun > HEAD_BYTES) {
+      const state = bytes.length - begun > HEAD_BYTES ? 'bad' : 'head';
       if (at < bytes.length) parts.push({ kind: state === 'bad' ? 'rest' : parts.length === 0 ? 'start' : 'header', from: at, to: bytes.length });
       return { state, start, headers, parts, end: bytes.length };
     }
@@ -207,7 +208,7 @@ export function parseResponse(bytes: Uint8Array, from = 0, { method = 'GET', end
   const parts: Part[] = [];
   let at = from;
   for (;;) {
-    const head = headOf(bytes, at);
+    const head = headOf(bytes, at, from);
     for (const part of head.parts) parts.push(part);
     const match = STATUS.exec(head.start);
     const [, version = '', digits = '0', reason = ''] = match ?? [];

@@ -5,7 +5,8 @@ import { encodeBase64 } from '../../model/bytes/base64';
 import { errorText, problemText } from '../actions';
 import { scope } from '../scope.svelte';
 import { words } from './words';
-import { Started } from './started';
+import { started } from './started';
+import type { Belongings } from '../../link/belongings';
 
 /** Where a run is. `stopped` and `failed` keep what was measured until then. */
 export type Phase = 'none' | 'starting' | 'silent' | 'asking' | 'done' | 'stopped' | 'failed';
@@ -67,7 +68,7 @@ class HeartbeatLesson {
   #row = 0;
   #epoch = '';
   #timers: ReturnType<typeof setTimeout>[] = [];
-  #started = new Started();
+  #belongings = started();
   /** Those who wait for the log to say something. */
   #waiting: { readonly met: () => boolean; readonly done: (met: boolean) => void }[] = [];
   #stop: ((reason: Error) => void) | undefined;
@@ -125,7 +126,7 @@ class HeartbeatLesson {
     this.silentUs = undefined;
     this.askedUs = undefined;
     this.hidden = document.hidden;
-    this.#started = new Started();
+    this.#belongings = started();
     this.#epoch = scope.log.epoch;
     this.#row = scope.log.end;
     this.version += 1;
@@ -141,18 +142,18 @@ class HeartbeatLesson {
 
   /** The lesson from its first step to its last. */
   async #script(settings: Settings): Promise<void> {
-    const started = this.#started;
+    const belongings = this.#belongings;
     const still = async <T>(work: Promise<T>): Promise<T> => {
       const [done] = await Promise.allSettled([work]);
       // Stopped meanwhile: what was just being started is here only now, and nothing may go on.
-      if (this.#started !== started || !this.running) {
-        await started.end();
+      if (this.#belongings !== belongings || !this.running) {
+        await belongings.endAll();
         throw new Stopped();
       }
       if (done.status === 'rejected') throw done.reason;
       return done.value;
     };
-    const run = (this.run = await still(this.#open(settings, started)));
+    const run = (this.run = await still(this.#open(settings, belongings)));
     this.#timers.push(setInterval(() => { this.nowUs = scope.nowUs(); }, TICK_MS));
     this.#look();
 
@@ -173,15 +174,15 @@ class HeartbeatLesson {
     await still(this.#until(() => run.answered('question'), settings.watch * 1000));
   }
 
-  async #open(settings: Settings, started: Started): Promise<Run> {
+  async #open(settings: Settings, belongings: Belongings): Promise<Run> {
     const echo = await scope.api.startPeerWith({ peer: 'echo' });
-    started.peer(echo.id);
+    belongings.add(`practice/${echo.id}`);
     const middlebox = await scope.api.startPeerWith({ peer: 'middlebox', middlebox: { to: echo.target, idle_ms: settings.idle * 1000 } });
-    started.peer(middlebox.id);
+    belongings.add(`practice/${middlebox.id}`);
     const lanes: [LaneId, string][] = [];
     for (const { id, options } of this.setups) {
       const socket = await scope.api.openSocket({ open: middlebox.target, name: words().heartbeat.socket(words().heartbeat.lanes[id].name), options });
-      started.socket(socket.id);
+      belongings.add(`sockets/${socket.id}`);
       lanes.push([id, socket.id]);
       // Stopped meanwhile: nobody waits for the others.
       if (!this.running) break;
@@ -255,12 +256,9 @@ class HeartbeatLesson {
   }
 
   async #clear(): Promise<void> {
-    try {
-      await this.#started.end();
-    } catch (error) {
-      // What the run showed stays true; that something of it is still open has to be said, too.
-      this.fault ??= { text: errorText(error) };
-    }
+    const [failure] = await this.#belongings.endAll();
+    // What the run showed stays true; that something of it is still open has to be said, too.
+    if (failure !== undefined) this.fault ??= { text: errorText(failure) };
   }
 }
 

@@ -5,7 +5,7 @@ import { ended } from '../../model/sockets/fold';
 import type { HttpAnswer, HttpRequest } from '../../wire/generated';
 import { errorText } from '../actions';
 import { scope } from '../scope.svelte';
-import { Started } from './started';
+import { started } from './started';
 import { words } from './words';
 
 /** How long an answer to a request by hand is waited for, in ms: a server may still wait for the end of the request. */
@@ -22,6 +22,15 @@ export type Wanted = Omit<HttpRequest, 'url'> & ({ readonly url: string } | { re
 
 /** Why nothing more came for a request by hand. */
 export type HandFault = 'silent' | { readonly text: string };
+
+/** What the server calls the sockets of its HTTP client. */
+const CLIENT = 'HTTP client';
+
+/** The client's socket that was opened after an event; of several it cannot be told whose they are. */
+function clientSince(before: number): string | undefined {
+  const open = [...scope.sockets.all.values()].filter((socket) => socket.name === CLIENT && socket.opened_seq > before && !ended(socket));
+  return open.length === 1 ? open[0]!.id : undefined;
+}
 
 /** A socket that is followed by its events. */
 interface Followed {
@@ -52,7 +61,9 @@ class HttpLesson {
   #target = '';
   #open: Followed | undefined;
   #practice: { readonly id: string; readonly target: string; readonly epoch: string } | undefined;
-  #started = new Started();
+  #belongings = started();
+  /** Ends the asking that is under way. */
+  #cancel: (() => void) | undefined;
 
   /** Whether the socket by hand takes another request. */
   get handOpen(): string | undefined {
@@ -75,28 +86,45 @@ class HttpLesson {
     return this.hand.flatMap((talk) => talk.exchanges());
   }
 
-  /** Has the client ask; what it sent is then ready to be sent by hand. */
+  /** Whether the client has asked and something of it can be looked at, and be said by hand. */
+  get asked(): boolean {
+    void this.version;
+    return this.phase === 'asked' || (this.phase === 'failed' && this.client.length > 0);
+  }
+
+  /** Has the client ask; what it sent is then ready to be sent by hand, whatever came of it. */
   async ask(wanted: Wanted): Promise<void> {
     if (this.phase === 'asking' || this.sending) return;
     this.phase = 'asking';
     this.fault = '';
+    const giveUp = new AbortController();
+    let cancelled: string | undefined;
     try {
       await this.closeHand();
       this.#reset();
-      const answer = await scope.api.http(await this.#request(wanted));
-      const ids = [...new Set(answer.exchanges.map((exchange) => exchange.socket))];
-      const followed = await Promise.all(ids.map((id) => this.#follow(id)));
-      this.client = followed.map(({ talk }) => talk);
-      // The client closes its sockets when it is done: with that, everything they did is told.
-      await Promise.all(followed.map((one) => this.#until(one, () => one.talk.ended, END_MS)));
+      const request = await this.#request(wanted);
+      const before = scope.log.head;
+      this.#cancel = () => {
+        cancelled = clientSince(before);
+        giveUp.abort();
+      };
+      const answer = await scope.api.http(request, giveUp.signal);
+      await this.#read([...new Set(answer.exchanges.map((exchange) => exchange.socket))]);
       this.answer = answer;
-      this.text = asTyped(this.clientExchanges()[0]?.requestBytes ?? new Uint8Array());
       this.phase = 'asked';
     } catch (error) {
+      const socket = giveUp.signal.aborted ? cancelled : error instanceof ApiError ? error.problem?.socket : undefined;
+      this.fault = giveUp.signal.aborted ? words().http.cancelled : errorText(error);
+      await this.#read(socket === undefined ? [] : [socket]).catch(() => undefined); // What went wrong is said; its bytes are a bonus.
       this.phase = 'failed';
-      this.fault = errorText(error);
     }
+    this.#cancel = undefined;
     this.version += 1;
+  }
+
+  /** Waits no longer for the client's answers: its socket is closed. */
+  cancel(): void {
+    this.#cancel?.();
   }
 
   /** Sends what is typed, on the socket that is open or on a new one, and reads what comes back. */
@@ -138,7 +166,8 @@ class HttpLesson {
   async end(): Promise<void> {
     try {
       await this.closeHand();
-      await this.#started.end();
+      const [failure] = await this.#belongings.endAll();
+      if (failure !== undefined) throw failure;
       this.#practice = undefined;
       this.practising = false;
     } catch (error) {
@@ -150,10 +179,10 @@ class HttpLesson {
     const { talk, epoch } = followed;
     if (talk.over || epoch !== scope.log.epoch) return;
     try {
-      await scope.api.closeSocket(talk.socket);
+      await scope.api.tell('DELETE', `sockets/${talk.socket}?epoch=${encodeURIComponent(epoch)}`);
     } catch (error) {
-      // Somebody closed it in the instrument, and took it from the list.
-      if (!(error instanceof ApiError && error.status === 404)) throw error;
+      // Somebody closed it in the instrument and took it from the list, or the server was restarted.
+      if (!(error instanceof ApiError && (error.status === 404 || error.problem?.code === 'wrong_epoch'))) throw error;
     }
     await this.#until(followed, () => talk.over, END_MS);
   }
@@ -166,6 +195,14 @@ class HttpLesson {
     this.#open = undefined;
     this.#target = '';
     this.version += 1;
+  }
+
+  /** Reads the client's sockets to their end: it closes them when it is done, and with that everything they did is told. */
+  async #read(ids: readonly string[]): Promise<void> {
+    const followed = await Promise.all(ids.map((id) => this.#follow(id)));
+    this.client = followed.map(({ talk }) => talk);
+    await Promise.all(followed.map((one) => this.#until(one, () => one.talk.over, END_MS)));
+    this.text = asTyped(this.clientExchanges()[0]?.requestBytes ?? new Uint8Array());
   }
 
   async #request(wanted: Wanted): Promise<HttpRequest> {
@@ -181,7 +218,7 @@ class HttpLesson {
     if (this.#practice === undefined || known === undefined || ended(known) || this.#practice.epoch !== scope.log.epoch) {
       const { id, target } = await scope.api.startPeer('http');
       this.#practice = { id, target, epoch: scope.log.epoch };
-      this.#started.peer(id);
+      this.#belongings.add(`practice/${id}`);
       this.practising = true;
     }
     return this.#practice.target.replace(/^tcp:/u, 'http:');
@@ -189,7 +226,7 @@ class HttpLesson {
 
   async #dial(): Promise<Followed> {
     const socket = await scope.api.openSocket({ open: this.#target, name: words().http.byHand.socket });
-    this.#started.socket(socket.id);
+    this.#belongings.add(`sockets/${socket.id}`);
     const followed = await this.#follow(socket.id);
     this.#open = followed;
     this.hand = [...this.hand, followed.talk];

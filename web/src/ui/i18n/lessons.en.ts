@@ -49,11 +49,11 @@ const heartbeat = {
     },
     fast: {
       name: 'keepalive, in time',
-      says: (idle: number) => `SO_KEEPALIVE, first probe after ${s(idle)} of silence, before the middlebox forgets. The two kernels settle it between themselves: neither program sends or reads a byte for it.`,
+      says: (idle: number) => `SO_KEEPALIVE, first probe after ${s(idle)} of silence, before the middlebox forgets. This end’s kernel asks and the middlebox’s kernel answers: a relay ends TCP, so no probe goes further. No program sends or reads a byte for it, and the far end hears nothing.`,
     },
     app: {
       name: 'heartbeat of the application',
-      says: (every: number) => `The program says something small every ${s(every)}, and the echo is the answer. It costs a few bytes, passes through every proxy, and proves what keepalive cannot: that the program at the other end still works.`,
+      says: (every: number) => `The program says something small every ${s(every)}, and the echo is the answer. It costs a few bytes, passes through every proxy that hands bytes on as they are, and proves what keepalive cannot: that the program at the other end still works.`,
     },
   },
   before: {
@@ -72,7 +72,7 @@ const heartbeat = {
     asked: (since: string) => `Asked ${since} ago. No answer, no error.`,
     unnoticed: (since: string) => `Has not noticed: ${since} after it asked there is no answer and no error.`,
     ended: (name: string, since: string | undefined, spoken: string | undefined) =>
-      `${name}${spoken === undefined ? ', before anybody spoke' : ` ${spoken} after it asked`}${since === undefined ? '' : `, ${since} after it was forgotten`}.`,
+      `${name}${spoken === undefined ? ', before the question' : ` ${spoken} after it asked`}${since === undefined ? '' : `, ${since} after it was forgotten`}.`,
     names: { failed: 'Failed', reset: 'Reset', eof: 'Ended by the other side', closed: 'Closed' },
   },
   why: {

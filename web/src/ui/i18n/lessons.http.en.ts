@@ -6,7 +6,7 @@ const bytes = (count: number): string => `${n(count)} ${count === 1 ? 'byte' : '
 /** What the lesson about HTTP says, in English. */
 export const http = {
   title: 'HTTP is bytes on a socket',
-  lead: 'An HTTP client opens a TCP socket, writes some lines of text, and reads some lines back. Let a client ask on the left; then send the very same bytes by hand on the right, and see that the server cannot tell the difference.',
+  lead: 'An HTTP client opens a TCP socket, writes some lines of text, and reads some lines back. Let a client ask; then send the very same bytes by hand, and see that the server cannot tell the difference.',
   form: 'The request',
   server: 'Server',
   servers: { practice: 'practice server', url: 'a URL' },
@@ -23,6 +23,8 @@ export const http = {
   twice: 'twice',
   ask: 'Ask as an HTTP client',
   asking: 'Asking…',
+  cancel: 'Cancel',
+  cancelled: 'Cancelled: the client’s socket is closed. What came until then stands below, where it can be told.',
   end: 'Close socket and practice server',
   notLive: 'The connection to the server is needed for this.',
   wrong: {
@@ -44,6 +46,8 @@ export const http = {
     noBody: 'No body.',
     cut: 'Only its beginning is shown.',
     raw: 'What went over the socket for it',
+    broken: 'The client has no answer to give. The socket is not out of sight any more: this is what went over it. By hand the same request can be sent again.',
+    asked: (number: number, socket: string) => `Request ${String(number)}, on ${socket}`,
   },
   byHand: {
     title: 'By hand, over tcp://',
@@ -84,6 +88,7 @@ export const http = {
     close: 'Nothing says how long the body is: it ends when the connection does.',
   } satisfies Record<Framing, string> as Record<Framing, string>,
   unfinished: 'The answer is not whole.',
+  nothing: 'Nothing came back.',
   bad: {
     no_start: 'This is no HTTP/1.1: the first line is no status line.',
     long_head: 'The head is longer than is read here.',
@@ -100,7 +105,8 @@ export const http = {
     response: 'The answers',
     identical: (count: number) => `The same, byte for byte: ${bytes(count)}.`,
     butExpected: (left: number, right: number) => `The same but for what may differ (${bytes(left)} and ${bytes(right)}).`,
-    differ: (left: number, right: number, at: number) => `They differ from byte ${n(at)} on (${bytes(left)} and ${bytes(right)}).`,
+    butSpelling: (left: number, right: number) => `Only spelling, order, spaces or line ends differ (${bytes(left)} and ${bytes(right)}).`,
+    differ: (left: number, right: number, number: number) => `They differ from byte ${n(number)} on (${bytes(left)} and ${bytes(right)}).`,
     what: 'What differs',
     client: 'Client',
     hand: 'By hand',
@@ -109,9 +115,12 @@ export const http = {
     body: 'Body',
     bodyOf: (length: string) => `${length} bytes`,
     framing: 'Chunks',
+    order: 'Order of headers',
+    lines: { blank: 'Empty line', chunk_size: 'Lines of chunk sizes', chunk_end: 'Ends of chunks', last_chunk: 'Last chunk', trailer: 'Trailers', rest: 'Behind its end' },
     absent: '(not there)',
     expected: { moment: 'It names the moment; two answers have two moments.', each: 'The server makes a new one for each answer.', connection: 'It is about this connection, not about the answer.' },
     unexpected: 'Not expected of the same request.',
+    spelling: 'It means the same; only spelling, order, spaces or line ends differ.',
   },
   sockets: {
     title: 'What the sockets went through',

@@ -10,7 +10,7 @@ const heartbeat: LessonMessages['heartbeat'] = {
   fields: {
     idle: { label: '中间设备多久后忘记', hint: '现实中：几分钟到几小时。RFC 5382 要求至少 2 小时 4 分，但并非都遵守。' },
     silence: { label: '大家沉默多久', hint: '要比中间设备记得的时间长，否则什么也看不到。' },
-    watch: { label: '随后等待回答', hint: '四条连接都问过“还在吗？”之后，再观察多久。' },
+    watch: { label: '随后等待答复', hint: '四条连接都问过“还在吗？”之后，再观察多久。' },
     userTimeout: { label: 'TCP_USER_TIMEOUT', hint: '为四条连接设定上限：发出的字节最多多久得不到确认。它也决定保活探测无人回应多久才算数。' },
   },
   seconds: '秒',
@@ -49,18 +49,18 @@ const heartbeat: LessonMessages['heartbeat'] = {
     },
     fast: {
       name: 'keepalive，及时',
-      says: (idle) => `设置了 SO_KEEPALIVE，沉默 ${s(idle)}就发第一个探测，赶在中间设备忘记之前。这件事由两端的内核自己完成，两边的程序都没有为它收发一个字节。`,
+      says: (idle) => `设置了 SO_KEEPALIVE，沉默 ${s(idle)}就发第一个探测，赶在中间设备忘记之前。探测由这一端的内核发出，由中间设备的内核应答：中间设备是中继，TCP 到它为止。两边的程序都没有为它收发一个字节，远端也一无所知。`,
     },
     app: {
       name: '应用层心跳',
-      says: (every) => `程序每 ${s(every)}说一句很短的话，回显就是回答。代价只有几个字节，任何代理都能穿过，而且能证明 keepalive 证明不了的事：对端的程序仍在工作。`,
+      says: (every) => `程序每 ${s(every)}说一句很短的话，回显就是答复。代价只有几个字节，凡是原样转发字节的代理都能穿过，而且能证明 keepalive 证明不了的事：对端的程序仍在工作。`,
     },
   },
   before: {
     nothing: '大多数程序打开套接字的方式：没有话说就什么也不发。',
     slow: '内核会询问对端还在不在，但比中间设备忘记得更晚。',
     fast: '同样的询问，但比中间设备忘记得更早。',
-    app: '程序自己每隔一会儿说一句很短的话，并得到回答。',
+    app: '程序自己每隔一会儿说一句很短的话，并得到答复。',
   },
   fastImpossible: 'keepalive 以整秒计时。中间设备只记 1 秒时，第一个探测恰好在它忘记的时刻到达：这一条要看谁先谁后。',
   options: '选项',
@@ -69,9 +69,9 @@ const heartbeat: LessonMessages['heartbeat'] = {
     waiting: '还没有人发问。',
     forgottenUnaware: (ago) => `${ago} 前已被忘记，自己却不知道。`,
     works: (took) => `仍然可用：${took} 后收到回显。`,
-    asked: (since) => `${since} 前发问，没有回答，也没有错误。`,
-    unnoticed: (since) => `还没有察觉：发问 ${since} 之后，既没有回答，也没有错误。`,
-    ended: (name, since, spoken) => `${name}：${spoken === undefined ? '还没有人说话' : `发问后 ${spoken}`}${since === undefined ? '' : `，被忘记后 ${since}`}。`,
+    asked: (since) => `${since} 前发问，没有答复，也没有错误。`,
+    unnoticed: (since) => `还没有察觉：发问 ${since} 之后，既没有答复，也没有错误。`,
+    ended: (name, since, spoken) => `${name}：${spoken === undefined ? '在发问之前' : `发问后 ${spoken}`}${since === undefined ? '' : `，被忘记后 ${since}`}。`,
     names: { failed: '失败', reset: '被重置', eof: '对端已结束', closed: '已关闭' },
   },
   why: {
