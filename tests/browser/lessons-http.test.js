@@ -61,8 +61,8 @@ test('a kept connection carries both requests; a closed one ends after each', as
   const stories = await lessons.stories();
   assert.deepEqual(stories.map(({ who }) => who), ['client', 'client', 'hand', 'hand']);
   for (const { who, steps } of stories) {
-    assert.deepEqual(steps.slice(0, 3), ['connected', 'request', 'response']);
-    if (who === 'hand') assert.deepEqual(steps.slice(3), ['eof', 'closed']);
+    // On both sides the server speaks the last word, which it did not where the connection was kept.
+    assert.deepEqual(steps, ['connected', 'request', 'response', 'eof', 'closed'], who);
   }
   // The first log's events say the same: the server spoke the last word.
   assert.ok((await story(server, third.socket)).some(({ type }) => type === 'eof'));
@@ -166,6 +166,116 @@ test('what cannot be asked is refused with a sentence, and what is no HTTP is ca
   const answer = page.locator('[data-testid="http-hand-answer"][data-state="bad"]');
   await answer.waitFor();
   assert.match(await answer.innerText(), /\\0\\xff\\n[\s\S]*\\u\{202e\}<b>[\s\S]*no HTTP\/1\.1/);
+});
+
+/** A server that hears a request to its end and then does this with the socket. */
+function replies(reply) {
+  return tcpServer((socket) => {
+    let head = '';
+    socket.on('data', (bytes) => {
+      head += bytes.toString('latin1');
+      if (head.endsWith('\r\n\r\n')) reply(socket);
+    });
+  });
+}
+
+const OK = 'HTTP/1.1 200 OK\r\n';
+const FAILURES = [
+  ['a head without an end', (socket) => {
+    const more = () => { while (socket.writable && socket.write(`${OK}${'X-Endless: yes\r\n'.repeat(4000)}`)); };
+    socket.on('drain', more);
+    more();
+  }, /no end/, 'bad', 'long_head'],
+  ['interim answers for ever', (socket) => {
+    const more = () => { while (socket.writable && socket.write('HTTP/1.1 100 Continue\r\n\r\n'.repeat(2000))); };
+    socket.on('drain', more);
+    more();
+  }, /no end/, 'bad', 'long_head'],
+  ['a chunk size that is none', (socket) => socket.end(`${OK}Transfer-Encoding: chunked\r\n\r\nxyz\r\n`), /not HTTP/, 'bad', 'chunk_size'],
+  ['two lengths', (socket) => socket.end(`${OK}Content-Length: 2\r\nContent-Length: 3\r\n\r\nok!`), /not HTTP/, 'bad', 'length'],
+  ['a length that is too long', (socket) => socket.end(`${OK}Content-Length: 9\r\n\r\nok`), /breaks off/, 'body', undefined],
+  ['no HTTP', (socket) => socket.end('220 ready <b>\r\n'), /not HTTP/, 'bad', 'no_start'],
+  ['a reset', (socket) => { socket.write(OK); setTimeout(() => socket.resetAndDestroy(), 50); }, /not HTTP|breaks off|reset/i, 'head', undefined],
+];
+
+test('whatever goes wrong, what came is shown and the request can be said by hand', { allow: [/502/, /Failed to load resource/] }, async (t) => {
+  const lessons = new Lessons(t.page);
+  await lessons.open('http');
+  for (const [what, reply, says, state, bad] of FAILURES) {
+    const peer = await t.using(replies(reply));
+    await lessons.ask({ url: `http://127.0.0.1:${peer.port}/` });
+    await t.page.locator('[data-testid="http-lesson"][data-phase="failed"]').waitFor();
+    assert.match(await lessons.at('http-fault').innerText(), says, what);
+    const broken = lessons.at('http-broken');
+    assert.equal(await broken.count(), 1, what);
+    assert.equal(await broken.getAttribute('data-state'), state, what);
+    assert.equal((await broken.getAttribute('data-bad')) ?? undefined, bad, what);
+    assert.ok((await broken.locator('[data-part]').count()) > 0, what);
+    if (bad !== undefined && bad !== 'long_head') assert.ok((await broken.locator('[data-part="rest"]').count()) > 0, what);
+    assert.match(await lessons.at('http-text').inputValue(), /^GET \/ HTTP\/1\.1\\r\\n/, what);
+    await lessons.at('http-send').click();
+    await lessons.at('http-hand-answer').first().waitFor();
+    assert.ok((await lessons.stories()).some(({ who }) => who === 'client'), what);
+    // It is over or it is not: the next asking begins anew.
+    await eventually('the hand is done', async () => (await lessons.at('http-ask').isEnabled()), 15_000);
+    peer.close();
+  }
+});
+
+test('asking a server that hangs can be cancelled, and its socket is closed', async (t) => {
+  const begun = [];
+  const peer = await t.using(tcpServer((socket) => {
+    socket.on('data', () => socket.write(`${OK}Content-Length: 100\r\n\r\nslow`));
+    socket.on('end', () => socket.end());
+    begun.push(socket);
+  }));
+  const lessons = new Lessons(t.page);
+  await lessons.open('http');
+  await lessons.ask({ url: `http://127.0.0.1:${peer.port}/` });
+  await eventually('the server has begun to answer', async () => {
+    const { events } = await t.server.must('GET', '/events?type=received');
+    return events.length === 1;
+  });
+  await lessons.at('http-cancel').click();
+  await t.page.locator('[data-testid="http-lesson"][data-phase="failed"]').waitFor();
+  assert.match(await lessons.at('http-fault').innerText(), /^Cancelled/);
+  await nothingAlive(t.server);
+  assert.equal(await lessons.at('http-broken').getAttribute('data-state'), 'body');
+  assert.match(await lessons.at('http-broken').innerText(), /slow/);
+  assert.match(await lessons.at('http-text').inputValue(), /^GET /);
+});
+
+test('a server that does not finish is said to be the other one', { allow: [/504/, /Failed to load resource/] }, async (t) => {
+  const lessons = new Lessons(t.page);
+  await lessons.open('http');
+  const detail = { type: 'urn:sockscope:answer_timed_out', title: 'late', status: 504, detail: '', code: 'answer_timed_out', params: { seconds: '30' } };
+  let ask;
+  await t.page.route('**/workspaces/default/http', async (route) => {
+    ask = Date.now();
+    // Later than the page waits for any other answer.
+    await new Promise((resolve) => setTimeout(resolve, 22_000));
+    await route.fulfill({ status: 504, contentType: 'application/problem+json', body: JSON.stringify(detail) });
+  });
+  await lessons.ask();
+  await lessons.at('http-fault').waitFor({ timeout: 30_000 });
+  assert.ok(Date.now() - ask > 21_000);
+  assert.equal(await lessons.at('http-fault').innerText(), 'The other server did not finish its answer within 30 s.');
+});
+
+test('what differs only in how it is written is shown as it is written', async ({ page }) => {
+  const lessons = new Lessons(page);
+  await lessons.open('http');
+  await lessons.ask();
+  await lessons.answers(1);
+  const text = await lessons.at('http-text').inputValue();
+  await lessons.at('http-text').fill(text.replace('Host:', 'HOST:'));
+  await lessons.sendByHand(1);
+  const said = await lessons.same('request');
+  assert.deepEqual([said.identical, said.differences], [false, ['host']]);
+  assert.match(said.text, /Only spelling, order, spaces or line ends differ[\s\S]*Host: [\s\S]*\\r\\n[\s\S]*HOST: /);
+  await lessons.at('http-text').fill(text.replace('GET', 'get'));
+  await lessons.at('http-send').click();
+  await eventually('it says from which byte on', async () => /from byte 1 on/.test((await lessons.same('request')).text));
 });
 
 test('leaving the page closes the socket by hand and the practice server', async ({ page, server }) => {

@@ -209,18 +209,20 @@ export function parseResponse(bytes: Uint8Array, from = 0, { method = 'GET', end
   let at = from;
   for (;;) {
     const head = headOf(bytes, at, from);
-    for (const part of head.parts) parts.push(part);
     const match = STATUS.exec(head.start);
+    const none = head.start !== '' && match === null;
+    // What does not begin as a response has no headers either: all of it is marked as one.
+    for (const part of none ? [] : head.parts) parts.push(part);
     const [, version = '', digits = '0', reason = ''] = match ?? [];
     const known = { start: head.start, headers: head.headers, status: Number(digits), reason, version };
     const made = (state: Response['state'], framing: Framing, body: Uint8Array, end: number, bad?: Bad): Response => ({
       ...known, state, framing, body, end, parts, keeps: state !== 'bad' && framing !== 'close' && keeps(version, head.headers), ...(bad === undefined ? {} : { bad }),
     });
-    if (head.state === 'bad') return made('bad', 'none', NOTHING, head.end, 'long_head');
-    if (head.start !== '' && match === null) {
-      if (head.end < bytes.length) parts.push({ kind: 'rest', from: head.end, to: bytes.length });
+    if (none) {
+      parts.push({ kind: 'rest', from: at, to: bytes.length });
       return made('bad', 'none', NOTHING, bytes.length, 'no_start');
     }
+    if (head.state === 'bad') return made('bad', 'none', NOTHING, head.end, 'long_head');
     if (head.state === 'head') return made('head', 'none', NOTHING, head.end);
     // Interim answers come before the answer (RFC 9110 §15.2); 101 is the last word of HTTP on this connection.
     if (known.status >= 100 && known.status < 200 && known.status !== 101) {
