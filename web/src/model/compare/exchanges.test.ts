@@ -34,8 +34,12 @@ describe('a ladder', () => {
     expect(stretch.pushes).toBe(10_000 / ms);
   });
 
-  it('lets no answer leave before its question is there', () => {
-    expect(leaned({ from: 100, to: 100.2 }, 6)).toEqual({ asked: 106, leaves: 106, there: 112 });
-    expect(leaned({ from: 100, to: 180 }, 6)).toEqual({ asked: 106, leaves: 180, there: 186 });
+  it('lets no answer leave before its question is there, and no question before the last answer is', () => {
+    expect(leaned([{ from: 100, to: 100.2 }, { from: 100.3, to: 180 }, { from: 181, to: 182 }, { from: 300, to: 300 }], 6)).toEqual([
+      { asks: 100, asked: 106, leaves: 106, there: 112 },
+      { asks: 112, asked: 118, leaves: 180, there: 186 },
+      { asks: 186, asked: 192, leaves: 192, there: 198 },
+      { asks: 300, asked: 306, leaves: 306, there: 312 },
+    ]);
   });
 });

@@ -64,9 +64,25 @@ export function within(rungs: readonly Exchange[], seconds: number): Exchange[] 
   return rungs.filter((rung) => rung.from <= seconds);
 }
 
-/** Where an exchange is on a ladder whose messages lean so much on their way: an answer leaves when the question is there, not before. */
-export function leaned({ from, to }: { readonly from: number; readonly to: number }, lean: number): { readonly asked: number; readonly leaves: number; readonly there: number } {
-  const asked = from + lean;
-  const leaves = Math.max(to, asked);
-  return { asked, leaves, there: leaves + lean };
+/** Where the messages of an exchange leave and arrive on a ladder, in the ladder's own measure. */
+export interface Drawn {
+  readonly asks: number;
+  readonly asked: number;
+  readonly leaves: number;
+  readonly there: number;
+}
+
+/**
+ * Where exchanges that follow each other are on a ladder whose messages lean so much on their way: an answer leaves when
+ * its question is there, and the next question when that answer is. In a crowd that is a little later than it was.
+ */
+export function leaned(rungs: readonly { readonly from: number; readonly to: number }[], lean: number): Drawn[] {
+  let free = -Infinity;
+  return rungs.map(({ from, to }) => {
+    const asks = Math.max(from, free);
+    const asked = asks + lean;
+    const leaves = Math.max(to, asked);
+    free = leaves + lean;
+    return { asks, asked, leaves, there: free };
+  });
 }

@@ -71,7 +71,7 @@ export const compare = {
   },
   stretch: {
     title: 'Who may speak first',
-    says: 'The first ten seconds of the run on each lane; time runs down, the page is on the left, the server on the right. On a polling lane nothing comes back without a question before it. On a stream and a WebSocket the question was asked once, before these ten seconds. Every message is drawn with the same slope, so that its direction shows: how steep it is says nothing of how long it was under way.',
+    says: 'The first ten seconds of the run on each lane; time runs down, the page is on the left, the server on the right. On a polling lane nothing comes back without a question before it. On a stream and a WebSocket the question was asked once, before these ten seconds. Every message is drawn with the same slope, so that its direction shows, and in a crowd a little below its moment: how steep it is says nothing of how long it was under way.',
     part: (seconds: number) => `So much came that only the first ${String(seconds)} s of the ten are drawn; the counts are of all ten.`,
     page: 'page',
     server: 'server',

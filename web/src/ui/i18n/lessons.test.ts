@@ -31,4 +31,16 @@ describe('the lessons’ words', () => {
     // Names of options and of parts of a protocol are the same in every language.
     expect(same.map(([path]) => path)).toEqual(['heartbeat.fields.userTimeout.label']);
   });
+
+  it('say nothing of sides that a narrow page stacks, of proxies that do not relay bytes, or of an end that no probe reaches', () => {
+    expect(en.http.lead).not.toMatch(/\b(left|right)\b/u);
+    expect(zh.http.lead).not.toMatch(/[左右]边/u);
+    expect([en.heartbeat.lanes.app.says(1), zh.heartbeat.lanes.app.says(1)]).toEqual([expect.stringMatching(/hands bytes on as they are/u), expect.stringMatching(/原样转发字节/u)]);
+    expect([en.heartbeat.lanes.fast.says(1), zh.heartbeat.lanes.fast.says(1)]).toEqual([expect.stringMatching(/the middlebox’s kernel answers/u), expect.stringMatching(/中间设备的内核应答/u)]);
+    expect([en.heartbeat.verdict.ended('X', undefined, undefined), zh.heartbeat.verdict.ended('X', undefined, undefined)]).toEqual(['X, before the question.', 'X：在发问之前。']);
+  });
+
+  it('call a header and an answer what the comparison calls them', () => {
+    for (const [path, text] of texts(zh)) expect(said(text), path).not.toMatch(/首部|回答/u);
+  });
 });
