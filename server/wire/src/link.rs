@@ -109,6 +109,10 @@ pub struct ClientFrame {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub subscribe: Option<Subscribe>,
+    /// Say which sockets somebody looks at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub watch: Option<WatchCommand>,
 }
 
 /// Sends bytes on a socket: the fields of [`SendRequest`](crate::SendRequest), and which socket.
