@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{OpenRequest, Page, PayloadMode, Problem, Seq, SocketId, SocketOptions};
+use crate::{OpenRequest, Page, PayloadMode, Problem, Seq, SocketId, SocketOptions, WatchCommand};
 
 /// Close codes of the WebSocket: those of RFC 6455 that are used, and ours.
 pub mod close_code {
