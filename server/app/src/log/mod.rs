@@ -12,7 +12,7 @@ use sockscope_sockets::fact::Cause;
 use sockscope_wire::{GapReason, LogFull, Seq, ShelfName, SocketId};
 
 pub use read::{Filter, Limits, Slice, Span};
-pub use record::{Born, Entry, Opening, Record, Stored};
+pub use record::{Born, Entry, Kernel, Opening, Record, Seen, Stored};
 use shelf::Shelf;
 
 /// The least a log may be given, in bytes: a few of the largest reads.

@@ -304,6 +304,11 @@ pub fn options(options: &Options) -> wire::SocketOptions {
         user_timeout_ms,
         recv_buffer,
         send_buffer,
+        cork,
+        quickack,
+        maxseg,
+        reading,
+        accepting,
         broadcast,
         ipv6_only,
     } = options;
@@ -321,6 +326,11 @@ pub fn options(options: &Options) -> wire::SocketOptions {
         user_timeout_ms: *user_timeout_ms,
         recv_buffer: *recv_buffer,
         send_buffer: *send_buffer,
+        cork: *cork,
+        quickack: *quickack,
+        maxseg: *maxseg,
+        reading: *reading,
+        accepting: *accepting,
         broadcast: *broadcast,
         ipv6_only: *ipv6_only,
     }

@@ -4,16 +4,18 @@ use std::{net::SocketAddr, sync::Arc};
 
 use sockscope_sockets::{
     fact::{Cause, EndReason, Fact, Recorder, Stamp, Wait},
+    kernel::info::{Queues, TcpInfo},
     listener::Adopt,
     mailbox::{Command, Mailbox},
     open,
     options::MAX_DATAGRAM,
     stream,
 };
-use sockscope_wire::{Role, SocketId, SocketState};
+use sockscope_wire::{Direction, Role, SocketId, SocketState};
 use tokio::{
     net::TcpStream,
     sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
 };
 
 use super::{CLOSED_LISTED, Inner, SocketEntry, Workspace};
@@ -64,6 +66,9 @@ impl Recorder for SocketRecorder {
             Some(bytes) => Stored::Kept(Arc::from(bytes)),
         };
         let tag = self.tag(stamp, cause.clone());
+        if !self.practice {
+            self.workspace.kernel.notice(self.id, &fact);
+        }
         {
             let mut inner = self.workspace.lock();
             if let Stored::Kept(bytes) = &stored {
@@ -85,6 +90,19 @@ impl Recorder for SocketRecorder {
     fn decline(&self, granted: usize) {
         if granted > 0 && !self.practice {
             self.workspace.settle(granted);
+        }
+    }
+
+    fn dialling(&self, local: SocketAddr, remote: SocketAddr) {
+        if !self.practice {
+            self.workspace.kernel.dialling(self.id, local, remote);
+        }
+    }
+
+    fn counted(&self, info: &TcpInfo, queues: Queues) {
+        if !self.practice {
+            let kernel = crate::log::Kernel::Info { end: Direction::Local, info: info.clone(), queues };
+            self.workspace.record_kernel(vec![(Some(self.id), (Instant::now(), kernel), Stored::None)]);
         }
     }
 
@@ -210,6 +228,9 @@ impl Adopt for Nursery {
             inner.sockets.insert(id, entry);
             (id, options)
         };
+        if self.practice.is_none() {
+            workspace.kernel.born(id, local, remote);
+        }
         workspace.news.notify_waiters();
         let practice = self.practice.clone();
         let recorder = Arc::new(SocketRecorder::new(workspace, id, practice.is_some()));

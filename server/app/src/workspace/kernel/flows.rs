@@ -1,0 +1,283 @@
+//! Whose frame it is: exact matches of what the capture's filter lets through, which knows less.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    net::{IpAddr, SocketAddr},
+};
+
+use sockscope_sockets::kernel::{
+    capture::Capture,
+    filter::Endpoint,
+    flow::{End, Flow, Segment},
+    packet::{Carries, Packet},
+    path::Path,
+    protocol::Protocol,
+    state::TcpState,
+};
+use sockscope_wire::{Direction, SocketId};
+use tokio::time::Instant;
+
+/// Connections whose frames wait for a socket to be theirs: an accepted one has none until accept(2) returns. Of more, the
+/// one that began first is given up.
+const ORPHANS: usize = 256;
+
+/// Frames that wait of one of those; more are given up.
+const ORPHAN_FRAMES: usize = 64;
+
+/// A frame and where the capture put it.
+pub(super) struct Frame {
+    pub(super) packet: Packet,
+    pub(super) interface: u32,
+    pub(super) len: u32,
+    pub(super) head: Box<[u8]>,
+}
+
+/// A frame of a socket, with what it did.
+pub(super) struct Matched {
+    pub(super) socket: SocketId,
+    pub(super) sender: Direction,
+    pub(super) segment: Segment,
+    pub(super) frame: Frame,
+    /// The ends of the flow, to look for a socket at the other one.
+    pub(super) far: (SocketAddr, SocketAddr),
+    /// States it put an end into.
+    pub(super) passed: Vec<(Direction, TcpState)>,
+}
+
+/// Both ends, the lesser address first.
+type Key = (Protocol, SocketAddr, SocketAddr);
+
+/// One connection, or one conversation of datagrams.
+struct Followed {
+    socket: SocketId,
+    near: SocketAddr,
+    far: SocketAddr,
+    flow: Flow,
+    near_path: Path,
+    far_path: Path,
+}
+
+/// Every flow that is somebody's, and those that may still be.
+#[derive(Default)]
+pub(super) struct Flows {
+    followed: HashMap<Key, Followed>,
+    /// Unconnected datagram sockets by their address.
+    bound: BTreeMap<(Protocol, u16), Vec<(SocketId, SocketAddr)>>,
+    /// What the capture is to let through, on behalf of whom.
+    wanted: HashMap<SocketId, Vec<Endpoint>>,
+    orphans: HashMap<Key, Vec<Frame>>,
+    /// The same, in the order they came.
+    waiting: VecDeque<Key>,
+    /// Connections being tried whose own address nobody knows.
+    attempts: Vec<(SocketId, Protocol, SocketAddr, Instant)>,
+}
+
+fn canonical(address: SocketAddr) -> SocketAddr {
+    // Flow label and zone are no part of a name on the wire.
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+fn key(protocol: Protocol, a: SocketAddr, b: SocketAddr) -> Key {
+    let (a, b) = (canonical(a), canonical(b));
+    if a <= b { (protocol, a, b) } else { (protocol, b, a) }
+}
+
+impl Flows {
+    /// A connection to there is about to be tried: from now on its frames are let through.
+    pub(super) fn attempts(
+        &mut self,
+        id: SocketId,
+        protocol: Protocol,
+        remote: SocketAddr,
+        capture: Option<&Capture>,
+    ) {
+        let address = Some(remote.ip().to_canonical());
+        self.want(id, Endpoint { protocol, address, port: remote.port() }, capture);
+        self.attempts.push((id, protocol, canonical(remote), Instant::now()));
+    }
+
+    /// Connections or datagrams to there are its own.
+    pub(super) fn listens(
+        &mut self,
+        id: SocketId,
+        protocol: Protocol,
+        local: SocketAddr,
+        capture: Option<&Capture>,
+    ) {
+        self.want(id, Endpoint { protocol, address: None, port: local.port() }, capture);
+        if protocol == Protocol::Udp {
+            self.bound.entry((protocol, local.port())).or_default().push((id, canonical(local)));
+        }
+    }
+
+    fn want(&mut self, id: SocketId, endpoint: Endpoint, capture: Option<&Capture>) {
+        let Some(capture) = capture else { return };
+        match capture.want(endpoint) {
+            Ok(()) => self.wanted.entry(id).or_default().push(endpoint),
+            Err(error) => tracing::warn!(%error, "the capture's filter cannot be changed"),
+        }
+    }
+
+    /// A connection is a socket's, from here to there. Told once, by the end that was there first.
+    pub(super) fn claim(&mut self, id: SocketId, protocol: Protocol, local: SocketAddr, remote: SocketAddr) {
+        self.attempts.retain(|(who, _, to, _)| (*who, *to) != (id, canonical(remote)));
+        self.followed.entry(key(protocol, local, remote)).or_insert_with(|| Followed::new(id, local, remote));
+    }
+
+    /// A connection was refused before anybody could ask for our address: the frames of the one that went there say it.
+    pub(super) fn refused(&mut self, id: SocketId, protocol: Protocol, remote: SocketAddr) {
+        let to = canonical(remote);
+        let Some(index) = self.attempts.iter().position(|(who, _, at, _)| (*who, *at) == (id, to)) else { return };
+        let (_, _, _, since) = self.attempts[index];
+        let ours = self.waiting.iter().find(|key| {
+            key.0 == protocol
+                && (key.1 == to || key.2 == to)
+                && self.orphans[key].first().is_some_and(|frame| frame.packet.at >= since && frame.packet.to == to)
+        });
+        if let Some((_, a, b)) = ours.copied() {
+            self.claim(id, protocol, if a == to { b } else { a }, remote);
+        }
+    }
+
+    /// A socket is observed no more.
+    pub(super) fn forget(&mut self, id: SocketId, capture: Option<&Capture>) {
+        self.followed.retain(|_, followed| followed.socket != id);
+        self.attempts.retain(|(who, ..)| *who != id);
+        for sockets in self.bound.values_mut() {
+            sockets.retain(|(who, _)| *who != id);
+        }
+        self.bound.retain(|_, sockets| !sockets.is_empty());
+        for endpoint in self.wanted.remove(&id).unwrap_or_default() {
+            if let Some(Err(error)) = capture.map(|capture| capture.unwant(endpoint)) {
+                tracing::warn!(%error, "the capture's filter cannot be changed");
+            }
+        }
+    }
+
+    /// A frame came: with those that waited for the same flow, it may be somebody's.
+    pub(super) fn see(&mut self, frame: Frame, matched: &mut Vec<Matched>) {
+        let Some(key) = self.key_of(&frame.packet) else { return };
+        self.adopt(key, &frame.packet);
+        if !self.followed.contains_key(&key) {
+            self.keep(key, frame);
+            return;
+        }
+        self.drain(key, matched);
+        if let Some(followed) = self.followed.get_mut(&key) {
+            matched.push(followed.take(frame));
+        }
+    }
+
+    /// Frames that waited for a flow that is somebody's by now.
+    pub(super) fn claimed(&mut self, matched: &mut Vec<Matched>) {
+        let ready: Vec<_> = self.waiting.iter().filter(|key| self.followed.contains_key(key)).copied().collect();
+        ready.into_iter().for_each(|key| self.drain(key, matched));
+    }
+
+    fn drain(&mut self, key: Key, matched: &mut Vec<Matched>) {
+        let Some(frames) = self.orphans.remove(&key) else { return };
+        self.waiting.retain(|waiting| *waiting != key);
+        if let Some(followed) = self.followed.get_mut(&key) {
+            matched.extend(frames.into_iter().map(|frame| followed.take(frame)));
+        }
+    }
+
+    fn keep(&mut self, key: Key, frame: Frame) {
+        if !self.orphans.contains_key(&key) {
+            if self.waiting.len() >= ORPHANS
+                && let Some(oldest) = self.waiting.pop_front()
+            {
+                self.orphans.remove(&oldest);
+            }
+            self.waiting.push_back(key);
+        }
+        let frames = self.orphans.entry(key).or_default();
+        if frames.len() < ORPHAN_FRAMES {
+            frames.push(frame);
+        }
+    }
+
+    /// A datagram of an unconnected socket begins a conversation of its own with whom it comes from or goes to.
+    fn adopt(&mut self, key: Key, packet: &Packet) {
+        if key.0 != Protocol::Udp || self.followed.contains_key(&key) {
+            return;
+        }
+        let (from, to) = match &packet.carries {
+            Carries::Icmp(icmp) => (icmp.original.from, icmp.original.to),
+            _ => (packet.from, packet.to),
+        };
+        for (near, far) in [(canonical(from), canonical(to)), (canonical(to), canonical(from))] {
+            let sockets = self.bound.get(&(Protocol::Udp, near.port()));
+            let ours = sockets.into_iter().flatten().find(|(_, local)| takes(local.ip(), near.ip()));
+            if let Some((id, _)) = ours {
+                self.followed.insert(key, Followed::new(*id, near, far));
+                return;
+            }
+        }
+    }
+
+    fn key_of(&self, packet: &Packet) -> Option<Key> {
+        match &packet.carries {
+            Carries::Tcp(_) => Some(key(Protocol::Tcp, packet.from, packet.to)),
+            Carries::Udp => Some(key(Protocol::Udp, packet.from, packet.to)),
+            Carries::Icmp(icmp) => {
+                let protocol = if icmp.original.tcp { Protocol::Tcp } else { Protocol::Udp };
+                Some(key(protocol, icmp.original.from, icmp.original.to))
+            }
+            // Its ports are in the first fragment: whoever talks with that address over UDP and had one.
+            Carries::Fragment { tcp, .. } => {
+                let protocol = if *tcp { Protocol::Tcp } else { Protocol::Udp };
+                let between = |followed: &Followed| {
+                    let ends = (followed.near.ip(), followed.far.ip());
+                    let (from, to) = (packet.from.ip().to_canonical(), packet.to.ip().to_canonical());
+                    ends == (from, to) || ends == (to, from)
+                };
+                self.followed
+                    .iter()
+                    .find(|(key, followed)| key.0 == protocol && between(followed))
+                    .map(|(key, _)| *key)
+            }
+        }
+    }
+}
+
+/// Whether a socket bound there takes what comes to that address.
+fn takes(bound: IpAddr, address: IpAddr) -> bool {
+    bound.is_unspecified() || bound == address
+}
+
+impl Followed {
+    fn new(socket: SocketId, near: SocketAddr, far: SocketAddr) -> Self {
+        let (near, far) = (canonical(near), canonical(far));
+        Self {
+            socket,
+            near,
+            far,
+            flow: Flow::new(near, far),
+            near_path: Path::default(),
+            far_path: Path::default(),
+        }
+    }
+
+    fn take(&mut self, frame: Frame) -> Matched {
+        let from = canonical(frame.packet.from);
+        let ours = from == self.near
+            || (matches!(frame.packet.carries, Carries::Fragment { .. }) && from.ip() == self.near.ip());
+        // An ICMP error is about something we sent, whoever reports it.
+        let sender = if ours && !matches!(frame.packet.carries, Carries::Icmp(_)) {
+            Direction::Local
+        } else {
+            Direction::Peer
+        };
+        let end = if sender == Direction::Local { End::Local } else { End::Peer };
+        let segment = self.flow.see(end, &frame.packet);
+        let mut passed = Vec::new();
+        if frame.packet.tcp().is_some() {
+            let near = self.near_path.see(end, &segment);
+            let far = self.far_path.see(end.other(), &segment);
+            passed.extend(near.into_iter().map(|state| (Direction::Local, state)));
+            passed.extend(far.into_iter().map(|state| (Direction::Peer, state)));
+        }
+        Matched { socket: self.socket, sender, segment, frame, far: (self.far, self.near), passed }
+    }
+}

@@ -1,0 +1,188 @@
+//! Kernel truth: what the kernel and the wire did with the workspace's sockets, on the log's own shelf.
+//!
+//! Sockets' tasks say what happens to them ([`Kernel::notice`], a few instructions under a lock of its own); one task, the
+//! observer, does the looking. Nothing here is on the way of a byte, and nothing a socket does waits for it.
+
+mod end;
+mod flows;
+mod looks;
+mod observer;
+mod subject;
+
+use std::{
+    collections::BTreeMap,
+    io,
+    net::SocketAddr,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use sockscope_sockets::{
+    errno::Errno,
+    fact::Fact,
+    kernel::{capture::Capture, destroyed::Gone, diag::Diag},
+};
+use sockscope_wire::{KernelSight, Level, Role, SocketId};
+use tokio::{sync::Notify, time::Instant};
+
+pub use looks::{LOOKED_AT, Look};
+pub(super) use observer::run as observe;
+
+use flows::Flows;
+use looks::Looks;
+use subject::Subject;
+
+/// Sockets under observation at once, those in TIME_WAIT among them. Of more, the one that was closed first is let go.
+const SUBJECTS: usize = 4096;
+
+/// The eyes of one workspace.
+pub struct Kernel {
+    diag: Result<Diag, Errno>,
+    capture: Result<Capture, Errno>,
+    looks: Arc<Looks>,
+    watched: Mutex<Watched>,
+    /// Something happened to a socket.
+    stirred: Notify,
+}
+
+/// What is observed.
+#[derive(Default)]
+struct Watched {
+    subjects: BTreeMap<SocketId, Subject>,
+    flows: Flows,
+}
+
+impl Kernel {
+    /// Opens what this process may open. With `segments` false nothing is captured.
+    #[must_use]
+    pub fn open(segments: bool) -> Self {
+        let refused = |error: io::Error| Errno::from(&error);
+        Self {
+            diag: Diag::open().map_err(refused),
+            capture: if segments { Capture::open().map_err(refused) } else { Err(Errno::ENOSYS) },
+            looks: Arc::default(),
+            watched: Mutex::default(),
+            stirred: Notify::new(),
+        }
+    }
+
+    /// How much can be seen.
+    #[must_use]
+    pub fn sight(&self) -> KernelSight {
+        fn level<T>(source: &Result<T, Errno>) -> Level {
+            Level { active: source.is_ok(), errno: source.as_ref().err().map(|errno| errno.name()) }
+        }
+        KernelSight {
+            tcp_info: Level { active: true, errno: None },
+            sock_diag: level(&self.diag),
+            segments: level(&self.capture),
+            container: ["/.dockerenv", "/run/.containerenv"].iter().any(|path| Path::new(path).exists()),
+        }
+    }
+
+    /// What a viewer looks at; nothing yet.
+    #[must_use]
+    pub fn look(&self, viewer: u64) -> Look {
+        Look::new(&self.looks, viewer)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Watched> {
+        // A panic while it was held left at worst one socket half observed.
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A socket is about to open.
+    pub(super) fn opens(&self, id: SocketId, role: Role) {
+        let mut watched = self.lock();
+        if watched.subjects.len() >= SUBJECTS {
+            let oldest = watched.subjects.iter().filter_map(|(id, subject)| Some((subject.closed?, *id))).min();
+            let Some((_, oldest)) = oldest else { return };
+            watched.forget(oldest, self.capture.as_ref().ok());
+        }
+        watched.subjects.insert(id, Subject::new(role));
+    }
+
+    /// A connection is being made from here to there.
+    pub(super) fn dialling(&self, id: SocketId, local: SocketAddr, remote: SocketAddr) {
+        let mut watched = self.lock();
+        if let Some(subject) = watched.subjects.get_mut(&id) {
+            (subject.local, subject.remote) = (Some(local), Some(remote));
+            let protocol = subject.protocol;
+            subject.stir(Instant::now());
+            watched.flows.claim(id, protocol, local, remote);
+        }
+        drop(watched);
+        self.stirred.notify_one();
+    }
+
+    /// Something happened to a socket. Of reads and writes there are too many, and they change no state.
+    pub(super) fn notice(&self, id: SocketId, fact: &Fact) {
+        if matches!(fact, Fact::Sent(_) | Fact::Received(_)) {
+            return;
+        }
+        let mut watched = self.lock();
+        let Watched { subjects, flows } = &mut *watched;
+        let Some(subject) = subjects.get_mut(&id) else { return };
+        let now = Instant::now();
+        let capture = self.capture.as_ref().ok();
+        match fact {
+            Fact::Connecting(attempt) => flows.attempts(id, subject.protocol, attempt.0, capture),
+            Fact::Connected(ends) => {
+                (subject.local, subject.remote) = (Some(ends.0), Some(ends.1));
+                flows.claim(id, subject.protocol, ends.0, ends.1);
+            }
+            Fact::Listening(listening) => {
+                subject.local = Some(listening.0);
+                flows.listens(id, subject.protocol, listening.0, capture);
+            }
+            Fact::Bound(local) if !subject.listens => {
+                subject.local = Some(**local);
+                flows.listens(id, subject.protocol, **local, capture);
+            }
+            Fact::OptionSet(set) if set.0 == sockscope_sockets::options::OptionName::Accepting => {
+                subject.held = set.1 == 0;
+            }
+            Fact::Closed(..) => subject.closed = Some(now),
+            Fact::Failed(failed) if failed.fatal && subject.local.is_none() => subject.closed = Some(now),
+            Fact::Failed(failed) => {
+                // It never got an address of ours that anybody could ask: the segments alone say which it was.
+                if let Some(remote) = failed.remote {
+                    flows.refused(id, subject.protocol, remote);
+                }
+            }
+            _ => {}
+        }
+        subject.stir(now);
+        drop(watched);
+        self.stirred.notify_one();
+    }
+
+    /// A listener accepted this socket.
+    pub(super) fn born(&self, id: SocketId, local: SocketAddr, remote: SocketAddr) {
+        self.opens(id, Role::Accepted);
+        self.dialling(id, local, remote);
+    }
+}
+
+impl Watched {
+    /// Sockets that are to be looked at now.
+    fn due(&self, now: Instant) -> Vec<SocketId> {
+        let due = |subject: &Subject| subject.due.is_some_and(|due| due <= now);
+        self.subjects.iter().filter(|(_, subject)| due(subject)).map(|(id, _)| *id).collect()
+    }
+
+    /// The kernel says that a connection is gone: whoever is at either end of it is looked at.
+    fn stir_by(&mut self, gone: &Gone, now: Instant) {
+        for subject in self.subjects.values_mut() {
+            let ends = (subject.local, subject.remote);
+            if ends == (Some(gone.local), Some(gone.remote)) || ends == (Some(gone.remote), Some(gone.local)) {
+                subject.stir(now);
+            }
+        }
+    }
+
+    fn forget(&mut self, id: SocketId, capture: Option<&Capture>) {
+        self.subjects.remove(&id);
+        self.flows.forget(id, capture);
+    }
+}

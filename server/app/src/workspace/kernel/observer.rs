@@ -1,0 +1,205 @@
+//! The observer: one task a workspace, which looks, and records what it sees.
+
+use std::{sync::Arc, time::Duration};
+
+use sockscope_sockets::kernel::{
+    capture::Raw,
+    destroyed::{Destroyed, Gone},
+    owner,
+};
+use sockscope_sockets::mailbox::Command;
+use sockscope_wire::{Direction, Owner, ShelfName, SocketId};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use super::{
+    Kernel,
+    subject::{Looked, Telling, owned},
+};
+use crate::{
+    log::{self, Entry, Stored, Tag},
+    workspace::Workspace,
+};
+
+/// How often what somebody looks at is sampled.
+const SAMPLE: Duration = Duration::from_millis(100);
+
+/// Something to record: of which socket, what and when, with which bytes.
+pub(super) type Seen = (Option<SocketId>, Telling, Stored);
+
+/// Frames are recorded in stretches of at most so many, so that a flood of them leaves the log's lock to others.
+const STRETCH: usize = 64;
+
+enum Step {
+    Stirred,
+    Due,
+    Sample,
+    Frames(std::io::Result<()>),
+    Gone(std::io::Result<Gone>),
+}
+
+/// Observes until the workspace ends.
+pub(in crate::workspace) async fn run(workspace: Arc<Workspace>) {
+    let kernel = &workspace.kernel;
+    let mut destroyed = Destroyed::open()
+        .inspect_err(|error| tracing::debug!(%error, "the kernel does not say when a socket is gone"))
+        .ok();
+    let mut frames: Vec<Raw> = Vec::new();
+    let mut sample = interval(SAMPLE);
+    sample.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut looked_at = kernel.looks.all();
+    let mut lost = 0;
+    loop {
+        let due = kernel.lock().subjects.values().filter_map(|subject| subject.due).min();
+        let step = tokio::select! {
+            () = workspace.ending.cancelled() => return,
+            () = kernel.stirred.notified() => Step::Stirred,
+            () = kernel.looks.changed.notified() => {
+                looked_at = kernel.looks.all();
+                Step::Stirred
+            }
+            read = read(kernel, &mut frames) => Step::Frames(read),
+            gone = gone(&mut destroyed) => Step::Gone(gone),
+            () = until(due) => Step::Due,
+            _ = sample.tick(), if !looked_at.is_empty() => Step::Sample,
+        };
+        let now = Instant::now();
+        match step {
+            Step::Stirred | Step::Due => {
+                let due = kernel.lock().due(now);
+                look(&workspace, &due, false);
+            }
+            Step::Sample => {
+                let ids: Vec<_> = looked_at.iter().copied().collect();
+                if kernel.diag.is_ok() {
+                    look(&workspace, &ids, true);
+                } else {
+                    workspace.ask_tasks(&ids);
+                }
+            }
+            Step::Gone(Ok(gone)) => {
+                kernel.lock().stir_by(&gone, now);
+            }
+            Step::Gone(Err(error)) => {
+                tracing::debug!(%error, "the kernel says no more when a socket is gone");
+                destroyed = None;
+            }
+            Step::Frames(Ok(())) => {
+                for stretch in frames.chunks(STRETCH) {
+                    let seen = kernel.lock().frames(&workspace, stretch);
+                    workspace.record_kernel(seen);
+                }
+                frames.clear();
+                if let Ok(capture) = &kernel.capture
+                    && let Ok(total) = capture.lost()
+                    && total > lost
+                {
+                    let telling = log::Kernel::Lost(total - lost, total);
+                    workspace.record_kernel(vec![(None, (Instant::now(), telling), Stored::None)]);
+                    lost = total;
+                }
+            }
+            Step::Frames(Err(error)) => tracing::warn!(%error, "a frame could not be read"),
+        }
+    }
+}
+
+/// Looks at both ends of these sockets and records what is new.
+fn look(workspace: &Workspace, ids: &[SocketId], sample: bool) {
+    let kernel = &workspace.kernel;
+    let mut asks = Vec::new();
+    let mut asked = Vec::with_capacity(ids.len());
+    {
+        let watched = kernel.lock();
+        for id in ids {
+            let Some(subject) = watched.subjects.get(id) else { continue };
+            let from = asks.len();
+            subject.asks(&mut asks);
+            asked.push((*id, from..asks.len()));
+        }
+    }
+    let answers = kernel.diag.as_ref().ok().and_then(|diag| {
+        diag.query_all(&asks).inspect_err(|error| tracing::debug!(%error, "sock_diag does not answer")).ok()
+    });
+    let can_read = answers.is_some();
+    let mut answers = answers.unwrap_or_else(|| vec![None; asks.len()]);
+    let now = Instant::now();
+    let mut tellings = Vec::new();
+    for (id, range) in asked {
+        let mut ends = answers[range].iter_mut().map(Option::take);
+        let looked = Looked { near: ends.next().flatten(), far: ends.next().flatten() };
+        let holding = looked.far.as_ref().and_then(|far| far.uid.zip(far.inode));
+        let mut watched = kernel.lock();
+        let Some(subject) = watched.subjects.get_mut(&id) else { continue };
+        let mut told = subject.take(looked, sample, can_read, now);
+        let holding = holding.filter(|_| told.iter().any(|(_, kernel)| is_far_state(kernel)) && subject.wants_owner());
+        if subject.is_over() {
+            watched.forget(id, kernel.capture.as_ref().ok());
+        }
+        drop(watched);
+        if let Some((uid, inode)) = holding {
+            owned(&mut told, holder(uid, inode));
+        }
+        tellings.extend(told.into_iter().map(|telling| (Some(id), telling, Stored::None)));
+    }
+    workspace.record_kernel(tellings);
+}
+
+fn is_far_state(kernel: &log::Kernel) -> bool {
+    matches!(kernel, log::Kernel::State { end: Direction::Peer, state: Some(_), .. })
+}
+
+/// Who holds a socket. Of other users' processes only their user may be known.
+fn holder(uid: u32, inode: u32) -> Owner {
+    let process = owner::process_of(inode);
+    Owner { uid, pid: process.as_ref().map(|process| process.pid), process: process.map(|process| process.name) }
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn read(kernel: &Kernel, frames: &mut Vec<Raw>) -> std::io::Result<()> {
+    match &kernel.capture {
+        Ok(capture) => capture.next_batch(frames).await,
+        Err(_) => std::future::pending().await,
+    }
+}
+
+async fn gone(destroyed: &mut Option<Destroyed>) -> std::io::Result<Gone> {
+    match destroyed {
+        Some(destroyed) => destroyed.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Workspace {
+    /// Puts what was seen on the kernel's shelf.
+    pub(super) fn record_kernel(&self, tellings: Vec<Seen>) {
+        if tellings.is_empty() {
+            return;
+        }
+        {
+            let mut inner = self.lock();
+            for (socket, (at, kernel), payload) in tellings {
+                let hidden = socket
+                    .and_then(|id| inner.sockets.get(&id))
+                    .is_some_and(|entry| entry.practice.is_some());
+                let tag = Tag { t_us: self.anchor.micros(at), took_us: None, origin: None, socket, hidden };
+                inner.log.append(ShelfName::Kernel, tag, Entry::Kernel(Box::new(kernel)), payload);
+            }
+        }
+        self.news.notify_waiters();
+    }
+
+    /// Has sockets' own tasks say what the kernel counts: where it cannot be asked by address.
+    fn ask_tasks(&self, ids: &[SocketId]) {
+        let inner = self.lock();
+        for entry in ids.iter().filter_map(|id| inner.sockets.get(id)) {
+            // Refused only by one that has ended, or is starved of turns: the next sample comes soon.
+            entry.tell(Command::Look).ok();
+        }
+    }
+}
