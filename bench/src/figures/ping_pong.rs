@@ -251,6 +251,7 @@ pub(super) fn workspace(log_bytes: usize) -> Arc<Workspace> {
         policy: Arc::clone(&policy),
         practice_policy: policy,
         resolver: Arc::new(Resolver::with_servers(Vec::new())),
+        capture: false,
     })
 }
 

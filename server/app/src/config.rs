@@ -79,6 +79,15 @@ pub enum LogFullArg {
     Pause,
 }
 
+/// Whether segments are captured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CaptureArg {
+    /// Where this process may (CAP_NET_RAW)
+    Auto,
+    /// Never
+    Off,
+}
+
 /// How to run the server.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
@@ -112,6 +121,9 @@ pub struct ServeArgs {
     /// A host name under which the page may be reached, beside loopback ones; may be repeated
     #[arg(long = "host", env = "SOCKSCOPE_HOST", value_name = "NAME", value_delimiter = ',', value_parser = parse_host)]
     pub hosts: Vec<String>,
+    /// Capture the segments of the sockets that are open here
+    #[arg(long, env = "SOCKSCOPE_CAPTURE", default_value = "auto")]
+    pub capture: CaptureArg,
     /// End when the process that started this one does, which is that one (used by `compare`)
     #[arg(long, hide = true, value_name = "PID")]
     pub with_parent: Option<i32>,

@@ -122,6 +122,8 @@ const ROUTES: &[Route] = &[
     route!(Post "/api/v1/workspaces/{ws}/http" "Ask over a recorded socket as an HTTP client does", Body::Json("HttpRequest"), &[], Json(200, "HttpAnswer")),
     route!(Get "/api/v1/workspaces/{ws}/events" "Events: a page now, a long poll, or a stream", Body::None, EVENTS, Feed("Page")),
     route!(Get "/api/v1/workspaces/{ws}/events/{seq}/payload" "The bytes of one event; takes Range", Body::None, &[EPOCH], Bytes),
+    route!(Get "/api/v1/workspaces/{ws}/events/{seq}/frame" "A captured frame, taken apart", Body::None, &[EPOCH], Json(200, "Frame")),
+    route!(Get "/api/v1/workspaces/{ws}/kernel" "How much of the kernel can be seen", Body::None, &[], Json(200, "KernelSight")),
     route!(Get "/api/v1/workspaces/{ws}/export" "The log to take away", Body::None,
         &[("format", "`jsonl` or `text`."), ("socket", "Only this socket."), ("hidden", "false leaves practice peers out.")], Text),
     route!(Post "/api/v1/workspaces/{ws}/log/trim" "Clear the log up to a seq", Body::Json("TrimRequest"), &[], Json(200, "TrimAnswer")),

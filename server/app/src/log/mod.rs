@@ -12,7 +12,8 @@ use sockscope_sockets::fact::Cause;
 use sockscope_wire::{GapReason, LogFull, Seq, ShelfName, SocketId};
 
 pub use read::{Filter, Limits, Slice, Span};
-pub use record::{Born, Entry, Kernel, Opening, Record, Seen, Stored};
+pub use record::{Born, Carried, Entry, Kernel, Opening, Record, Seen, Stored};
+pub use sockscope_sockets::kernel::info::Queues;
 use shelf::Shelf;
 
 /// The least a log may be given, in bytes: a few of the largest reads.

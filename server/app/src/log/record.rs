@@ -1,11 +1,12 @@
 //! What the log keeps of one fact.
 
-use std::{mem, sync::Arc};
+use std::{mem, net::IpAddr, sync::Arc};
 
 use sockscope_sockets::{
     fact::{Cause, EndReason, Fact, Leftover},
     kernel::{
-        flow::Segment,
+        capture::{Checksum, Link},
+        flow::{Mark, Segment},
         info::{Queues, TcpInfo},
         state::{TcpState, Timer},
     },
@@ -92,7 +93,7 @@ pub enum Kernel {
     Lost(u64, u64),
 }
 
-/// A frame that was seen.
+/// A frame that was seen. Its first bytes are the record's payload.
 #[derive(Debug, Clone)]
 pub struct Seen {
     /// Who sent it.
@@ -102,7 +103,36 @@ pub struct Seen {
     /// The socket at the other end, where it is one of this workspace.
     pub far: Option<SocketId>,
     /// What it carries.
-    pub segment: Segment,
+    pub carried: Carried,
+    /// How long it was, in bytes.
+    pub len: u32,
+    /// What it begins with.
+    pub link: Link,
+    /// What the kernel says of its checksum.
+    pub checksum: Checksum,
+}
+
+/// What a frame carries.
+#[derive(Debug, Clone)]
+pub enum Carried {
+    /// A TCP segment, in its connection.
+    Tcp(Box<Segment>),
+    /// A datagram, or a fragment of one: how much of it.
+    Udp {
+        /// Bytes of payload.
+        len: u32,
+    },
+    /// An ICMP error.
+    Icmp {
+        /// Its type.
+        kind: u8,
+        /// Its code.
+        code: u8,
+        /// Who reports it.
+        from: IpAddr,
+        /// Bytes of the packet it is about.
+        len: u32,
+    },
 }
 
 /// What the `opening` of a socket says.
@@ -194,7 +224,15 @@ impl Entry {
             Self::Accepted(boxed) => BOX + mem::size_of_val(&**boxed),
             Self::Born(boxed) => BOX + mem::size_of_val(&**boxed),
             Self::Closed(boxed) => BOX + mem::size_of_val(&**boxed),
-            Self::Kernel(boxed) => BOX + mem::size_of_val(&**boxed),
+            Self::Kernel(boxed) => {
+                let more = match &**boxed {
+                    Kernel::Segment(Seen { carried: Carried::Tcp(segment), .. }) => {
+                        BOX + mem::size_of_val(&**segment) + segment.marks.len() * mem::size_of::<Mark>()
+                    }
+                    _ => 0,
+                };
+                BOX + mem::size_of_val(&**boxed) + more
+            }
             Self::Note(note) => {
                 BOX + mem::size_of_val(&**note)
                     + note.1.iter().map(|(_, text)| 40 + text.len()).sum::<usize>()

@@ -68,6 +68,8 @@ impl Recorder for SocketRecorder {
         let tag = self.tag(stamp, cause.clone());
         if !self.practice {
             self.workspace.kernel.notice(self.id, &fact);
+        } else if matches!(fact, Fact::Closed(..)) {
+            self.workspace.kernel.parts(self.id);
         }
         {
             let mut inner = self.workspace.lock();
@@ -230,6 +232,8 @@ impl Adopt for Nursery {
         };
         if self.practice.is_none() {
             workspace.kernel.born(id, local, remote);
+        } else {
+            workspace.kernel.meets(id, local, remote);
         }
         workspace.news.notify_waiters();
         let practice = self.practice.clone();

@@ -1,4 +1,13 @@
-//! The states of a TCP connection and the timers that run for it.
+//! What a socket speaks; the states of a TCP connection and the timers that run for it.
+
+/// What a socket speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+}
 
 /// A state of a TCP connection (RFC 9293 §3.3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

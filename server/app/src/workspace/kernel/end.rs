@@ -17,8 +17,10 @@ pub(super) struct Told {
 const WAITING: usize = 32;
 
 /// One end. Readings come at once and segments a little later, so both wait until what was captured meanwhile is there.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct End {
+    /// The state before any was told: CLOSED of an end that connects, LISTEN of one that is connected to.
+    from: TcpState,
     /// The state told last, and when it was entered.
     last: Option<(TcpState, Instant)>,
     /// States that follow from segments and are not told: the readings say which of them could be read.
@@ -30,6 +32,11 @@ pub(super) struct End {
 }
 
 impl End {
+    /// An end that begins in that state.
+    pub(super) fn new(from: TcpState) -> Self {
+        Self { from, last: None, passed: Vec::new(), readings: Vec::new(), readable: false }
+    }
+
     /// The state told last.
     pub(super) fn state(&self) -> Option<TcpState> {
         self.last.map(|(state, _)| state)
@@ -97,8 +104,7 @@ impl End {
             self.tell(state, Evidence::Read, at, told);
         } else if self.state() != Some(state) {
             if seen == 0 {
-                let from = self.state().unwrap_or(TcpState::Closed);
-                for implied in path::implied(from, state) {
+                for implied in path::implied(self.state().unwrap_or(self.from), state) {
                     self.tell(*implied, Evidence::PassedThrough, at, told);
                 }
             }
@@ -139,7 +145,7 @@ mod tests {
     #[test]
     fn what_segments_say_is_passed_through_unless_it_could_be_read() {
         let start = Instant::now();
-        let mut end = End::default();
+        let mut end = End::new(Closed);
         end.reads(Some(Established), after(start, 100));
         assert_eq!(end.settle(start), [], "segments of that time may still come");
         end.passes(SynSent, start);
@@ -152,7 +158,7 @@ mod tests {
     #[test]
     fn a_reading_the_capture_is_ahead_of_leaves_the_rest_to_be_read() {
         let now = Instant::now();
-        let mut end = End::default();
+        let mut end = End::new(Closed);
         let mut read = |end: &mut End, state| {
             end.reads(state, now);
             shown(&end.settle(now))
@@ -172,7 +178,7 @@ mod tests {
     #[test]
     fn without_segments_the_only_way_between_two_states_is_passed_through() {
         let now = Instant::now();
-        let mut end = End::default();
+        let mut end = End::new(Closed);
         end.reads(Some(Established), now);
         end.reads(Some(FinWait2), now);
         assert_eq!(shown(&end.settle(now))[2..], [(FinWait1, PassedThrough), (FinWait2, Read)]);
@@ -181,7 +187,7 @@ mod tests {
     #[test]
     fn a_segment_that_comes_after_its_state_was_told_changes_nothing() {
         let start = Instant::now();
-        let mut end = End::default();
+        let mut end = End::new(Closed);
         end.reads(Some(Established), after(start, 50));
         end.settle(after(start, 50));
         end.passes(SynSent, start);
@@ -191,7 +197,7 @@ mod tests {
     #[test]
     fn an_end_nobody_can_read_is_told_from_segments_alone() {
         let now = Instant::now();
-        let mut end = End::default();
+        let mut end = End::new(Closed);
         end.passes(Established, now);
         end.passes(CloseWait, now);
         end.reads(None, now);

@@ -6,16 +6,17 @@ use std::{
 };
 
 use sockscope_sockets::kernel::{
-    capture::Capture,
+    capture::{Capture, Checksum, Link},
     filter::Endpoint,
-    flow::{End, Flow, Segment},
+    flow::{End, Flow},
     packet::{Carries, Packet},
-    path::Path,
-    protocol::Protocol,
-    state::TcpState,
+    state::Protocol,
 };
 use sockscope_wire::{Direction, SocketId};
 use tokio::time::Instant;
+
+use super::paths::{Passed, Paths};
+use crate::log::Carried;
 
 /// Connections whose frames wait for a socket to be theirs: an accepted one has none until accept(2) returns. Of more, the
 /// one that began first is given up.
@@ -29,6 +30,8 @@ pub(super) struct Frame {
     pub(super) packet: Packet,
     pub(super) interface: u32,
     pub(super) len: u32,
+    pub(super) link: Link,
+    pub(super) checksum: Checksum,
     pub(super) head: Box<[u8]>,
 }
 
@@ -36,12 +39,12 @@ pub(super) struct Frame {
 pub(super) struct Matched {
     pub(super) socket: SocketId,
     pub(super) sender: Direction,
-    pub(super) segment: Segment,
+    pub(super) carried: Carried,
     pub(super) frame: Frame,
     /// The ends of the flow, to look for a socket at the other one.
     pub(super) far: (SocketAddr, SocketAddr),
     /// States it put an end into.
-    pub(super) passed: Vec<(Direction, TcpState)>,
+    pub(super) passed: Vec<Passed>,
 }
 
 /// Both ends, the lesser address first.
@@ -53,8 +56,7 @@ struct Followed {
     near: SocketAddr,
     far: SocketAddr,
     flow: Flow,
-    near_path: Path,
-    far_path: Path,
+    paths: Paths,
 }
 
 /// Every flow that is somebody's, and those that may still be.
@@ -72,8 +74,8 @@ pub(super) struct Flows {
     attempts: Vec<(SocketId, Protocol, SocketAddr, Instant)>,
 }
 
-fn canonical(address: SocketAddr) -> SocketAddr {
-    // Flow label and zone are no part of a name on the wire.
+/// An address as it is on the wire: flow label and zone are no part of it, and ::ffff:192.0.2.1 is 192.0.2.1.
+pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
@@ -249,35 +251,29 @@ fn takes(bound: IpAddr, address: IpAddr) -> bool {
 impl Followed {
     fn new(socket: SocketId, near: SocketAddr, far: SocketAddr) -> Self {
         let (near, far) = (canonical(near), canonical(far));
-        Self {
-            socket,
-            near,
-            far,
-            flow: Flow::new(near, far),
-            near_path: Path::default(),
-            far_path: Path::default(),
-        }
+        Self { socket, near, far, flow: Flow::new(near, far), paths: Paths::default() }
     }
 
     fn take(&mut self, frame: Frame) -> Matched {
-        let from = canonical(frame.packet.from);
-        let ours = from == self.near
-            || (matches!(frame.packet.carries, Carries::Fragment { .. }) && from.ip() == self.near.ip());
-        // An ICMP error is about something we sent, whoever reports it.
-        let sender = if ours && !matches!(frame.packet.carries, Carries::Icmp(_)) {
-            Direction::Local
-        } else {
-            Direction::Peer
+        let Frame { packet, .. } = &frame;
+        let ours = match packet.carries {
+            // An ICMP error is about something we sent, whoever reports it.
+            Carries::Icmp(_) => false,
+            Carries::Fragment { .. } => packet.from.ip().to_canonical() == self.near.ip(),
+            Carries::Tcp(_) | Carries::Udp => canonical(packet.from) == self.near,
         };
-        let end = if sender == Direction::Local { End::Local } else { End::Peer };
-        let segment = self.flow.see(end, &frame.packet);
-        let mut passed = Vec::new();
-        if frame.packet.tcp().is_some() {
-            let near = self.near_path.see(end, &segment);
-            let far = self.far_path.see(end.other(), &segment);
-            passed.extend(near.into_iter().map(|state| (Direction::Local, state)));
-            passed.extend(far.into_iter().map(|state| (Direction::Peer, state)));
-        }
-        Matched { socket: self.socket, sender, segment, frame, far: (self.far, self.near), passed }
+        let (sender, end) = if ours { (Direction::Local, End::Local) } else { (Direction::Peer, End::Peer) };
+        let (carried, passed) = match (self.flow.see(end, packet), &packet.carries) {
+            (Some(segment), _) => {
+                let passed = self.paths.see(&segment);
+                (Carried::Tcp(Box::new(segment)), passed)
+            }
+            (None, Carries::Icmp(icmp)) => {
+                let from = packet.from.ip();
+                (Carried::Icmp { kind: icmp.kind, code: icmp.code, from, len: packet.len }, Vec::new())
+            }
+            (None, _) => (Carried::Udp { len: packet.len }, Vec::new()),
+        };
+        Matched { socket: self.socket, sender, carried, far: (self.far, self.near), passed, frame }
     }
 }

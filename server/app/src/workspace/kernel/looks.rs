@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use sockscope_wire::SocketId;
@@ -15,6 +18,7 @@ pub const LOOKED_AT: usize = 100;
 #[derive(Debug, Default)]
 pub(super) struct Looks {
     by_viewer: Mutex<BTreeMap<u64, Vec<SocketId>>>,
+    next: AtomicU64,
     pub(super) changed: Notify,
 }
 
@@ -45,8 +49,8 @@ pub struct Look {
 }
 
 impl Look {
-    pub(super) fn new(looks: &Arc<Looks>, viewer: u64) -> Self {
-        Self { looks: Arc::clone(looks), viewer }
+    pub(super) fn new(looks: &Arc<Looks>) -> Self {
+        Self { looks: Arc::clone(looks), viewer: looks.next.fetch_add(1, Relaxed) }
     }
 
     /// Looks at these instead of those before.
@@ -68,7 +72,7 @@ mod tests {
     #[test]
     fn what_two_viewers_look_at_is_sampled_until_both_have_left() {
         let looks = Arc::new(Looks::default());
-        let (a, b) = (Look::new(&looks, 1), Look::new(&looks, 2));
+        let (a, b) = (Look::new(&looks), Look::new(&looks));
         a.at(vec![SocketId(1), SocketId(2)]);
         b.at(vec![SocketId(2)]);
         drop(a);

@@ -7,10 +7,11 @@ mod end;
 mod flows;
 mod looks;
 mod observer;
+mod paths;
 mod subject;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     io,
     net::SocketAddr,
     path::Path,
@@ -20,25 +21,38 @@ use std::{
 use sockscope_sockets::{
     errno::Errno,
     fact::Fact,
-    kernel::{capture::Capture, destroyed::Gone, diag::Diag},
+    kernel::{
+        capture::{Capture, Raw},
+        destroyed::Gone,
+        diag::Diag,
+        packet::Packet,
+    },
 };
-use sockscope_wire::{KernelSight, Level, Role, SocketId};
+use sockscope_wire::{Direction, KernelSight, Level, Role, SocketId};
 use tokio::{sync::Notify, time::Instant};
+
+use crate::log::{self, Stored};
 
 pub use looks::{LOOKED_AT, Look};
 pub(super) use observer::run as observe;
 
-use flows::Flows;
+use flows::{Flows, Frame, Matched, canonical};
 use looks::Looks;
+use observer::Seen;
+use paths::Passed;
 use subject::Subject;
+
+/// Frames are recorded in stretches of at most so many, so that a flood of them leaves the locks to others.
+const STRETCH: usize = 64;
 
 /// Sockets under observation at once, those in TIME_WAIT among them. Of more, the one that was closed first is let go.
 const SUBJECTS: usize = 4096;
 
 /// The eyes of one workspace.
 pub struct Kernel {
-    diag: Result<Diag, Errno>,
-    capture: Result<Capture, Errno>,
+    /// Why there is none, where it was wanted.
+    diag: Result<Diag, Option<Errno>>,
+    capture: Result<Capture, Option<Errno>>,
     looks: Arc<Looks>,
     watched: Mutex<Watched>,
     /// Something happened to a socket.
@@ -50,16 +64,18 @@ pub struct Kernel {
 struct Watched {
     subjects: BTreeMap<SocketId, Subject>,
     flows: Flows,
+    /// Sockets by their own address and their peer's.
+    by_ends: HashMap<(SocketAddr, SocketAddr), SocketId>,
 }
 
 impl Kernel {
     /// Opens what this process may open. With `segments` false nothing is captured.
     #[must_use]
     pub fn open(segments: bool) -> Self {
-        let refused = |error: io::Error| Errno::from(&error);
+        let refused = |error: io::Error| Some(Errno::from(&error));
         Self {
             diag: Diag::open().map_err(refused),
-            capture: if segments { Capture::open().map_err(refused) } else { Err(Errno::ENOSYS) },
+            capture: if segments { Capture::open().map_err(refused) } else { Err(None) },
             looks: Arc::default(),
             watched: Mutex::default(),
             stirred: Notify::new(),
@@ -69,8 +85,9 @@ impl Kernel {
     /// How much can be seen.
     #[must_use]
     pub fn sight(&self) -> KernelSight {
-        fn level<T>(source: &Result<T, Errno>) -> Level {
-            Level { active: source.is_ok(), errno: source.as_ref().err().map(|errno| errno.name()) }
+        fn level<T>(source: &Result<T, Option<Errno>>) -> Level {
+            let errno = source.as_ref().err().and_then(|errno| errno.as_ref());
+            Level { active: source.is_ok(), errno: errno.map(|errno| errno.name()) }
         }
         KernelSight {
             tcp_info: Level { active: true, errno: None },
@@ -82,8 +99,8 @@ impl Kernel {
 
     /// What a viewer looks at; nothing yet.
     #[must_use]
-    pub fn look(&self, viewer: u64) -> Look {
-        Look::new(&self.looks, viewer)
+    pub fn look(&self) -> Look {
+        Look::new(&self.looks)
     }
 
     fn lock(&self) -> MutexGuard<'_, Watched> {
@@ -110,6 +127,7 @@ impl Kernel {
             let protocol = subject.protocol;
             subject.stir(Instant::now());
             watched.flows.claim(id, protocol, local, remote);
+            watched.meets(id, local, remote);
         }
         drop(watched);
         self.stirred.notify_one();
@@ -121,7 +139,10 @@ impl Kernel {
             return;
         }
         let mut watched = self.lock();
-        let Watched { subjects, flows } = &mut *watched;
+        if let Fact::Connected(ends) = fact {
+            watched.meets(id, ends.0, ends.1);
+        }
+        let Watched { subjects, flows, .. } = &mut *watched;
         let Some(subject) = subjects.get_mut(&id) else { return };
         let now = Instant::now();
         let capture = self.capture.as_ref().ok();
@@ -157,6 +178,16 @@ impl Kernel {
         self.stirred.notify_one();
     }
 
+    /// A socket that is not observed has these ends: it is the other end of one that may be.
+    pub(super) fn meets(&self, id: SocketId, local: SocketAddr, remote: SocketAddr) {
+        self.lock().meets(id, local, remote);
+    }
+
+    /// It has them no more.
+    pub(super) fn parts(&self, id: SocketId) {
+        self.lock().by_ends.retain(|_, who| *who != id);
+    }
+
     /// A listener accepted this socket.
     pub(super) fn born(&self, id: SocketId, local: SocketAddr, remote: SocketAddr) {
         self.opens(id, Role::Accepted);
@@ -165,6 +196,51 @@ impl Kernel {
 }
 
 impl Watched {
+    /// Nobody knows which are gone: all are looked at.
+    fn stir_all(&mut self, now: Instant) {
+        self.subjects.values_mut().for_each(|subject| subject.stir(now));
+    }
+
+    /// Frames of the capture: those that are somebody's are to be recorded.
+    fn frames(&mut self, capture: &Capture, frames: &mut Vec<Raw>) -> Vec<Seen> {
+        let mut matched = Vec::new();
+        self.flows.claimed(&mut matched);
+        for raw in frames.drain(..frames.len().min(STRETCH)) {
+            if let Some(packet) = Packet::parse(&raw) {
+                let Raw { interface, len, bytes, checksum, link, .. } = raw;
+                self.flows.see(Frame { packet, interface, len, checksum, link, head: bytes }, &mut matched);
+            }
+        }
+        matched.into_iter().map(|matched| self.seen(capture, matched)).collect()
+    }
+
+    fn seen(&mut self, capture: &Capture, matched: Matched) -> Seen {
+        let Matched { socket, sender, carried, frame, far, passed } = matched;
+        let far = self.at(far);
+        for Passed { end, state, at } in passed {
+            if let Some(subject) = self.subjects.get_mut(&socket) {
+                subject.passes(end, state, at);
+            }
+            // Told once; both ends are to know where they are.
+            if let Some(subject) = far.and_then(|far| self.subjects.get_mut(&far)) {
+                let end = if end == Direction::Local { Direction::Peer } else { Direction::Local };
+                subject.passes(end, state, at);
+            }
+        }
+        let interface = capture.interface(frame.interface);
+        let seen = log::Seen { sender, interface, far, carried, len: frame.len, link: frame.link, checksum: frame.checksum };
+        (Some(socket), (frame.packet.at, log::Kernel::Segment(seen)), Stored::Kept(frame.head.into()))
+    }
+
+    fn meets(&mut self, id: SocketId, local: SocketAddr, remote: SocketAddr) {
+        self.by_ends.insert((canonical(local), canonical(remote)), id);
+    }
+
+    /// The socket with these ends.
+    fn at(&self, (local, remote): (SocketAddr, SocketAddr)) -> Option<SocketId> {
+        self.by_ends.get(&(local, remote)).copied()
+    }
+
     /// Sockets that are to be looked at now.
     fn due(&self, now: Instant) -> Vec<SocketId> {
         let due = |subject: &Subject| subject.due.is_some_and(|due| due <= now);
@@ -183,6 +259,7 @@ impl Watched {
 
     fn forget(&mut self, id: SocketId, capture: Option<&Capture>) {
         self.subjects.remove(&id);
+        self.by_ends.retain(|_, who| *who != id);
         self.flows.forget(id, capture);
     }
 }

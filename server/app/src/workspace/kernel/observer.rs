@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use sockscope_sockets::kernel::{
     capture::Raw,
-    destroyed::{Destroyed, Gone},
+    destroyed::{Destroyed, Notice},
     owner,
 };
 use sockscope_sockets::mailbox::Command;
@@ -24,17 +24,18 @@ use crate::{
 const SAMPLE: Duration = Duration::from_millis(100);
 
 /// Something to record: of which socket, what and when, with which bytes.
-pub(super) type Seen = (Option<SocketId>, Telling, Stored);
+pub(in crate::workspace) type Seen = (Option<SocketId>, Telling, Stored);
 
-/// Frames are recorded in stretches of at most so many, so that a flood of them leaves the log's lock to others.
-const STRETCH: usize = 64;
+/// For how long a state that was read waits for the segments of before: the capture hands a block of its ring over 5 ms after
+/// the first frame in it, and this task may have to wait for a turn.
+const HOLD: Duration = Duration::from_millis(15);
 
 enum Step {
     Stirred,
     Due,
     Sample,
     Frames(std::io::Result<()>),
-    Gone(std::io::Result<Gone>),
+    Gone(std::io::Result<Notice>),
 }
 
 /// Observes until the workspace ends.
@@ -76,21 +77,19 @@ pub(in crate::workspace) async fn run(workspace: Arc<Workspace>) {
                     workspace.ask_tasks(&ids);
                 }
             }
-            Step::Gone(Ok(gone)) => {
-                kernel.lock().stir_by(&gone, now);
-            }
+            Step::Gone(Ok(Notice::Gone(gone))) => kernel.lock().stir_by(&gone, now),
+            Step::Gone(Ok(Notice::Missed)) => kernel.lock().stir_all(now),
             Step::Gone(Err(error)) => {
                 tracing::debug!(%error, "the kernel says no more when a socket is gone");
                 destroyed = None;
             }
             Step::Frames(Ok(())) => {
-                for stretch in frames.chunks(STRETCH) {
-                    let seen = kernel.lock().frames(&workspace, stretch);
+                let Ok(capture) = &kernel.capture else { continue };
+                while !frames.is_empty() {
+                    let seen = kernel.lock().frames(capture, &mut frames);
                     workspace.record_kernel(seen);
                 }
-                frames.clear();
-                if let Ok(capture) = &kernel.capture
-                    && let Ok(total) = capture.lost()
+                if let Ok(total) = capture.lost()
                     && total > lost
                 {
                     let telling = log::Kernel::Lost(total - lost, total);
@@ -130,7 +129,8 @@ fn look(workspace: &Workspace, ids: &[SocketId], sample: bool) {
         let holding = looked.far.as_ref().and_then(|far| far.uid.zip(far.inode));
         let mut watched = kernel.lock();
         let Some(subject) = watched.subjects.get_mut(&id) else { continue };
-        let mut told = subject.take(looked, sample, can_read, now);
+        let hold = if kernel.capture.is_ok() { HOLD } else { Duration::ZERO };
+        let mut told = subject.take(looked, sample, can_read, hold, now);
         let holding = holding.filter(|_| told.iter().any(|(_, kernel)| is_far_state(kernel)) && subject.wants_owner());
         if subject.is_over() {
             watched.forget(id, kernel.capture.as_ref().ok());
@@ -168,7 +168,7 @@ async fn read(kernel: &Kernel, frames: &mut Vec<Raw>) -> std::io::Result<()> {
     }
 }
 
-async fn gone(destroyed: &mut Option<Destroyed>) -> std::io::Result<Gone> {
+async fn gone(destroyed: &mut Option<Destroyed>) -> std::io::Result<Notice> {
     match destroyed {
         Some(destroyed) => destroyed.next().await,
         None => std::future::pending().await,
@@ -177,7 +177,7 @@ async fn gone(destroyed: &mut Option<Destroyed>) -> std::io::Result<Gone> {
 
 impl Workspace {
     /// Puts what was seen on the kernel's shelf.
-    pub(super) fn record_kernel(&self, tellings: Vec<Seen>) {
+    pub(in crate::workspace) fn record_kernel(&self, tellings: Vec<Seen>) {
         if tellings.is_empty() {
             return;
         }

@@ -3,9 +3,9 @@
 use std::{net::SocketAddr, time::Duration};
 
 use sockscope_sockets::kernel::{
-    diag::{Ask, Protocol, Seen},
+    diag::{Ask, Seen},
     info::TcpInfo,
-    state::{TcpState, Timer, TimerKind},
+    state::{Protocol, TcpState, Timer, TimerKind},
 };
 use sockscope_wire::{Direction, Evidence, Owner, Role};
 use tokio::time::Instant;
@@ -74,8 +74,8 @@ impl Subject {
             local: None,
             remote: None,
             held: false,
-            near: End::default(),
-            far: End::default(),
+            near: End::new(if role == Role::Accepted { TcpState::Listen } else { TcpState::Closed }),
+            far: End::new(if role == Role::Accepted { TcpState::Closed } else { TcpState::Listen }),
             near_info: None,
             far_info: None,
             queue: None,
