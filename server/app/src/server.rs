@@ -12,7 +12,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::{CaptureArg, ServeArgs},
+    config::ServeArgs,
     http::{self, App, AppState, Auth, Crowds, Gate, Served},
     launch,
     limits::{self, Budget},
@@ -58,7 +58,7 @@ impl Server {
             policy: policy(args.listen_ports.clone()),
             practice_policy: policy(None),
             resolver: Arc::new(resolver),
-            capture: args.capture == CaptureArg::Auto,
+            eyes: args.eyes(),
         });
         let shown = wire::Policy {
             mode: "local".to_owned(),

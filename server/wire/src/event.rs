@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ByteRange, Code, Counters, Evidence, Icmp, KernelTimer, Owner, Payload, PeerKind, Phase, Role, SegmentMark,
-    SegmentProtocol, Seq, SocketId, SocketOptions, TcpFlag, TcpInfo, TcpState,
+    ByteRange, Code, Counters, Evidence, Icmp, KernelTimer, Owner, Payload, PeerKind, Phase, Role,
+    SegmentMark, SegmentProtocol, Seq, SocketId, SocketOptions, TcpFlag, TcpInfo, TcpState,
 };
 
 /// One fact in the log.

@@ -194,7 +194,7 @@ pub enum TcpFlag {
 pub enum SegmentMark {
     /// Its bytes, SYN or FIN went before.
     Retransmission,
-    /// It comes before bytes that were sent earlier and not seen: something was overtaken or lost.
+    /// It comes after bytes that were sent later: it was overtaken on the way.
     OutOfOrder,
     /// It acknowledges the same byte as the one before: a segment behind a hole has come.
     DuplicateAck,

@@ -2197,6 +2197,10 @@ types?: Array<string>,
  */
 hidden?: boolean, 
 /**
+ * The kernel's shelf too (default true).
+ */
+kernel?: boolean, 
+/**
  * Move the cursor here.
  */
 after?: Seq, 

@@ -153,11 +153,7 @@ mod tests {
         };
         let cases: [(&str, SocketOptions, &[Role]); 10] = [
             ("accepting", with(|o| o.accepting = Some(false)), &[Role::Listener]),
-            (
-                "reading",
-                with(|o| o.reading = Some(false)),
-                &[Role::Client, Role::Listener, Role::Accepted],
-            ),
+            ("reading", with(|o| o.reading = Some(false)), &[Role::Client, Role::Listener, Role::Accepted]),
             (
                 "connect_timeout_ms",
                 with(|o| o.connect_timeout_ms = Some(5)),

@@ -33,7 +33,7 @@ use tokio::sync::{Notify, Semaphore, futures::Notified};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use command::Order;
-pub use kernel::{Kernel, LOOKED_AT, Look};
+pub use kernel::{Eyes, Kernel, LOOKED_AT, Look};
 pub use opening::{Leg, OpenGuard};
 pub use record::SocketRecorder;
 
@@ -68,8 +68,8 @@ pub struct WorkspaceConfig {
     pub practice_policy: Arc<Policy>,
     /// How names become addresses.
     pub resolver: Arc<Resolver>,
-    /// Whether segments are captured, where this process may.
-    pub capture: bool,
+    /// What is recorded of the kernel's side.
+    pub eyes: Eyes,
 }
 
 /// A workspace. Shared by every door; its tasks end with [`Workspace::shut_down`].
@@ -138,7 +138,7 @@ impl Workspace {
             room: Notify::new(),
             seats: Arc::new(Semaphore::new(config.max_sockets - config.max_sockets / KEPT)),
             kept_seats: Arc::new(Semaphore::new(config.max_sockets / KEPT)),
-            kernel: Kernel::open(config.capture),
+            kernel: Kernel::open(config.eyes),
             tasks: TaskTracker::new(),
             ending: CancellationToken::new(),
             names: AtomicU64::new(1),
@@ -212,7 +212,9 @@ impl Workspace {
     #[must_use]
     pub fn read(&self, after: Seq, filter: &Filter, limits: Limits) -> View {
         let wanted = |record: &Record| {
-            !(filter.without_hidden && record.hidden)
+            let left_out = (filter.without_hidden && record.hidden)
+                || (filter.without_kernel && matches!(record.entry, crate::log::Entry::Kernel(_)));
+            !left_out
                 && filter
                     .types
                     .as_ref()

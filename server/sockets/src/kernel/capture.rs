@@ -346,8 +346,8 @@ pub(super) mod tests {
 
     use super::*;
     use crate::kernel::{
-        filter::Protocol,
         packet::{Carries, Flags, Packet},
+        state::Protocol,
     };
 
     /// Opens a capture. Without CAP_NET_RAW these tests fail: they have nothing to say.

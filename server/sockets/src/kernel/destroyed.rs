@@ -125,20 +125,22 @@ fn gone(bytes: &[u8]) -> impl Iterator<Item = Gone> {
 #[expect(clippy::disallowed_methods, reason = "connections on loopback that end in every way")]
 mod tests {
     use std::{
+        fs,
         io::{Read as _, Write as _},
         net::{SocketAddr, TcpListener, TcpStream},
         os::fd::{AsRawFd as _, OwnedFd},
-        time::Duration,
+        time::{Duration, Instant},
     };
 
-    use nix::sys::socket::{MsgFlags, NetlinkAddr, SockFlag, getsockopt, setsockopt, sockopt};
+    use nix::sys::socket::{MsgFlags, NetlinkAddr, SockFlag, setsockopt, sockopt};
     use proptest::prelude::*;
     use socket2::SockRef;
     use tokio::time::timeout;
 
     use super::{BUFFER, Destroyed, Gone, Notice, gone};
     use crate::kernel::{
-        diag::{Diag, Protocol, open},
+        diag::{Diag, open},
+        state::Protocol,
         state::TcpState,
     };
 
@@ -177,6 +179,16 @@ mod tests {
 
     async fn notice(destroyed: &mut Destroyed, cookie: u64) -> Gone {
         notices(destroyed, cookie).await.pop().expect("the last")
+    }
+
+    /// How many messages the kernel dropped for a netlink socket: the last column but one, before its inode.
+    fn dropped(socket: &OwnedFd) -> u64 {
+        let link = fs::read_link(format!("/proc/self/fd/{}", socket.as_raw_fd())).expect("it is open");
+        let inode = link.to_str().expect("ASCII").trim_matches(|c: char| !c.is_ascii_digit()).to_owned();
+        let table = fs::read_to_string("/proc/net/netlink").expect("readable");
+        let words = table.lines().map(|line| line.split_whitespace().rev());
+        let mut drops = words.filter_map(|mut words| (words.next()? == inode).then(|| words.next())?);
+        drops.next().expect("it is listed").parse().expect("a number")
     }
 
     fn canonical(address: SocketAddr) -> SocketAddr {
@@ -239,9 +251,10 @@ mod tests {
     async fn notices_without_room_are_told_as_missed() {
         let mut destroyed = Destroyed::open().expect("no privilege is needed");
         setsockopt(destroyed.socket.get_ref(), sockopt::RcvBuf, &2048).expect("a small buffer");
-        let room = getsockopt(destroyed.socket.get_ref(), sockopt::RcvBuf).expect("asked");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        for _ in 0..room / 200 {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while dropped(destroyed.socket.get_ref()) == 0 {
+            assert!(Instant::now() < deadline, "there is room without end");
             let near = TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
             // No TIME_WAIT for whoever runs these tests.
             SockRef::from(&near).set_linger(Some(Duration::ZERO)).expect("set");

@@ -432,7 +432,7 @@ mod tests {
         let load = |offset: u32, len: usize| -> Option<u32> {
             let offset = offset.cast_signed();
             let value = |n: u32| Some(n);
-            if offset >= libc::SKF_AD_OFF && offset < 0 {
+            if (libc::SKF_AD_OFF..0).contains(&offset) {
                 return match offset - libc::SKF_AD_OFF {
                     libc::SKF_AD_PKTTYPE => value(frame.kind.into()),
                     libc::SKF_AD_HATYPE => value(frame.hardware.into()),

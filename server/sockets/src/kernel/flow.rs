@@ -391,8 +391,8 @@ mod tests {
     use super::*;
     use crate::kernel::{
         capture::tests::{converse, ended, open, until, wanted},
-        filter::Protocol,
         packet::{Carries, Options},
+        state::Protocol,
     };
 
     const LOCAL: &str = "192.0.2.1:1000";
@@ -569,7 +569,8 @@ mod tests {
     fn a_keepalive_is_answered() {
         let mut story = Story::established();
         assert_eq!(story.marks(End::Local, "A", (999, 5000), 0, 1000), [Mark::Keepalive]);
-        assert_eq!(story.marks(End::Peer, "A", (5000, 1000), 0, 1000), []);
+        // The window of a SYN/ACK is not scaled: the first one behind it is more.
+        assert_eq!(story.marks(End::Peer, "A", (5000, 1000), 0, 1000), [Mark::WindowUpdate]);
         assert_eq!(story.marks(End::Local, "A", (999, 5000), 0, 1000), [Mark::Keepalive]);
         assert_eq!(story.marks(End::Peer, "A", (5000, 1000), 0, 1000), [Mark::KeepaliveAck]);
     }
@@ -652,5 +653,181 @@ mod tests {
                 (Local, 7, Some(5), None),
             ]
         );
+    }
+
+    /// The same frames as tshark sees, one for one. `cargo test -- --ignored wireshark`.
+    #[expect(clippy::disallowed_methods, reason = "two ends on loopback to look at")]
+    #[tokio::test]
+    #[ignore = "needs tshark"]
+    async fn wireshark_says_the_same() {
+        use std::{
+            io::{BufRead as _, BufReader, Read as _, Write as _},
+            process::{Command, Stdio},
+            thread,
+        };
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let to = listener.local_addr().expect("bound");
+        let capture = open();
+        capture.want(wanted(Protocol::Tcp, to)).expect("attached");
+        let mut tshark = Command::new("tshark")
+            .args([
+                "-i",
+                "lo",
+                "-l",
+                "-s",
+                "256",
+                "-B",
+                "64",
+                "-a",
+                "duration:15",
+                "-o",
+                "tcp.desegment_tcp_streams:FALSE",
+            ])
+            .args(["-f", &format!("tcp port {}", to.port()), "-T", "fields", "-E", "separator=,"])
+            .args(["-e", "tcp.dstport", "-e", "tcp.flags", "-e", "tcp.seq", "-e", "tcp.ack", "-e", "tcp.len"])
+            .args(["-e", "tcp.window_size", "-e", "_ws.expert.message"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("tshark is installed");
+        let stderr = BufReader::new(tshark.stderr.take().expect("piped"));
+        let stdout = BufReader::new(tshark.stdout.take().expect("piped"));
+        let mut stderr = stderr.lines().map(|line| line.expect("text"));
+        assert!(stderr.any(|line| line.contains("Capture started")));
+        converse(&listener, to);
+        // A reader that pauses: the window closes, is probed, and opens.
+        let mut near = std::net::TcpStream::connect(to).expect("it listens");
+        let (mut far, _) = listener.accept().expect("it connected");
+        let writer = thread::spawn(move || {
+            near.write_all(&vec![7; 8 << 20]).expect("written");
+            near
+        });
+        thread::sleep(Duration::from_millis(900));
+        far.read_exact(&mut vec![0; 8 << 20]).expect("it arrives");
+        drop(far);
+        drop(writer.join().expect("it wrote"));
+        let fins = |packets: &[Packet]| {
+            packets.iter().filter(|p| p.tcp().is_some_and(|tcp| tcp.flags.fin)).count() == 4
+                && packets.last().is_some_and(|last| last.tcp().is_some_and(|tcp| !tcp.flags.fin))
+        };
+        let packets = until(&capture, |packet| packet.tcp().is_some(), fins).await;
+        let mut flows = std::collections::HashMap::new();
+        let ours = packets.iter().map(|packet| {
+            let near = if packet.to == to { packet.from } else { packet.to };
+            let flow = flows.entry(near).or_insert_with(|| Flow::new(near, to));
+            let end = flow.sender(packet).expect("of this connection");
+            flow.see(end, packet).expect("a segment")
+        });
+        let ours = ours.collect::<Vec<_>>();
+        let theirs = stdout.lines().take(ours.len()).map(|line| line.expect("text")).collect::<Vec<_>>();
+        tshark.kill().expect("it runs");
+        tshark.wait().expect("it ended");
+        for ((segment, packet), line) in ours.iter().zip(&packets).zip(&theirs) {
+            let f = segment.flags;
+            let bits = [f.fin, f.syn, f.rst, f.psh, f.ack, f.urg, f.ece, f.cwr];
+            let bits = bits.iter().enumerate().map(|(i, bit)| u32::from(*bit) << i).sum::<u32>();
+            let said = format!(
+                "{},{bits:#06x},{},{},{},{}",
+                packet.to.port(),
+                segment.seq_relative.expect("known"),
+                segment.ack_relative.unwrap_or(0),
+                segment.len,
+                segment.window,
+            );
+            let theirs = line.split(',').take(6).collect::<Vec<_>>().join(",");
+            assert_eq!(said, theirs, "{segment:?}");
+            let remark = line.splitn(7, ',').nth(6).unwrap_or_default();
+            if !segment.marks.is_empty() || remark.contains("TCP") {
+                eprintln!("{said}: {:?}, tshark: {remark}", segment.marks);
+            }
+        }
+        assert_eq!(ours.len(), theirs.len());
+        eprintln!("{} frames", ours.len());
+    }
+
+    /// Between two network namespaces of this test's own, which end with their threads. Needs root.
+    #[expect(clippy::disallowed_methods, reason = "two ends to look at")]
+    #[test]
+    fn a_frame_over_ethernet_stands_for_several_segments() {
+        use std::{
+            io::{Read as _, Write as _},
+            net::{TcpListener, TcpStream},
+            process::Command,
+            sync::mpsc::sync_channel,
+            thread,
+        };
+
+        use crate::kernel::capture::{Checksum, Link};
+
+        fn own_network() -> String {
+            nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET)
+                .expect("root is needed to test a network");
+            let thread = std::fs::read_link("/proc/thread-self").expect("Linux");
+            thread.file_name().expect("its number").to_string_lossy().into_owned()
+        }
+        fn ip(arguments: &str) {
+            let done = Command::new("ip").args(arguments.split(' ')).status().expect("iproute2 is installed");
+            assert!(done.success(), "ip {arguments}");
+        }
+        fn up(device: &str, address: &str) {
+            ip(&format!("address add {address} dev {device}"));
+            ip(&format!("link set {device} up"));
+        }
+        const BYTES: usize = 500_000;
+
+        let (to_near, from_far) = sync_channel(1);
+        let (to_far, from_near) = sync_channel(1);
+        let far = thread::spawn(move || {
+            to_near.send(own_network()).expect("awaited");
+            from_near.recv().expect("it tells");
+            up("far", "10.77.0.2/24");
+            let listener = TcpListener::bind("10.77.0.2:80").expect("a network of its own");
+            to_near.send(String::new()).expect("awaited");
+            let mut stream = listener.accept().expect("it connected").0;
+            stream.read_exact(&mut vec![0; BYTES]).expect("it arrives");
+        });
+        let near = thread::spawn(move || {
+            own_network();
+            let thread = from_far.recv().expect("it tells");
+            ip(&format!("link add near type veth peer name far netns {thread}"));
+            up("near", "10.77.0.1/24");
+            to_far.send(()).expect("awaited");
+            from_far.recv().expect("it listens");
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                let capture = open();
+                let to = "10.77.0.2:80".parse().expect("an address");
+                capture.want(wanted(Protocol::Tcp, to)).expect("attached");
+                let mut stream = TcpStream::connect(to).expect("it listens");
+                stream.write_all(&vec![7; BYTES]).expect("written");
+                let mut flow = Flow::new(stream.local_addr().expect("connected"), to);
+                let (mut raw, mut next, mut longest) = (Vec::new(), 0, 0);
+                while next < BYTES as u64 {
+                    raw.clear();
+                    capture.next_batch(&mut raw).await.expect("it goes on");
+                    for frame in &raw {
+                        let packet = Packet::parse(frame).expect("understood");
+                        let end = flow.sender(&packet).expect("of this connection");
+                        let segment = flow.see(end, &packet).expect("a segment");
+                        assert_eq!((frame.link, frame.outgoing), (Link::Ethernet, end == End::Local));
+                        assert_eq!(frame.checksum, Checksum::Unfilled);
+                        assert_eq!(&*capture.interface(frame.interface), "near");
+                        assert!(
+                            !segment.marks.contains(&Mark::Retransmission),
+                            "each frame once: {segment:?}"
+                        );
+                        if let Some(offset) = segment.offset {
+                            assert_eq!((offset, segment.mss), (next, Some(1448)));
+                            next += u64::from(segment.len);
+                            longest = longest.max(segment.pieces.expect("known"));
+                        }
+                    }
+                }
+                assert!(longest > 1, "segmentation offload");
+            });
+        });
+        near.join().expect("the near end is content");
+        far.join().expect("the far end is content");
     }
 }

@@ -183,7 +183,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{TcpInfo, queues};
+    use super::{Queues, TcpInfo, queues};
     use crate::{kernel::state::TcpState, sys, tcp_info};
 
     fn pair() -> (TcpStream, TcpStream) {

@@ -225,7 +225,6 @@ impl Path {
 pub const fn implied(from: TcpState, to: TcpState) -> &'static [TcpState] {
     use TcpState as S;
     match (from, to) {
-        (S::Closed, S::FinWait2 | S::Closing | S::TimeWait | S::CloseWait | S::LastAck | S::FinWait1) => &[],
         (S::Listen, S::Established) => &[S::SynReceived],
         (S::Listen, S::CloseWait) => &[S::SynReceived, S::Established],
         (S::Listen, S::LastAck) => &[S::SynReceived, S::Established, S::CloseWait],

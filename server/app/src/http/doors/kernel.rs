@@ -28,7 +28,9 @@ pub(in crate::http) async fn frame(room: Room, At(seq): At, Ask(query): Ask<Payl
     let Kernel::Segment(seen) = &**kernel else { return Err(No(problem(Code::NoPayload, "it is no frame"))) };
     let bytes = match record.payload {
         Stored::Kept(bytes) => bytes,
-        Stored::Evicted => return Err(No(problem(Code::Evicted, "the log was full: its bytes were given up"))),
+        Stored::Evicted => {
+            return Err(No(problem(Code::Evicted, "the log was full: its bytes were given up")));
+        }
         Stored::None | Stored::Unrecorded => return Err(No(problem(Code::NoPayload, "it has no bytes"))),
     };
     let layers = layers::layers(&bytes, seen.len, seen.link, seen.checksum).into_iter().map(layer).collect();

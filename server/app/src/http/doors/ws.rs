@@ -11,8 +11,8 @@ use axum::{
 };
 use futures_util::FutureExt as _;
 use sockscope_wire::{
-    ClientFrame, Code, Hello, PatchSocket, Reply, SendRequest, ServerFrame, SocketId, Subscribe, WatchCommand,
-    close_code,
+    ClientFrame, Code, Hello, PatchSocket, Reply, SendRequest, ServerFrame, SocketId, Subscribe,
+    WatchCommand, close_code,
 };
 use tokio::time::{Instant, interval, timeout};
 use tokio_tungstenite::tungstenite::{self, error::ProtocolError};
@@ -358,9 +358,14 @@ impl Viewer {
     }
 
     fn subscribe(&mut self, wish: Subscribe) -> Result<(), Refused> {
-        let Subscribe { payload, binary, socket, types: names, hidden, after, paused } = wish;
+        let Subscribe { payload, binary, socket, types: names, hidden, kernel, after, paused } = wish;
         let types = if names.is_empty() { None } else { Some(types(names.iter().map(String::as_str))?) };
-        self.cursor.filter = Filter { socket, types, without_hidden: hidden == Some(false) };
+        self.cursor.filter = Filter {
+            socket,
+            types,
+            without_hidden: hidden == Some(false),
+            without_kernel: kernel == Some(false),
+        };
         self.cursor.mode = payload;
         self.binary = binary;
         self.paused = paused;

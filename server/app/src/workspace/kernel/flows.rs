@@ -129,12 +129,16 @@ impl Flows {
     /// A connection was refused before anybody could ask for our address: the frames of the one that went there say it.
     pub(super) fn refused(&mut self, id: SocketId, protocol: Protocol, remote: SocketAddr) {
         let to = canonical(remote);
-        let Some(index) = self.attempts.iter().position(|(who, _, at, _)| (*who, *at) == (id, to)) else { return };
+        let Some(index) = self.attempts.iter().position(|(who, _, at, _)| (*who, *at) == (id, to)) else {
+            return;
+        };
         let (_, _, _, since) = self.attempts[index];
         let ours = self.waiting.iter().find(|key| {
             key.0 == protocol
                 && (key.1 == to || key.2 == to)
-                && self.orphans[key].first().is_some_and(|frame| frame.packet.at >= since && frame.packet.to == to)
+                && self.orphans[key]
+                    .first()
+                    .is_some_and(|frame| frame.packet.at >= since && frame.packet.to == to)
         });
         if let Some((_, a, b)) = ours.copied() {
             self.claim(id, protocol, if a == to { b } else { a }, remote);
@@ -172,7 +176,8 @@ impl Flows {
 
     /// Frames that waited for a flow that is somebody's by now.
     pub(super) fn claimed(&mut self, matched: &mut Vec<Matched>) {
-        let ready: Vec<_> = self.waiting.iter().filter(|key| self.followed.contains_key(key)).copied().collect();
+        let ready: Vec<_> =
+            self.waiting.iter().filter(|key| self.followed.contains_key(key)).copied().collect();
         ready.into_iter().for_each(|key| self.drain(key, matched));
     }
 

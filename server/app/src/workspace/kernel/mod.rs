@@ -48,8 +48,20 @@ const STRETCH: usize = 64;
 /// Sockets under observation at once, those in TIME_WAIT among them. Of more, the one that was closed first is let go.
 const SUBJECTS: usize = 4096;
 
+/// What is recorded of the kernel's side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Eyes {
+    /// States, counters, and segments where this process may capture.
+    All,
+    /// States and counters.
+    States,
+    /// Nothing.
+    Shut,
+}
+
 /// The eyes of one workspace.
 pub struct Kernel {
+    eyes: Eyes,
     /// Why there is none, where it was wanted.
     diag: Result<Diag, Option<Errno>>,
     capture: Result<Capture, Option<Errno>>,
@@ -69,13 +81,14 @@ struct Watched {
 }
 
 impl Kernel {
-    /// Opens what this process may open. With `segments` false nothing is captured.
+    /// Opens what it may.
     #[must_use]
-    pub fn open(segments: bool) -> Self {
+    pub fn open(eyes: Eyes) -> Self {
         let refused = |error: io::Error| Some(Errno::from(&error));
         Self {
-            diag: Diag::open().map_err(refused),
-            capture: if segments { Capture::open().map_err(refused) } else { Err(None) },
+            eyes,
+            diag: if eyes == Eyes::Shut { Err(None) } else { Diag::open().map_err(refused) },
+            capture: if eyes == Eyes::All { Capture::open().map_err(refused) } else { Err(None) },
             looks: Arc::default(),
             watched: Mutex::default(),
             stirred: Notify::new(),
@@ -90,11 +103,17 @@ impl Kernel {
             Level { active: source.is_ok(), errno: errno.map(|errno| errno.name()) }
         }
         KernelSight {
-            tcp_info: Level { active: true, errno: None },
+            tcp_info: Level { active: self.is_open(), errno: None },
             sock_diag: level(&self.diag),
             segments: level(&self.capture),
             container: ["/.dockerenv", "/run/.containerenv"].iter().any(|path| Path::new(path).exists()),
         }
+    }
+
+    /// Whether anything is recorded of the kernel's side.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.eyes != Eyes::Shut
     }
 
     /// What a viewer looks at; nothing yet.
@@ -110,9 +129,13 @@ impl Kernel {
 
     /// A socket is about to open.
     pub(super) fn opens(&self, id: SocketId, role: Role) {
+        if !self.is_open() {
+            return;
+        }
         let mut watched = self.lock();
         if watched.subjects.len() >= SUBJECTS {
-            let oldest = watched.subjects.iter().filter_map(|(id, subject)| Some((subject.closed?, *id))).min();
+            let oldest =
+                watched.subjects.iter().filter_map(|(id, subject)| Some((subject.closed?, *id))).min();
             let Some((_, oldest)) = oldest else { return };
             watched.forget(oldest, self.capture.as_ref().ok());
         }
@@ -228,7 +251,15 @@ impl Watched {
             }
         }
         let interface = capture.interface(frame.interface);
-        let seen = log::Seen { sender, interface, far, carried, len: frame.len, link: frame.link, checksum: frame.checksum };
+        let seen = log::Seen {
+            sender,
+            interface,
+            far,
+            carried,
+            len: frame.len,
+            link: frame.link,
+            checksum: frame.checksum,
+        };
         (Some(socket), (frame.packet.at, log::Kernel::Segment(seen)), Stored::Kept(frame.head.into()))
     }
 
@@ -251,7 +282,8 @@ impl Watched {
     fn stir_by(&mut self, gone: &Gone, now: Instant) {
         for subject in self.subjects.values_mut() {
             let ends = (subject.local, subject.remote);
-            if ends == (Some(gone.local), Some(gone.remote)) || ends == (Some(gone.remote), Some(gone.local)) {
+            if ends == (Some(gone.local), Some(gone.remote)) || ends == (Some(gone.remote), Some(gone.local))
+            {
                 subject.stir(now);
             }
         }

@@ -131,7 +131,8 @@ fn look(workspace: &Workspace, ids: &[SocketId], sample: bool) {
         let Some(subject) = watched.subjects.get_mut(&id) else { continue };
         let hold = if kernel.capture.is_ok() { HOLD } else { Duration::ZERO };
         let mut told = subject.take(looked, sample, can_read, hold, now);
-        let holding = holding.filter(|_| told.iter().any(|(_, kernel)| is_far_state(kernel)) && subject.wants_owner());
+        let holding =
+            holding.filter(|_| told.iter().any(|(_, kernel)| is_far_state(kernel)) && subject.wants_owner());
         if subject.is_over() {
             watched.forget(id, kernel.capture.as_ref().ok());
         }
@@ -151,7 +152,11 @@ fn is_far_state(kernel: &log::Kernel) -> bool {
 /// Who holds a socket. Of other users' processes only their user may be known.
 fn holder(uid: u32, inode: u32) -> Owner {
     let process = owner::process_of(inode);
-    Owner { uid, pid: process.as_ref().map(|process| process.pid), process: process.map(|process| process.name) }
+    Owner {
+        uid,
+        pid: process.as_ref().map(|process| process.pid),
+        process: process.map(|process| process.name),
+    }
 }
 
 async fn until(due: Option<Instant>) {

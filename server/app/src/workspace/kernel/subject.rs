@@ -117,7 +117,14 @@ impl Subject {
 
     /// Takes in what a look brought. States are told once they are `hold` old: until then segments of before may come. With
     /// `sample`, counters that changed are told as well.
-    pub(super) fn take(&mut self, looked: Looked, sample: bool, can_read: bool, hold: Duration, now: Instant) -> Vec<Telling> {
+    pub(super) fn take(
+        &mut self,
+        looked: Looked,
+        sample: bool,
+        can_read: bool,
+        hold: Duration,
+        now: Instant,
+    ) -> Vec<Telling> {
         if self.listens {
             return self.take_queue(looked.near, now);
         }
@@ -135,7 +142,11 @@ impl Subject {
         }
         tellings.sort_by_key(|(at, _)| *at);
         // A peer on another host, and no segments: nobody can say, which is said once.
-        if can_read && self.near.readable() && self.far.state().is_none() && looked.far.is_none() && !self.far_unknown
+        if can_read
+            && self.near.readable()
+            && self.far.state().is_none()
+            && looked.far.is_none()
+            && !self.far_unknown
             && matches!(self.near.state(), Some(TcpState::Established))
         {
             self.far_unknown = true;
