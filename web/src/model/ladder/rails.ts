@@ -40,7 +40,7 @@ export function rails(width: number, lanes: { readonly ours: number; readonly pe
   const axis = narrow ? 64 : 84;
   const bars = { ours: railWidth(lanes.ours), peer: railWidth(lanes.peer) };
   const room = Math.max(0, width - axis - bars.ours - bars.peer - 2 * LEADER - BAR_ROOM);
-  const wire = captured ? Math.min(400, room, Math.max(narrow ? 104 : 210, room * (narrow ? 0.44 : 0.4))) : Math.min(220, Math.max(narrow ? 44 : 90, room * (narrow ? 0.16 : 0.26)));
+  const wire = captured ? Math.min(400, room, Math.max(narrow ? 84 : 210, room * (narrow ? 0.38 : 0.4))) : Math.min(220, Math.max(narrow ? 44 : 90, room * (narrow ? 0.16 : 0.26)));
   const labels = Math.max(0, room - wire);
   const theirs = peer ? labels / 2 : Math.min(narrow ? 24 : 150, labels * 0.36);
   const oursEdge = axis + (labels - theirs) + LEADER;

@@ -14,6 +14,7 @@ export const ladder = {
   wireNone: 'Nothing captured of this socket yet.',
   wireHow: 'How to get them',
   segments: (count: number) => many(count, 'segment', 'segments'),
+  frames: (count: number) => many(count, 'frame', 'frames'),
   groupStates: (count: number) => many(count, 'state', 'states'),
   groupMarks: (count: number) => `${n(count)} marked`,
   onWire: (ours: boolean): string => (ours ? 'to the peer' : 'to us'),

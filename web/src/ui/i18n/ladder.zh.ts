@@ -11,6 +11,7 @@ export const ladder: LadderMessages = {
   wireNone: '尚未抓到此套接字的报文段。',
   wireHow: '如何才能看到',
   segments: (count) => `${n(count)} 个报文段`,
+  frames: (count) => `${n(count)} 帧`,
   groupStates: (count) => `${n(count)} 个状态`,
   groupMarks: (count) => `${n(count)} 个有标记`,
   onWire: (ours) => (ours ? '发往对端' : '发往本端'),

@@ -3,8 +3,8 @@ import type { SightLevel, Way } from '../../model/wire/sight';
 /** What is said of how much of the kernel can be seen, in English; the other languages have the same shape. */
 export const sight = {
   title: 'What the kernel shows',
-  badge: (level: number) => `Kernel: level ${String(level)} of 3`,
-  badgeLabel: (level: number, name: string) => `What the kernel shows: level ${String(level)} of 3, ${name}. More about it`,
+  badge: (level: number): string => `Kernel: level ${String(level)} of 3`,
+  badgeLabel: (level: number, name: string): string => `${sight.badge(level)}, ${name}. More about it`,
   intro: 'sockscope drives sockets, and shows what the kernel and the wire did with them. How much of that can be seen depends on what this server may do.',
   active: 'active',
   inactive: 'not available',

@@ -4,7 +4,7 @@ import type { SightMessages } from './sight.en';
 export const sight: SightMessages = {
   title: '内核能让人看到什么',
   badge: (level) => `内核：第 ${String(level)} 级，共 3 级`,
-  badgeLabel: (level, name) => `内核能让人看到什么：第 ${String(level)} 级，共 3 级，${name}。了解更多`,
+  badgeLabel: (level, name) => `${sight.badge(level)}，${name}。了解更多`,
   intro: 'sockscope 驱动套接字，并显示内核和线路对它们做了什么。能看到多少，取决于此服务器有什么权限。',
   active: '已启用',
   inactive: '不可用',
