@@ -39,7 +39,7 @@ class View {
 
   readonly remote = new Remote(scope.api, scope.log);
   readonly matcher = $derived(matcherOf(this.text.trim()));
-  #rows = new Rows(scope.log, { sockets: null, direction: 'all', kinds: null, matcher: undefined, without: new Set() });
+  #rows = new Rows(scope.log, { sockets: null, direction: 'all', kinds: null, kernel: settings.all.kernel, matcher: undefined, without: new Set() });
   #selected: Set<number> | null = null;
   #until: number | undefined;
   #seenAtLeave = 0;
@@ -84,7 +84,7 @@ class View {
 
   /** Whether some rows may be hidden. */
   get filtered(): boolean {
-    return this.userFiltered || (!settings.all.hidden && scope.sockets.practice.size > 0);
+    return this.userFiltered || (!settings.all.hidden && scope.sockets.practice.size > 0) || (!settings.all.kernel && scope.log.kernel);
   }
 
   /** Whether the person hides rows. */
@@ -114,6 +114,7 @@ class View {
       sockets: this.#selected,
       direction: this.direction,
       kinds: this.kinds,
+      kernel: settings.all.kernel,
       matcher: this.only ? this.matcher : undefined,
       without: settings.all.hidden || this.#isPractice(socket) ? new Set() : scope.sockets.practice,
     });
