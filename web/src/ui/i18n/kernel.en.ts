@@ -15,7 +15,6 @@ export const kernel = {
     title: (socket: string) => `States of ${socket}`,
     ours: 'Our end',
     peer: 'The peer’s end',
-    graph: 'The eleven states of TCP and the ways between them',
     legend: 'How to read it',
     tokens: { ours: 'our end now; the way it came is drawn solid', peer: 'the peer’s end now; the way it came is dashed' },
     evidence: { read: 'read', passed_through: 'passed through', unknown: 'unknown' } satisfies Record<Evidence, string> as Record<Evidence, string>,

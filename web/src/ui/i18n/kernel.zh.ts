@@ -14,7 +14,6 @@ export const kernel: KernelMessages = {
     title: (socket) => `${socket} 的状态`,
     ours: '我方',
     peer: '对端',
-    graph: 'TCP 的十一个状态以及它们之间的路',
     legend: '怎么看',
     tokens: { ours: '我方现在所处；走过的路是实线', peer: '对端现在所处；走过的路是虚线' },
     evidence: { read: '读到的', passed_through: '经过的', unknown: '未知' },
