@@ -10,6 +10,12 @@ import { settings } from './settings.svelte';
 /** What a line of the timeline is. */
 export type Line = { readonly is: 'event'; readonly event: LogEvent } | { readonly is: 'gap'; readonly gap: Gap } | { readonly is: 'away'; readonly seq: Seq };
 
+/** What the inspector shows, in the order of its tabs. */
+export const TABS = ['detail', 'ladder', 'state', 'figures', 'stream'] as const;
+
+/** What the inspector shows. */
+export type Tab = (typeof TABS)[number];
+
 /** The panes of a narrow page. */
 export type Pane = 'sockets' | 'timeline' | 'detail';
 
@@ -19,7 +25,7 @@ class View {
   socket = $state<string | null>(null);
   /** The selected event. */
   seq = $state<Seq | null>(null);
-  tab = $state<'detail' | 'ladder'>('detail');
+  tab = $state<Tab>('detail');
   pane = $state<Pane>('timeline');
   direction = $state<Filter['direction']>('all');
   kinds = $state.raw<ReadonlySet<Kind> | null>(null);
