@@ -68,15 +68,16 @@ impl Recorder for SocketRecorder {
         let tag = self.tag(stamp, cause.clone());
         if !self.practice {
             self.workspace.kernel.notice(self.id, &fact);
-        } else if matches!(fact, Fact::Closed(..)) {
-            self.workspace.kernel.parts(self.id);
         }
-        {
+        let ended = {
             let mut inner = self.workspace.lock();
             if let Stored::Kept(bytes) = &stored {
                 inner.log.settle(bytes.len());
             }
-            inner.fact(tag, fact, stored);
+            inner.fact(tag, fact, stored)
+        };
+        if ended {
+            self.workspace.kernel.ends(self.id);
         }
         self.workspace.news.notify_waiters();
     }
@@ -149,8 +150,8 @@ impl Workspace {
 }
 
 impl Inner {
-    /// Appends a fact of a socket and takes it into account, in one step.
-    fn fact(&mut self, tag: Tag, fact: Fact, payload: Stored) {
+    /// Appends a fact of a socket and takes it into account, in one step. Returns whether it ended the socket.
+    fn fact(&mut self, tag: Tag, fact: Fact, payload: Stored) -> bool {
         let seq = self.log.head().next();
         let socket = tag.socket;
         let mut ended = false;
@@ -175,6 +176,7 @@ impl Inner {
                 }
             }
         }
+        ended
     }
 }
 

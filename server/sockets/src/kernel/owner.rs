@@ -22,6 +22,17 @@ const TIME: Duration = Duration::from_millis(100);
 /// How many processes are looked at.
 const PROCESSES: usize = 4096;
 
+/// This process.
+#[must_use]
+pub fn this() -> Option<Process> {
+    named(std::process::id())
+}
+
+fn named(pid: u32) -> Option<Process> {
+    let name = fs::read(format!("/proc/{pid}/comm")).ok()?;
+    Some(Process { pid, name: String::from_utf8_lossy(&name).trim_end().to_owned() })
+}
+
 /// Finds the process that holds the socket of this inode ([`super::diag::Seen::inode`]): this one if it does, else the
 /// first of those whose descriptors may be read. Reads much of /proc, some ms in all: not for an async task.
 #[must_use]
@@ -36,8 +47,7 @@ pub fn process_of(inode: u32) -> Option<Process> {
         .take(PROCESSES);
     for pid in std::iter::once(own).chain(others) {
         if holds(pid, wanted.as_bytes(), until) {
-            let name = fs::read(format!("/proc/{pid}/comm")).ok()?;
-            return Some(Process { pid, name: String::from_utf8_lossy(&name).trim_end().to_owned() });
+            return named(pid);
         }
         if Instant::now() >= until {
             break;

@@ -13,7 +13,6 @@ use sockscope_sockets::kernel::{
     state::Protocol,
 };
 use sockscope_wire::{Direction, SocketId};
-use tokio::time::Instant;
 
 use super::paths::{Passed, Paths};
 use crate::log::Carried;
@@ -63,15 +62,13 @@ struct Followed {
 #[derive(Default)]
 pub(super) struct Flows {
     followed: HashMap<Key, Followed>,
-    /// Unconnected datagram sockets by their address.
-    bound: BTreeMap<(Protocol, u16), Vec<(SocketId, SocketAddr)>>,
+    /// Unconnected datagram sockets by their port.
+    bound: BTreeMap<u16, Vec<(SocketId, IpAddr)>>,
     /// What the capture is to let through, on behalf of whom.
     wanted: HashMap<SocketId, Vec<Endpoint>>,
     orphans: HashMap<Key, Vec<Frame>>,
     /// The same, in the order they came.
     waiting: VecDeque<Key>,
-    /// Connections being tried whose own address nobody knows.
-    attempts: Vec<(SocketId, Protocol, SocketAddr, Instant)>,
 }
 
 /// An address as it is on the wire: flow label and zone are no part of it, and ::ffff:192.0.2.1 is 192.0.2.1.
@@ -86,7 +83,7 @@ fn key(protocol: Protocol, a: SocketAddr, b: SocketAddr) -> Key {
 
 impl Flows {
     /// A connection to there is about to be tried: from now on its frames are let through.
-    pub(super) fn attempts(
+    pub(super) fn tries(
         &mut self,
         id: SocketId,
         protocol: Protocol,
@@ -95,7 +92,6 @@ impl Flows {
     ) {
         let address = Some(remote.ip().to_canonical());
         self.want(id, Endpoint { protocol, address, port: remote.port() }, capture);
-        self.attempts.push((id, protocol, canonical(remote), Instant::now()));
     }
 
     /// Connections or datagrams to there are its own.
@@ -108,7 +104,7 @@ impl Flows {
     ) {
         self.want(id, Endpoint { protocol, address: None, port: local.port() }, capture);
         if protocol == Protocol::Udp {
-            self.bound.entry((protocol, local.port())).or_default().push((id, canonical(local)));
+            self.bound.entry(local.port()).or_default().push((id, local.ip().to_canonical()));
         }
     }
 
@@ -122,33 +118,12 @@ impl Flows {
 
     /// A connection is a socket's, from here to there. Told once, by the end that was there first.
     pub(super) fn claim(&mut self, id: SocketId, protocol: Protocol, local: SocketAddr, remote: SocketAddr) {
-        self.attempts.retain(|(who, _, to, _)| (*who, *to) != (id, canonical(remote)));
         self.followed.entry(key(protocol, local, remote)).or_insert_with(|| Followed::new(id, local, remote));
-    }
-
-    /// A connection was refused before anybody could ask for our address: the frames of the one that went there say it.
-    pub(super) fn refused(&mut self, id: SocketId, protocol: Protocol, remote: SocketAddr) {
-        let to = canonical(remote);
-        let Some(index) = self.attempts.iter().position(|(who, _, at, _)| (*who, *at) == (id, to)) else {
-            return;
-        };
-        let (_, _, _, since) = self.attempts[index];
-        let ours = self.waiting.iter().find(|key| {
-            key.0 == protocol
-                && (key.1 == to || key.2 == to)
-                && self.orphans[key]
-                    .first()
-                    .is_some_and(|frame| frame.packet.at >= since && frame.packet.to == to)
-        });
-        if let Some((_, a, b)) = ours.copied() {
-            self.claim(id, protocol, if a == to { b } else { a }, remote);
-        }
     }
 
     /// A socket is observed no more.
     pub(super) fn forget(&mut self, id: SocketId, capture: Option<&Capture>) {
         self.followed.retain(|_, followed| followed.socket != id);
-        self.attempts.retain(|(who, ..)| *who != id);
         for sockets in self.bound.values_mut() {
             sockets.retain(|(who, _)| *who != id);
         }
@@ -163,14 +138,14 @@ impl Flows {
     /// A frame came: with those that waited for the same flow, it may be somebody's.
     pub(super) fn see(&mut self, frame: Frame, matched: &mut Vec<Matched>) {
         let Some(key) = self.key_of(&frame.packet) else { return };
-        self.adopt(key, &frame.packet);
-        if !self.followed.contains_key(&key) {
-            self.keep(key, frame);
-            return;
-        }
         self.drain(key, matched);
         if let Some(followed) = self.followed.get_mut(&key) {
             matched.push(followed.take(frame));
+        } else if let Some((id, near, far)) = self.conversation(key, &frame.packet) {
+            // A datagram says nothing of the next: whom such a socket talked with need not be remembered.
+            matched.push(Followed::new(id, near, far).take(frame));
+        } else {
+            self.keep(key, frame);
         }
     }
 
@@ -182,6 +157,9 @@ impl Flows {
     }
 
     fn drain(&mut self, key: Key, matched: &mut Vec<Matched>) {
+        if !self.followed.contains_key(&key) {
+            return;
+        }
         let Some(frames) = self.orphans.remove(&key) else { return };
         self.waiting.retain(|waiting| *waiting != key);
         if let Some(followed) = self.followed.get_mut(&key) {
@@ -204,23 +182,22 @@ impl Flows {
         }
     }
 
-    /// A datagram of an unconnected socket begins a conversation of its own with whom it comes from or goes to.
-    fn adopt(&mut self, key: Key, packet: &Packet) {
-        if key.0 != Protocol::Udp || self.followed.contains_key(&key) {
-            return;
+    /// Whose datagram it is, of the unconnected sockets: whose, its end, the other.
+    fn conversation(&self, key: Key, packet: &Packet) -> Option<(SocketId, SocketAddr, SocketAddr)> {
+        if key.0 != Protocol::Udp {
+            return None;
         }
         let (from, to) = match &packet.carries {
             Carries::Icmp(icmp) => (icmp.original.from, icmp.original.to),
             _ => (packet.from, packet.to),
         };
-        for (near, far) in [(canonical(from), canonical(to)), (canonical(to), canonical(from))] {
-            let sockets = self.bound.get(&(Protocol::Udp, near.port()));
-            let ours = sockets.into_iter().flatten().find(|(_, local)| takes(local.ip(), near.ip()));
-            if let Some((id, _)) = ours {
-                self.followed.insert(key, Followed::new(*id, near, far));
-                return;
-            }
-        }
+        [(canonical(from), canonical(to)), (canonical(to), canonical(from))].into_iter().find_map(
+            |(near, far)| {
+                let sockets = self.bound.get(&near.port())?;
+                let (id, _) = sockets.iter().find(|(_, local)| takes(*local, near.ip()))?;
+                Some((*id, near, far))
+            },
+        )
     }
 
     fn key_of(&self, packet: &Packet) -> Option<Key> {

@@ -170,7 +170,7 @@ impl Kernel {
         let now = Instant::now();
         let capture = self.capture.as_ref().ok();
         match fact {
-            Fact::Connecting(attempt) => flows.attempts(id, subject.protocol, attempt.0, capture),
+            Fact::Connecting(attempt) => flows.tries(id, subject.protocol, attempt.0, capture),
             Fact::Connected(ends) => {
                 (subject.local, subject.remote) = (Some(ends.0), Some(ends.1));
                 flows.claim(id, subject.protocol, ends.0, ends.1);
@@ -186,14 +186,6 @@ impl Kernel {
             Fact::OptionSet(set) if set.0 == sockscope_sockets::options::OptionName::Accepting => {
                 subject.held = set.1 == 0;
             }
-            Fact::Closed(..) => subject.closed = Some(now),
-            Fact::Failed(failed) if failed.fatal && subject.local.is_none() => subject.closed = Some(now),
-            Fact::Failed(failed) => {
-                // It never got an address of ours that anybody could ask: the segments alone say which it was.
-                if let Some(remote) = failed.remote {
-                    flows.refused(id, subject.protocol, remote);
-                }
-            }
             _ => {}
         }
         subject.stir(now);
@@ -201,14 +193,23 @@ impl Kernel {
         self.stirred.notify_one();
     }
 
+    /// A socket's descriptor is closed, or it never had one.
+    pub(super) fn ends(&self, id: SocketId) {
+        let mut watched = self.lock();
+        match watched.subjects.get_mut(&id) {
+            Some(subject) => {
+                subject.closed = Some(Instant::now());
+                subject.stir(Instant::now());
+            }
+            None => watched.by_ends.retain(|_, who| *who != id),
+        }
+        drop(watched);
+        self.stirred.notify_one();
+    }
+
     /// A socket that is not observed has these ends: it is the other end of one that may be.
     pub(super) fn meets(&self, id: SocketId, local: SocketAddr, remote: SocketAddr) {
         self.lock().meets(id, local, remote);
-    }
-
-    /// It has them no more.
-    pub(super) fn parts(&self, id: SocketId) {
-        self.lock().by_ends.retain(|_, who| *who != id);
     }
 
     /// A listener accepted this socket.
@@ -265,6 +266,12 @@ impl Watched {
 
     fn meets(&mut self, id: SocketId, local: SocketAddr, remote: SocketAddr) {
         self.by_ends.insert((canonical(local), canonical(remote)), id);
+    }
+
+    /// Whether a socket's other end is one of this workspace too.
+    fn is_ours(&self, id: SocketId) -> bool {
+        let ends = self.subjects.get(&id).and_then(|subject| subject.remote.zip(subject.local));
+        ends.is_some_and(|(far, near)| self.at((canonical(far), canonical(near))).is_some())
     }
 
     /// The socket with these ends.

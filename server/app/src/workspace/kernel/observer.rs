@@ -3,16 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use sockscope_sockets::kernel::{
-    capture::Raw,
+    capture::{Capture, Raw},
     destroyed::{Destroyed, Notice},
     owner,
 };
 use sockscope_sockets::mailbox::Command;
 use sockscope_wire::{Direction, Owner, ShelfName, SocketId};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
+};
 
 use super::{
-    Kernel,
+    Kernel, Watched,
     subject::{Looked, Telling, owned},
 };
 use crate::{
@@ -29,6 +32,9 @@ pub(in crate::workspace) type Seen = (Option<SocketId>, Telling, Stored);
 /// For how long a state that was read waits for the segments of before: the capture hands a block of its ring over 5 ms after
 /// the first frame in it, and this task may have to wait for a turn.
 const HOLD: Duration = Duration::from_millis(15);
+
+/// How often a process is looked for at most.
+const OWNERS: Duration = Duration::from_millis(200);
 
 enum Step {
     Stirred,
@@ -49,6 +55,7 @@ pub(in crate::workspace) async fn run(workspace: Arc<Workspace>) {
     sample.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut looked_at = kernel.looks.all();
     let mut lost = 0;
+    let mut next_owner = Instant::now();
     loop {
         let due = kernel.lock().subjects.values().filter_map(|subject| subject.due).min();
         let step = tokio::select! {
@@ -67,12 +74,12 @@ pub(in crate::workspace) async fn run(workspace: Arc<Workspace>) {
         match step {
             Step::Stirred | Step::Due => {
                 let due = kernel.lock().due(now);
-                look(&workspace, &due, false);
+                look(&workspace, &due, false, &mut next_owner).await;
             }
             Step::Sample => {
                 let ids: Vec<_> = looked_at.iter().copied().collect();
                 if kernel.diag.is_ok() {
-                    look(&workspace, &ids, true);
+                    look(&workspace, &ids, true, &mut next_owner).await;
                 } else {
                     workspace.ask_tasks(&ids);
                 }
@@ -103,7 +110,7 @@ pub(in crate::workspace) async fn run(workspace: Arc<Workspace>) {
 }
 
 /// Looks at both ends of these sockets and records what is new.
-fn look(workspace: &Workspace, ids: &[SocketId], sample: bool) {
+async fn look(workspace: &Workspace, ids: &[SocketId], sample: bool, next_owner: &mut Instant) {
     let kernel = &workspace.kernel;
     let mut asks = Vec::new();
     let mut asked = Vec::with_capacity(ids.len());
@@ -126,32 +133,68 @@ fn look(workspace: &Workspace, ids: &[SocketId], sample: bool) {
     for (id, range) in asked {
         let mut ends = answers[range].iter_mut().map(Option::take);
         let looked = Looked { near: ends.next().flatten(), far: ends.next().flatten() };
-        let holding = looked.far.as_ref().and_then(|far| far.uid.zip(far.inode));
-        let mut watched = kernel.lock();
-        let Some(subject) = watched.subjects.get_mut(&id) else { continue };
-        let hold = if kernel.capture.is_ok() { HOLD } else { Duration::ZERO };
-        let mut told = subject.take(looked, sample, can_read, hold, now);
-        let holding =
-            holding.filter(|_| told.iter().any(|(_, kernel)| is_far_state(kernel)) && subject.wants_owner());
-        if subject.is_over() {
-            watched.forget(id, kernel.capture.as_ref().ok());
-        }
-        drop(watched);
-        if let Some((uid, inode)) = holding {
-            owned(&mut told, holder(uid, inode));
+        let capture = kernel.capture.as_ref().ok();
+        let taken = kernel.lock().take(id, looked, sample, can_read, capture, now);
+        let Some((mut told, holding)) = taken else { continue };
+        if let Some(holding) = holding {
+            owned(&mut told, holder(holding, next_owner).await);
         }
         tellings.extend(told.into_iter().map(|telling| (Some(id), telling, Stored::None)));
     }
     workspace.record_kernel(tellings);
 }
 
-fn is_far_state(kernel: &log::Kernel) -> bool {
-    matches!(kernel, log::Kernel::State { end: Direction::Peer, state: Some(_), .. })
+/// Who holds the far end of a connection, as far as the kernel says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Holding {
+    uid: u32,
+    inode: u32,
+    /// It is a socket of this workspace.
+    ours: bool,
 }
 
-/// Who holds a socket. Of other users' processes only their user may be known.
-fn holder(uid: u32, inode: u32) -> Owner {
-    let process = owner::process_of(inode);
+impl Watched {
+    /// Takes in what a look at a socket brought: what to tell, and who is to be asked for.
+    fn take(
+        &mut self,
+        id: SocketId,
+        looked: Looked,
+        sample: bool,
+        can_read: bool,
+        capture: Option<&Capture>,
+        now: Instant,
+    ) -> Option<(Vec<Telling>, Option<Holding>)> {
+        let ours = self.is_ours(id);
+        let subject = self.subjects.get_mut(&id)?;
+        let holding = looked.far.as_ref().and_then(|far| far.uid.zip(far.inode));
+        let hold = if capture.is_some() { HOLD } else { Duration::ZERO };
+        let told = subject.take(looked, sample, can_read, hold, now);
+        let first = |kernel: &log::Kernel| {
+            matches!(kernel, log::Kernel::State { end: Direction::Peer, state: Some(_), .. })
+        };
+        let holding = holding
+            .filter(|_| told.iter().any(|(_, kernel)| first(kernel)) && subject.wants_owner())
+            .map(|(uid, inode)| Holding { uid, inode, ours });
+        if subject.is_over() {
+            self.forget(id, capture);
+        }
+        Some((told, holding))
+    }
+}
+
+/// Who holds a socket. Of other users' processes only their user may be known, and of many that connect at once only some
+/// are looked for.
+async fn holder(Holding { uid, inode, ours }: Holding, next: &mut Instant) -> Owner {
+    let process = if ours {
+        owner::this()
+    } else if Instant::now() < *next {
+        None
+    } else {
+        // Every process's descriptors are looked at, which takes a while: not where others wait for a turn.
+        let found = spawn_blocking(move || owner::process_of(inode)).await;
+        *next = Instant::now() + OWNERS;
+        found.inspect_err(|error| tracing::warn!(%error, "nobody looked for a process")).ok().flatten()
+    };
     Owner {
         uid,
         pid: process.as_ref().map(|process| process.pid),

@@ -138,7 +138,7 @@ impl Subject {
             if can_read || !told.readable() {
                 told.reads(seen.map(|seen| seen.state), now);
             }
-            tell(&mut tellings, end, told.settle(now.checked_sub(hold).unwrap_or(now)), seen);
+            tell(&mut tellings, end, told.settle(now.checked_sub(hold).unwrap_or(now)), seen, now);
         }
         tellings.sort_by_key(|(at, _)| *at);
         // A peer on another host, and no segments: nobody can say, which is said once.
@@ -237,9 +237,13 @@ fn is_settled(seen: &Seen) -> bool {
     }
 }
 
-fn tell(tellings: &mut Vec<Telling>, end: Direction, told: Vec<Told>, seen: Option<&Seen>) {
+/// Puts states into words, with the timer that runs for the last of them. It was read now and the state is from before, so
+/// that it fires is counted from then.
+fn tell(tellings: &mut Vec<Telling>, end: Direction, told: Vec<Told>, seen: Option<&Seen>, now: Instant) {
     for Told { state, evidence, at } in told {
         let timer = seen.filter(|seen| seen.state == state).and_then(|seen| seen.timer);
+        let since = u32::try_from(now.saturating_duration_since(at).as_millis()).unwrap_or(u32::MAX);
+        let timer = timer.map(|timer| Timer { expires_ms: timer.expires_ms.saturating_add(since), ..timer });
         tellings.push((at, Kernel::State { end, state: Some(state), evidence, timer, owner: None }));
     }
 }
