@@ -33,7 +33,7 @@ work=$(mktemp -d)
 viewer=""
 cleanup() {
   [ -z "$viewer" ] || kill "$viewer" 2>/dev/null || true
-  "$engine" rm -f "$name" >/dev/null 2>&1 || true
+  "$engine" rm -f "$name" "$name-raw" >/dev/null 2>&1 || true
   rm -rf -- "$work"
 }
 trap cleanup EXIT
@@ -158,6 +158,12 @@ if [ "$engine" = podman ]; then exec_flags=(--runtime runc); fi
 grep -q '^http://.*/#c=' "$work/link" || die "\`sockscope link\` printed no link: $(cat "$work/link")"
 say "ok: a fresh link by exec"
 
+sight=$(ask "$api/workspaces/default/kernel")
+case $sight in
+  *'"sock_diag":{"active":true}'*'"segments":{"active":false,"errno":"EPERM"}'*) say "ok: without a capability, level 2 of 3" ;;
+  *) die "without a capability the kernel shows: $sight" ;;
+esac
+
 # ---- the end
 
 begun=$(date +%s%N)
@@ -180,5 +186,18 @@ once=(run --rm --read-only --cap-drop ALL --security-opt no-new-privileges --mem
   { cat "$work/compare" >&2; die "compare failed in a container"; }
 grep -q '^websocket ' "$work/compare" || die "compare printed no table"
 say "ok: compare measures in a container"
+
+# ---- the one capability that shows segments, as docs/KERNEL.md says
+
+"$engine" "${run[@]//$name/$name-raw}" --user 0 --cap-add NET_RAW "$image" >/dev/null
+pid=$("$engine" inspect --format '{{.State.Pid}}' "$name-raw")
+if [ "$(id -u)" != 0 ]; then
+  authority=$("$engine" port "$name-raw" 7625)
+  api=http://$authority/api/v1
+fi
+raw_answers() { ask "$api/workspaces/default/kernel" >"$work/sight" 2>/dev/null; }
+until_true 30 "the one with NET_RAW answers" raw_answers
+grep -q '"segments":{"active":true}' "$work/sight" || die "with NET_RAW the kernel shows: $(cat "$work/sight")"
+say "ok: with NET_RAW alone, level 3 of 3"
 
 say "all promises hold"

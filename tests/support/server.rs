@@ -81,6 +81,8 @@ impl Builder {
         if let Some(token) = &self.token {
             command.env("SOCKSCOPE_TOKEN", token);
         }
+        // What is tested of the log is told in its conversation; tests of the kernel's side open its shelf.
+        command.env("SOCKSCOPE_KERNEL", "off");
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command
     }

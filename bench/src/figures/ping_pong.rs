@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use sockscope::{
     log::{Entry, Filter, Limits, Log, Stored, Tag},
-    workspace::{Order, Workspace, WorkspaceConfig},
+    workspace::{Eyes, Order, Workspace, WorkspaceConfig},
 };
 use sockscope_sockets::{
     fact::{Cause, Fact, Recorder, Stamp, Wait},
@@ -251,6 +251,7 @@ pub(super) fn workspace(log_bytes: usize) -> Arc<Workspace> {
         policy: Arc::clone(&policy),
         practice_policy: policy,
         resolver: Arc::new(Resolver::with_servers(Vec::new())),
+        eyes: Eyes::Shut,
     })
 }
 
@@ -259,7 +260,7 @@ async fn followed(to: SocketAddr, trips: u64) -> Result<f64> {
     let order = Order::new("bench".to_owned(), "bench");
     let request = OpenRequest { open: format!("tcp://{to}"), name: None, options: None };
     let socket = workspace.open(&order, &request).map_err(said)?.opened().await.map_err(said)?;
-    let filter = Filter { socket: Some(socket.id), types: Some(vec!["received"]), without_hidden: false };
+    let filter = Filter { socket: Some(socket.id), types: Some(vec!["received"]), ..Filter::default() };
     let (_, mut after) = workspace.bounds();
     let before = process::cpu();
     for _ in 0..trips {

@@ -9,7 +9,7 @@ use std::{
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sockscope_wire::LogFull;
 
-use crate::compare::Settings;
+use crate::{compare::Settings, workspace::Eyes};
 
 /// The default port: S-O-C-K on a phone.
 pub const PORT: u16 = 7625;
@@ -79,6 +79,17 @@ pub enum LogFullArg {
     Pause,
 }
 
+/// What is recorded of the kernel's side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum KernelArg {
+    /// States, counters, and segments where this process may capture (CAP_NET_RAW)
+    All,
+    /// States and counters
+    States,
+    /// Nothing
+    Off,
+}
+
 /// How to run the server.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
@@ -112,6 +123,9 @@ pub struct ServeArgs {
     /// A host name under which the page may be reached, beside loopback ones; may be repeated
     #[arg(long = "host", env = "SOCKSCOPE_HOST", value_name = "NAME", value_delimiter = ',', value_parser = parse_host)]
     pub hosts: Vec<String>,
+    /// What to record of the kernel's side of the sockets that are open here
+    #[arg(long, env = "SOCKSCOPE_KERNEL", default_value = "all")]
+    kernel: KernelArg,
     /// End when the process that started this one does, which is that one (used by `compare`)
     #[arg(long, hide = true, value_name = "PID")]
     pub with_parent: Option<i32>,
@@ -179,6 +193,16 @@ impl ServeArgs {
             Some(token) if !token.bytes().all(|byte| byte.is_ascii_graphic()) => Err(ConfigError::BadToken),
             Some(token) => Ok(Some(token)),
             None => Ok(Some(crate::secret::random_secret())),
+        }
+    }
+
+    /// What is recorded of the kernel's side.
+    #[must_use]
+    pub fn eyes(&self) -> Eyes {
+        match self.kernel {
+            KernelArg::All => Eyes::All,
+            KernelArg::States => Eyes::States,
+            KernelArg::Off => Eyes::Shut,
         }
     }
 

@@ -58,6 +58,7 @@ impl Server {
             policy: policy(args.listen_ports.clone()),
             practice_policy: policy(None),
             resolver: Arc::new(resolver),
+            eyes: args.eyes(),
         });
         let shown = wire::Policy {
             mode: "local".to_owned(),

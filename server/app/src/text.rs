@@ -72,7 +72,14 @@ mod tests {
             socket: Some(SocketId(2)),
             cause: None,
             by: None,
-            fact: Fact::Received { len: 8, offset: Some(0), from: None, truncated: false, bytes },
+            fact: Fact::Received {
+                len: 8,
+                offset: Some(0),
+                from: None,
+                truncated: false,
+                arrival: None,
+                bytes,
+            },
         };
         let text = event_lines(&event);
         assert!(

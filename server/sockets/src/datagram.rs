@@ -144,6 +144,8 @@ impl Task {
                 self.failed(&cause, Phase::Shutdown, None, Errno::ENOTCONN, false);
                 None
             }
+            // TCP_INFO is of streams.
+            Some(Command::Look) => None,
             Some(Command::Set(set)) => {
                 let (options, cause) = *set;
                 options.apply(&SockRef::from(&self.socket), self.recorder.as_ref(), &cause);

@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 
 use crate::policy::CheckedAddr;
 
-/// Makes a TCP socket of the address's family; `prepare` sets its options before anything else happens to it.
+/// Makes a TCP socket of the address's family to listen on; `prepare` sets its options before anything else happens to it.
 ///
 /// # Errors
 /// What socket(2) says.
@@ -21,12 +21,40 @@ pub(crate) fn tcp_socket(address: CheckedAddr, prepare: impl FnOnce(&SockRef<'_>
     Ok(socket)
 }
 
-/// connect(2).
+/// The same to connect with.
+///
+/// # Errors
+/// What socket(2) says.
+pub(crate) fn stream_socket(address: CheckedAddr, prepare: impl FnOnce(&SockRef<'_>)) -> io::Result<Socket> {
+    let domain = Domain::for_address(address.get());
+    let socket = Socket::new(domain, Type::STREAM.nonblocking().cloexec(), Some(Protocol::TCP))?;
+    prepare(&SockRef::from(&socket));
+    Ok(socket)
+}
+
+/// connect(2). `dialling` hears our address as soon as the kernel has chosen it, which is before there is an answer.
 ///
 /// # Errors
 /// What connect(2) says.
-pub(crate) async fn connect(socket: TcpSocket, address: CheckedAddr) -> io::Result<TcpStream> {
-    socket.connect(address.get()).await
+pub(crate) async fn connect(
+    socket: Socket,
+    address: CheckedAddr,
+    dialling: impl FnOnce(SocketAddr),
+) -> io::Result<TcpStream> {
+    match socket.connect(&address.get().into()) {
+        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let stream = TcpStream::from_std(socket.into())?;
+    // Port 0: it is refused already, and its port given back.
+    if let Some(local) = stream.local_addr().ok().filter(|local| local.port() != 0) {
+        dialling(local);
+    }
+    stream.writable().await?;
+    match stream.take_error()? {
+        None => Ok(stream),
+        Some(error) => Err(error),
+    }
 }
 
 /// bind(2).

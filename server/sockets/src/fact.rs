@@ -4,7 +4,12 @@ use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::{errno::Errno, options::OptionName, policy::ResolveError};
+use crate::{
+    errno::Errno,
+    kernel::info::{Queues, TcpInfo},
+    options::OptionName,
+    policy::ResolveError,
+};
 
 /// Who asked for something: the command's name and the one who gave it.
 #[derive(Debug, PartialEq, Eq)]
@@ -262,4 +267,10 @@ pub trait Recorder: Send + Sync + 'static {
 
     /// Ends when the log has room again.
     fn room(&self) -> Wait;
+
+    /// A stream is being connected from here to there: the kernel has chosen our address, and there is no answer yet.
+    fn dialling(&self, _local: SocketAddr, _remote: SocketAddr) {}
+
+    /// What the kernel counts of a stream: when somebody looks, and just before it is closed.
+    fn counted(&self, _info: &TcpInfo, _queues: Queues) {}
 }

@@ -8,6 +8,7 @@ pub mod dial;
 pub mod drops;
 pub mod errno;
 pub mod fact;
+pub mod kernel;
 pub mod listener;
 pub mod mailbox;
 pub mod open;

@@ -16,6 +16,7 @@ use crate::{
         Cause, EndReason, Fact, Failed, Failure, Leftover, PauseReason, Phase, Recorder, Stamp, Wait, What,
     },
     mailbox::{Command, Inbox},
+    options::Options,
 };
 
 /// How long accepting rests when the process has no descriptor left: nothing tells when one is freed.
@@ -46,13 +47,19 @@ enum Door {
     NoSeat { stream: Box<TcpStream>, remote: SocketAddr, stamp: Stamp, since: Instant },
     /// accept(2) has no descriptor to give; standing still since.
     NoDescriptor(Instant),
+    /// Somebody asked not to accept: connections wait in the kernel's queue.
+    Held,
     /// The log has no room for what an accepted connection says; standing still since, until the wait ends.
     NoRoom(Instant, Wait),
 }
 
 impl Door {
-    /// Opens it unless the log is full: connections then wait in the kernel, like the bytes of a stream.
-    fn open(recorder: &dyn Recorder) -> Self {
+    /// Opens it unless somebody asked not to, or the log is full: connections then wait in the kernel, like the bytes of
+    /// a stream.
+    fn open(recorder: &dyn Recorder, accepting: bool) -> Self {
+        if !accepting {
+            return Self::Held;
+        }
         let mut room = recorder.room();
         match (&mut room).now_or_never() {
             Some(()) => Self::Open(Instant::now()),
@@ -67,12 +74,14 @@ impl Door {
 /// Owns the listener until it is closed. Facts of accepted connections are recorded by `adopt`.
 pub async fn run(
     listener: TcpListener,
+    options: &Options,
     mut inbox: Inbox,
     recorder: Arc<dyn Recorder>,
     nursery: Arc<dyn Adopt>,
 ) {
     let seats = nursery.seats();
-    let mut door = Door::open(recorder.as_ref());
+    let mut accepting = options.accepting.unwrap_or(true);
+    let mut door = Door::open(recorder.as_ref(), accepting);
     let (cause, reason) = loop {
         let step = tokio::select! {
             biased;
@@ -81,8 +90,12 @@ pub async fn run(
         };
         match step {
             Step::Command(command) => {
-                if let Some(end) = obey(command, &listener, recorder.as_ref()) {
+                if let Some(end) = obey(command, &listener, recorder.as_ref(), &mut accepting) {
                     break end;
+                }
+                // Whatever else it waits for comes first.
+                if matches!((&door, accepting), (Door::Open(_), false) | (Door::Held, true)) {
+                    door = Door::open(recorder.as_ref(), accepting);
                 }
             }
             Step::Accepted(Ok((stream, remote))) => {
@@ -91,7 +104,7 @@ pub async fn run(
                 door = match Arc::clone(&seats).try_acquire_owned() {
                     Ok(seat) => {
                         nursery.adopt(stream, remote, stamp, seat);
-                        Door::open(recorder.as_ref())
+                        Door::open(recorder.as_ref(), accepting)
                     }
                     Err(_) => {
                         pause(recorder.as_ref(), PauseReason::TooManySockets);
@@ -108,7 +121,7 @@ pub async fn run(
                     let failure = Failure::Os(errno);
                     let failed = Failed::minor(failure, Phase::Accept);
                     recorder.record(Stamp::now(), &None, Fact::Failed(Box::new(failed)), None);
-                    door = Door::open(recorder.as_ref());
+                    door = Door::open(recorder.as_ref(), accepting);
                 }
             },
             Step::Seat(seat) => {
@@ -116,13 +129,13 @@ pub async fn run(
                     resume(recorder.as_ref(), since);
                     nursery.adopt(*stream, remote, stamp, seat);
                 }
-                door = Door::open(recorder.as_ref());
+                door = Door::open(recorder.as_ref(), accepting);
             }
             Step::Rested => {
                 if let Door::NoDescriptor(since) | Door::NoRoom(since, _) = door {
                     resume(recorder.as_ref(), since);
                 }
-                door = Door::open(recorder.as_ref());
+                door = Door::open(recorder.as_ref(), accepting);
             }
         }
     };
@@ -144,6 +157,7 @@ async fn watch(listener: &TcpListener, door: &mut Door, seats: &Arc<Semaphore>) 
             // The semaphore is closed when the workspace ends; the command that ends this listener is on its way.
             Err(_) => std::future::pending().await,
         },
+        Door::Held => std::future::pending().await,
         Door::NoDescriptor(_) => {
             sleep(NO_DESCRIPTORS_REST).await;
             Step::Rested
@@ -159,6 +173,7 @@ fn obey(
     command: Option<Command>,
     listener: &TcpListener,
     recorder: &dyn Recorder,
+    accepting: &mut bool,
 ) -> Option<(Cause, EndReason)> {
     match command {
         None => Some((None, EndReason::Closed)),
@@ -168,8 +183,11 @@ fn obey(
         Some(Command::Set(set)) => {
             let (options, cause) = *set;
             options.apply(&SockRef::from(listener), recorder, &cause);
+            *accepting = options.accepting.unwrap_or(*accepting);
             None
         }
+        // What waits in its queue is asked by its address.
+        Some(Command::Look) => None,
         Some(Command::Send(outgoing)) => {
             refuse(recorder, &outgoing.cause, Phase::Send);
             None

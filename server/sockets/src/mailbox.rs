@@ -49,6 +49,8 @@ pub enum Command {
     End(Cause, EndReason),
     /// Set options.
     Set(Box<(Options, Cause)>),
+    /// Say what the kernel counts.
+    Look,
 }
 
 /// Why a command was not taken.
@@ -136,7 +138,7 @@ impl Inbox {
                 None => return (None, EndReason::Cancelled),
                 Some(Command::Close(cause) | Command::Reset(cause)) => return (cause, EndReason::Cancelled),
                 Some(Command::End(cause, reason)) => return (cause, reason),
-                Some(Command::Send(_) | Command::Shutdown(_) | Command::Set(_)) => {}
+                Some(Command::Send(_) | Command::Shutdown(_) | Command::Set(_) | Command::Look) => {}
             }
         }
     }
@@ -149,7 +151,7 @@ impl Inbox {
                 Some(Command::Close(cause)) => return Ending::Close(cause, EndReason::Closed),
                 Some(Command::Reset(cause)) => return Ending::Reset(cause),
                 Some(Command::End(cause, reason)) => return Ending::Close(cause, reason),
-                Some(Command::Send(_) | Command::Shutdown(_) | Command::Set(_)) => {}
+                Some(Command::Send(_) | Command::Shutdown(_) | Command::Set(_) | Command::Look) => {}
             }
         }
     }

@@ -234,8 +234,11 @@ impl Opening {
         address: CheckedAddr,
     ) -> (CheckedAddr, Instant, Result<TcpStream, (Phase, io::Error)>) {
         let entered = Instant::now();
-        let result = match dial::tcp_socket(address, |socket| self.prepare_stream(socket)) {
-            Ok(socket) => dial::connect(socket, address).await.map_err(|error| (Phase::Connect, error)),
+        let result = match dial::stream_socket(address, |socket| self.prepare_stream(socket)) {
+            Ok(socket) => {
+                let dialling = |local| self.recorder.dialling(local, address.get());
+                dial::connect(socket, address, dialling).await.map_err(|error| (Phase::Connect, error))
+            }
             Err(error) => Err((Phase::Socket, error)),
         };
         (address, entered, result)

@@ -47,6 +47,16 @@ pub struct Options {
     pub recv_buffer: Option<u32>,
     /// SO_SNDBUF in bytes.
     pub send_buffer: Option<u32>,
+    /// TCP_CORK (default false).
+    pub cork: Option<bool>,
+    /// TCP_QUICKACK.
+    pub quickack: Option<bool>,
+    /// TCP_MAXSEG in bytes.
+    pub maxseg: Option<u32>,
+    /// Whether the stream is read (default true).
+    pub reading: Option<bool>,
+    /// Whether the listener accepts (default true).
+    pub accepting: Option<bool>,
     /// SO_BROADCAST (default false).
     pub broadcast: Option<bool>,
     /// IPV6_V6ONLY (default: the system's).
@@ -76,6 +86,16 @@ pub enum OptionName {
     RecvBuffer,
     /// SO_SNDBUF.
     SendBuffer,
+    /// TCP_CORK.
+    Cork,
+    /// TCP_QUICKACK.
+    Quickack,
+    /// TCP_MAXSEG.
+    Maxseg,
+    /// Whether the stream is read: ours, not the kernel's.
+    Reading,
+    /// Whether the listener accepts: ours, not the kernel's.
+    Accepting,
     /// SO_BROADCAST.
     Broadcast,
     /// IPV6_V6ONLY.
@@ -97,6 +117,11 @@ impl OptionName {
             Self::UserTimeout => "user_timeout_ms",
             Self::RecvBuffer => "recv_buffer",
             Self::SendBuffer => "send_buffer",
+            Self::Cork => "cork",
+            Self::Quickack => "quickack",
+            Self::Maxseg => "maxseg",
+            Self::Reading => "reading",
+            Self::Accepting => "accepting",
             Self::Broadcast => "broadcast",
             Self::Ipv6Only => "ipv6_only",
         }
@@ -129,6 +154,7 @@ impl Options {
             connect_timeout: None,
             reuse_addr: None,
             backlog: None,
+            accepting: None,
             broadcast: None,
             ipv6_only: None,
             ..self.clone()
@@ -150,13 +176,18 @@ impl Options {
             OptionName::UserTimeout => self.user_timeout_ms = size,
             OptionName::RecvBuffer => self.recv_buffer = size,
             OptionName::SendBuffer => self.send_buffer = size,
+            OptionName::Cork => self.cork = flag,
+            OptionName::Quickack => self.quickack = flag,
+            OptionName::Maxseg => self.maxseg = size,
+            OptionName::Reading => self.reading = flag,
+            OptionName::Accepting => self.accepting = flag,
             OptionName::Broadcast => self.broadcast = flag,
             OptionName::Ipv6Only => self.ipv6_only = flag,
         }
     }
 
     /// Sets what a living socket can be set to, and records asked and granted; a refusal of the kernel is a fact and
-    /// does not end the socket. `read_size` is ours, not the kernel's: the caller keeps it.
+    /// does not end the socket. `read_size`, `reading` and `accepting` are ours, not the kernel's: the caller keeps them.
     pub(crate) fn apply(&self, socket: &SockRef<'_>, recorder: &dyn Recorder, cause: &Cause) {
         let one = |name: OptionName,
                    asked: Option<u64>,
@@ -225,15 +256,30 @@ impl Options {
             &|v| socket.set_send_buffer_size(size(v)),
             &|| socket.send_buffer_size().map(|n| n as u64),
         );
+        one(OptionName::Cork, flag(self.cork), &|v| socket.set_tcp_cork(v != 0), &|| {
+            socket.tcp_cork().map(u64::from)
+        });
+        one(OptionName::Quickack, flag(self.quickack), &|v| socket.set_tcp_quickack(v != 0), &|| {
+            socket.tcp_quickack().map(u64::from)
+        });
+        one(OptionName::Maxseg, number(self.maxseg), &|v| socket.set_tcp_mss(small(v)), &|| {
+            socket.tcp_mss().map(u64::from)
+        });
         one(OptionName::Broadcast, flag(self.broadcast), &|v| socket.set_broadcast(v != 0), &|| {
             socket.broadcast().map(u64::from)
         });
         one(OptionName::Ipv6Only, flag(self.ipv6_only), &|v| socket.set_only_v6(v != 0), &|| {
             socket.only_v6().map(u64::from)
         });
-        if let Some(asked) = self.read_size {
-            let fact = Fact::OptionSet(Box::new((OptionName::ReadSize, u64::from(asked), u64::from(asked))));
-            recorder.record(Stamp::now(), cause, fact, None);
+        for (name, asked) in [
+            (OptionName::ReadSize, number(self.read_size)),
+            (OptionName::Reading, flag(self.reading)),
+            (OptionName::Accepting, flag(self.accepting)),
+        ] {
+            if let Some(asked) = asked {
+                let fact = Fact::OptionSet(Box::new((name, asked, asked)));
+                recorder.record(Stamp::now(), cause, fact, None);
+            }
         }
     }
 }

@@ -61,6 +61,7 @@ const EVENTS: &[(&str, &str)] = &[
     ("socket", "Only this socket."),
     ("type", "Only these types, separated by commas."),
     ("hidden", "false leaves practice peers out."),
+    ("kernel", "false leaves the kernel's shelf out."),
     ("payload", "`full`, `none` or `preview:N`."),
     ("meter", "A meter to count this under."),
 ];
@@ -72,6 +73,7 @@ const VIEW: &[(&str, &str)] = &[
     ("socket", "Only this socket."),
     ("type", "Only these types, separated by commas."),
     ("hidden", "false leaves practice peers out."),
+    ("kernel", "false leaves the kernel's shelf out."),
     ("meter", "A meter to count this under."),
 ];
 
@@ -123,8 +125,10 @@ const ROUTES: &[Route] = &[
     route!(Post "/api/v1/workspaces/{ws}/http" "Ask over a recorded socket as an HTTP client does", Body::Json("HttpRequest"), &[], Json(200, "HttpAnswer")),
     route!(Get "/api/v1/workspaces/{ws}/events" "Events: a page now, a long poll, or a stream", Body::None, EVENTS, Feed("Page")),
     route!(Get "/api/v1/workspaces/{ws}/events/{seq}/payload" "The bytes of one event; takes Range", Body::None, &[EPOCH], Bytes),
+    route!(Get "/api/v1/workspaces/{ws}/events/{seq}/frame" "A captured frame, taken apart", Body::None, &[EPOCH], Json(200, "Frame")),
+    route!(Get "/api/v1/workspaces/{ws}/kernel" "How much of the kernel can be seen", Body::None, &[], Json(200, "KernelSight")),
     route!(Get "/api/v1/workspaces/{ws}/export" "The log to take away", Body::None,
-        &[("format", "`jsonl` or `text`."), ("socket", "Only this socket."), ("hidden", "false leaves practice peers out.")], Text),
+        &[("format", "`jsonl` or `text`."), ("socket", "Only this socket."), ("hidden", "false leaves practice peers out."), ("kernel", "false leaves the kernel's shelf out.")], Text),
     route!(Post "/api/v1/workspaces/{ws}/log/trim" "Clear the log up to a seq", Body::Json("TrimRequest"), &[], Json(200, "TrimAnswer")),
     route!(Get "/api/v1/workspaces/{ws}/clock" "The clock of every `t_us`, now", Body::None, &[], Json(200, "Clock")),
     route!(Post "/api/v1/workspaces/{ws}/meters" "Begin to count what requests cost", Body::None, &[], Json(201, "MeterStarted")),

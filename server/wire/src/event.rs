@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ByteRange, Code, Counters, Payload, PeerKind, Phase, Role, Seq, SocketId, SocketOptions};
+use crate::{
+    ByteRange, Code, Counters, Evidence, Icmp, KernelTimer, Owner, Payload, PeerKind, Phase, Role,
+    SegmentMark, SegmentProtocol, Seq, SocketId, SocketOptions, TcpFlag, TcpInfo, TcpState,
+};
 
 /// One fact in the log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -148,6 +151,10 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         #[cfg_attr(feature = "codegen", ts(optional, as = "Option<bool>"))]
         truncated: bool,
+        /// How a datagram arrived.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        arrival: Option<Arrival>,
         /// The bytes.
         #[serde(flatten)]
         bytes: Counted,
@@ -228,6 +235,10 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[cfg_attr(feature = "codegen", ts(optional))]
         option: Option<String>,
+        /// The ICMP error it is due to, where the kernel keeps it (IP_RECVERR, ip(7)).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        icmp: Option<Icmp>,
         /// The socket is over; false where another address is tried or the socket lives on.
         fatal: bool,
     },
@@ -266,6 +277,113 @@ pub enum Fact {
         what: PauseWhat,
         /// For how long, in µs.
         after_us: u64,
+    },
+    /// A connection's state in the kernel changed.
+    KernelState {
+        /// Whose.
+        end: Direction,
+        /// The state; absent where nobody can say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        state: Option<TcpState>,
+        /// How it is known.
+        evidence: Evidence,
+        /// The timer that runs, where one was read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        timer: Option<KernelTimer>,
+        /// Who holds the other end, when it is first seen on this host.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        owner: Option<Owner>,
+    },
+    /// What the kernel counts of a connection changed; only of sockets somebody looks at, and when they end.
+    TcpInfo {
+        /// Of which end.
+        end: Direction,
+        /// What it counts.
+        info: Box<TcpInfo>,
+        /// Bytes received and not read by the program.
+        receive_queue: u32,
+        /// Bytes written by the program and not acknowledged.
+        send_queue: u32,
+    },
+    /// How many connections wait for accept(2) changed.
+    AcceptQueue {
+        /// How many wait.
+        length: u32,
+        /// How many may: the least of listen(2)'s backlog and net.core.somaxconn. One more is let in.
+        limit: u32,
+    },
+    /// A frame was seen on the wire. Its headers are at `events/{seq}/frame`.
+    Segment {
+        /// Who sent it.
+        sender: Direction,
+        /// What it carries.
+        protocol: SegmentProtocol,
+        /// Where it was seen.
+        interface: String,
+        /// The socket at the other end, where it is one of this workspace: the segment is told once, by the end that
+        /// was opened first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        far: Option<SocketId>,
+        /// Its flags, of a TCP segment.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[cfg_attr(feature = "codegen", ts(optional, as = "Option<Vec<TcpFlag>>"))]
+        flags: Vec<TcpFlag>,
+        /// Its sequence number, as on the wire.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        seq_number: Option<u32>,
+        /// The number it acknowledges, as on the wire.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        ack_number: Option<u32>,
+        /// The same, from the sender's first: a SYN is 0, the first byte 1. Absent when the beginning was not seen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        seq_relative: Option<u64>,
+        /// The acknowledgement, from the other side's first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        ack_relative: Option<u64>,
+        /// The window in bytes, scaled (RFC 7323); as in the header where the handshake was not seen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        window: Option<u32>,
+        /// Bytes of payload.
+        len: u32,
+        /// Stream offset of the first of them, in the sender's direction.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        offset: Option<u64>,
+        /// How many segments of at most `mss` bytes it stands for: more than one where the card, or loopback, cuts
+        /// later (segmentation offload).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        pieces: Option<u32>,
+        /// The most payload of a segment in this direction, as the other side asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        mss: Option<u32>,
+        /// What is remarkable about it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[cfg_attr(feature = "codegen", ts(optional, as = "Option<Vec<SegmentMark>>"))]
+        marks: Vec<SegmentMark>,
+        /// The error it reports, of an ICMP one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        icmp: Option<Icmp>,
+        /// How long the frame was, in bytes.
+        frame_len: u32,
+    },
+    /// The capture missed frames: the kernel's buffer for it was full.
+    CaptureLost {
+        /// How many since the last such event.
+        count: u64,
+        /// How many in all.
+        total: u64,
     },
     /// Something worth knowing that is none of the above.
     Note(Note),
@@ -307,6 +425,28 @@ pub struct Counted {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(feature = "codegen", ts(optional, as = "Option<bool>"))]
     pub payload_unrecorded: bool,
+}
+
+/// How a datagram arrived, as the kernel says (ip(7), ipv6(7), socket(7)).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, utoipa::ToSchema))]
+pub struct Arrival {
+    /// How many hops it had left (IP_RECVTTL, IPV6_RECVHOPLIMIT).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub ttl: Option<u8>,
+    /// By which interface (IP_PKTINFO).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub interface: Option<String>,
+    /// When the kernel had it (SO_TIMESTAMPNS), as `t_us`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub kernel_us: Option<u64>,
+    /// How long it was, when it was longer than the read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub len: Option<u32>,
 }
 
 /// Which end did it.

@@ -7,6 +7,7 @@
 mod event;
 mod http;
 mod id;
+mod kernel;
 mod link;
 mod meter;
 mod page;
@@ -22,9 +23,13 @@ mod api;
 #[cfg(feature = "codegen")]
 pub mod codegen;
 
-pub use event::{Counted, Direction, Event, Fact, How, Note, PauseWhat};
+pub use event::{Arrival, Counted, Direction, Event, Fact, How, Note, PauseWhat};
 pub use http::{HttpAnswer, HttpExchange, HttpRequest};
 pub use id::{ParseIdError, Seq, SocketId};
+pub use kernel::{
+    Evidence, Frame, FrameField, FrameLayer, Icmp, KernelSight, KernelTimer, Level, Owner, SegmentMark,
+    SegmentProtocol, TcpFlag, TcpInfo, TcpState, TimerKind, WatchCommand,
+};
 pub use link::{
     ClientFrame, CloseCommand, Hello, Reply, SendCommand, ServerFrame, SetCommand, ShutdownCommand,
     Subscribe, close_code,

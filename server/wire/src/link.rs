@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{OpenRequest, Page, PayloadMode, Problem, Seq, SocketId, SocketOptions};
+use crate::{OpenRequest, Page, PayloadMode, Problem, Seq, SocketId, SocketOptions, WatchCommand};
 
 /// Close codes of the WebSocket: those of RFC 6455 that are used, and ours.
 pub mod close_code {
@@ -109,6 +109,10 @@ pub struct ClientFrame {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub subscribe: Option<Subscribe>,
+    /// Say which sockets somebody looks at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub watch: Option<WatchCommand>,
 }
 
 /// Sends bytes on a socket: the fields of [`SendRequest`](crate::SendRequest), and which socket.
@@ -210,6 +214,10 @@ pub struct Subscribe {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub hidden: Option<bool>,
+    /// The kernel's shelf too (default true).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub kernel: Option<bool>,
     /// Move the cursor here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]

@@ -145,6 +145,26 @@ pub struct SocketOptions {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub send_buffer: Option<u32>,
+    /// TCP_CORK: nothing but whole segments goes until it is taken off, or 200 ms passed (default false).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub cork: Option<bool>,
+    /// TCP_QUICKACK: acknowledge at once instead of with the next bytes; the kernel may change it again by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub quickack: Option<bool>,
+    /// TCP_MAXSEG: the most payload of a segment in bytes (88 to 32,767; before connecting it is told to the peer).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub maxseg: Option<u32>,
+    /// Whether it is read (default true); while it is not, the kernel's buffer fills and the window closes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub reading: Option<bool>,
+    /// Whether a listener accepts (default true); while it does not, connections wait in the kernel's queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub accepting: Option<bool>,
     /// SO_BROADCAST (default false).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]

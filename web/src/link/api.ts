@@ -1,7 +1,9 @@
 import type {
   About,
+  Frame,
   HttpAnswer,
   HttpRequest,
+  KernelSight,
   OpenRequest,
   Page,
   PeerKind,
@@ -124,6 +126,16 @@ export class Api {
   async payload(seq: Seq, epoch: string): Promise<Uint8Array> {
     const response = await this.#fetch('GET', `${WORKSPACE}/events/${String(seq)}/payload?epoch=${encodeURIComponent(epoch)}`);
     return new Uint8Array(await response.arrayBuffer());
+  }
+
+  /** The captured frame of a segment, taken apart. */
+  frame(seq: Seq, epoch: string): Promise<Frame> {
+    return this.#json('GET', `${WORKSPACE}/events/${String(seq)}/frame?epoch=${encodeURIComponent(epoch)}`);
+  }
+
+  /** How much of the kernel can be seen. */
+  sight(): Promise<KernelSight> {
+    return this.#json('GET', `${WORKSPACE}/kernel`);
   }
 
   /** Clears the log up to a place. */

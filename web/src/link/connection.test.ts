@@ -129,6 +129,26 @@ describe('Connection', () => {
     expect(recorder.hellos).toEqual([true, false]);
   });
 
+  it('tells every connection to the same log which sockets are looked at', async () => {
+    const watches = (): unknown[] => transport.sent().map((frame) => (frame as { watch?: unknown }).watch).filter((watch) => watch !== undefined);
+    connection.watch(['s1']);
+    expect(watches()).toEqual([]);
+    transport.hello();
+    connection.watch(['s1', 's2']);
+    expect(watches()).toEqual([{ sockets: ['s1'] }, { sockets: ['s1', 's2'] }]);
+    transport.close(1006);
+    await vi.advanceTimersByTimeAsync(BACKOFF_MS.first);
+    transport.hello();
+    expect(watches()).toHaveLength(3);
+    connection.watch([]);
+    expect(watches().at(-1)).toEqual({ sockets: [] });
+    connection.watch(['s1']);
+    transport.close(4012);
+    await vi.advanceTimersByTimeAsync(BACKOFF_MS.first);
+    transport.hello('e2');
+    expect(watches()).toHaveLength(5);
+  });
+
   it('says that another log began, and follows that from its beginning', async () => {
     transport.hello();
     transport.batch(41);

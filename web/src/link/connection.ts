@@ -1,5 +1,5 @@
 import type { Batch } from '../model/log/columns';
-import type { ClientFrame, Hello, Reply, Seq, SocketList } from '../wire/generated';
+import type { ClientFrame, Hello, Reply, Seq, SocketId, SocketList } from '../wire/generated';
 import { ApiError } from './api';
 import type { FromWorker, Transport } from './protocol';
 
@@ -76,6 +76,9 @@ export class Connection {
   #running = false;
   #live = false;
   #pending = new Map<string, Pending>();
+  #watched: readonly SocketId[] = [];
+  /** There was a connection before. */
+  #known = false;
 
   constructor(doors: Doors, transport: Transport, listener: Listener, random: () => number = Math.random) {
     this.#doors = doors;
@@ -135,6 +138,20 @@ export class Connection {
     });
   }
 
+  /**
+   * Says which sockets somebody looks at: the server samples those. It forgets with the connection, so the next one is
+   * told again; a server that was restarted knows none of them.
+   */
+  watch(sockets: readonly SocketId[]): void {
+    this.#watched = [...sockets];
+    if (this.#live) this.#tellWatched();
+  }
+
+  #tellWatched(): void {
+    // A server that does not sample says so with a problem; what is missing then is said where it would be shown.
+    this.command({ watch: { sockets: [...this.#watched] } }).catch(() => undefined);
+  }
+
   async #connect(): Promise<void> {
     this.#generation += 1;
     const generation = this.#generation;
@@ -188,6 +205,9 @@ export class Connection {
     this.#live = true;
     this.#listener.hello(hello, fresh);
     this.#listener.state({ is: 'live' });
+    if (fresh && this.#known) this.#watched = [];
+    this.#known = true;
+    if (this.#watched.length > 0) this.#tellWatched();
     void this.#snapshot();
   }
 

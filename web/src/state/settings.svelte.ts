@@ -19,6 +19,8 @@ interface Stored {
   ending: Ending;
   enterSends: boolean;
   hidden: boolean;
+  /** Whether the timeline shows what the kernel saw. */
+  kernel: boolean;
   panes: Wanted;
   history: string[];
 }
@@ -28,7 +30,7 @@ const KEY = 'sockscope-settings';
 /** Targets remembered for the address bar; the oldest go. */
 export const HISTORY = 50;
 
-const DEFAULTS: Stored = { view: 'text', time: 'absolute', theme: 'system', mode: 'text', ending: 'none', enterSends: true, hidden: false, panes: { sockets: null, detail: null }, history: [] };
+const DEFAULTS: Stored = { view: 'text', time: 'absolute', theme: 'system', mode: 'text', ending: 'none', enterSends: true, hidden: false, kernel: false, panes: { sockets: null, detail: null }, history: [] };
 
 function stored(): Stored {
   try {

@@ -10,6 +10,12 @@ import { settings } from './settings.svelte';
 /** What a line of the timeline is. */
 export type Line = { readonly is: 'event'; readonly event: LogEvent } | { readonly is: 'gap'; readonly gap: Gap } | { readonly is: 'away'; readonly seq: Seq };
 
+/** What the inspector shows, in the order of its tabs. */
+export const TABS = ['detail', 'ladder', 'state', 'figures', 'stream'] as const;
+
+/** What the inspector shows. */
+export type Tab = (typeof TABS)[number];
+
 /** The panes of a narrow page. */
 export type Pane = 'sockets' | 'timeline' | 'detail';
 
@@ -19,7 +25,7 @@ class View {
   socket = $state<string | null>(null);
   /** The selected event. */
   seq = $state<Seq | null>(null);
-  tab = $state<'detail' | 'ladder'>('detail');
+  tab = $state<Tab>('detail');
   pane = $state<Pane>('timeline');
   direction = $state<Filter['direction']>('all');
   kinds = $state.raw<ReadonlySet<Kind> | null>(null);
@@ -39,7 +45,7 @@ class View {
 
   readonly remote = new Remote(scope.api, scope.log);
   readonly matcher = $derived(matcherOf(this.text.trim()));
-  #rows = new Rows(scope.log, { sockets: null, direction: 'all', kinds: null, matcher: undefined, without: new Set() });
+  #rows = new Rows(scope.log, { sockets: null, direction: 'all', kinds: null, kernel: settings.all.kernel, matcher: undefined, without: new Set() });
   #selected: Set<number> | null = null;
   #until: number | undefined;
   #seenAtLeave = 0;
@@ -84,7 +90,7 @@ class View {
 
   /** Whether some rows may be hidden. */
   get filtered(): boolean {
-    return this.userFiltered || (!settings.all.hidden && scope.sockets.practice.size > 0);
+    return this.userFiltered || (!settings.all.hidden && scope.sockets.practice.size > 0) || (!settings.all.kernel && scope.log.kernel);
   }
 
   /** Whether the person hides rows. */
@@ -114,6 +120,7 @@ class View {
       sockets: this.#selected,
       direction: this.direction,
       kinds: this.kinds,
+      kernel: settings.all.kernel,
       matcher: this.only ? this.matcher : undefined,
       without: settings.all.hidden || this.#isPractice(socket) ? new Set() : scope.sockets.practice,
     });

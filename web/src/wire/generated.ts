@@ -43,6 +43,27 @@ send_queue_bytes: number,
 policy: Policy, };
 
 /**
+ * How a datagram arrived, as the kernel says (ip(7), ipv6(7), socket(7)).
+ */
+export type Arrival = { 
+/**
+ * How many hops it had left (IP_RECVTTL, IPV6_RECVHOPLIMIT).
+ */
+ttl?: number, 
+/**
+ * By which interface (IP_PKTINFO).
+ */
+interface?: string, 
+/**
+ * When the kernel had it (SO_TIMESTAMPNS), as `t_us`.
+ */
+kernel_us?: number, 
+/**
+ * How long it was, when it was longer than the read.
+ */
+len?: number, };
+
+/**
  * When ticks come.
  */
 export type Arrivals = "regular" | "poisson";
@@ -83,24 +104,11 @@ set?: SetCommand,
 /**
  * Say what this connection wants to see.
  */
-subscribe?: Subscribe, };
-
+subscribe?: Subscribe, 
 /**
- * Closes a socket, cancels its connect, or removes a closed one from the list.
+ * Say which sockets somebody looks at.
  */
-export type CloseCommand = { 
-/**
- * Which socket.
- */
-socket: SocketId, 
-/**
- * Send RST instead of FIN.
- */
-reset?: boolean, 
-/**
- * Close what a listener accepted, too.
- */
-children?: boolean, };
+watch?: WatchCommand, };
 
 /**
  * The server's clock.
@@ -118,6 +126,23 @@ now_us: number,
  * The last event there is.
  */
 head: Seq, };
+
+/**
+ * Closes a socket, cancels its connect, or removes a closed one from the list.
+ */
+export type CloseCommand = { 
+/**
+ * Which socket.
+ */
+socket: SocketId, 
+/**
+ * Send RST instead of FIN.
+ */
+reset?: boolean, 
+/**
+ * Close what a listener accepted, too.
+ */
+children?: boolean, };
 
 /**
  * A stable name for something that is said to people: a problem, a failure, a pause, a note, an end.
@@ -407,6 +432,10 @@ from?: string,
  */
 truncated?: boolean, 
 /**
+ * How a datagram arrived.
+ */
+arrival?: Arrival, 
+/**
  * The bytes, in JSON.
  */
 payload?: Payload, 
@@ -507,6 +536,10 @@ remote?: string,
  */
 option?: string, 
 /**
+ * The ICMP error it is due to, where the kernel keeps it (IP_RECVERR, ip(7)).
+ */
+icmp?: Icmp, 
+/**
  * The socket is over; false where another address is tried or the socket lives on.
  */
 fatal: boolean, } | { "type": "option_set", 
@@ -553,7 +586,134 @@ what: PauseWhat,
 /**
  * For how long, in µs.
  */
-after_us: number, } | { "type": "note" } & Note);
+after_us: number, } | { "type": "kernel_state", 
+/**
+ * Whose.
+ */
+end: Direction, 
+/**
+ * The state; absent where nobody can say.
+ */
+state?: TcpState, 
+/**
+ * How it is known.
+ */
+evidence: Evidence, 
+/**
+ * The timer that runs, where one was read.
+ */
+timer?: KernelTimer, 
+/**
+ * Who holds the other end, when it is first seen on this host.
+ */
+owner?: Owner, } | { "type": "tcp_info", 
+/**
+ * Of which end.
+ */
+end: Direction, 
+/**
+ * What it counts.
+ */
+info: TcpInfo, 
+/**
+ * Bytes received and not read by the program.
+ */
+receive_queue: number, 
+/**
+ * Bytes written by the program and not acknowledged.
+ */
+send_queue: number, } | { "type": "accept_queue", 
+/**
+ * How many wait.
+ */
+length: number, 
+/**
+ * How many may: the least of listen(2)'s backlog and net.core.somaxconn. One more is let in.
+ */
+limit: number, } | { "type": "segment", 
+/**
+ * Who sent it.
+ */
+sender: Direction, 
+/**
+ * What it carries.
+ */
+protocol: SegmentProtocol, 
+/**
+ * Where it was seen.
+ */
+interface: string, 
+/**
+ * The socket at the other end, where it is one of this workspace: the segment is told once, by the end that
+ * was opened first.
+ */
+far?: SocketId, 
+/**
+ * Its flags, of a TCP segment.
+ */
+flags?: Array<TcpFlag>, 
+/**
+ * Its sequence number, as on the wire.
+ */
+seq_number?: number, 
+/**
+ * The number it acknowledges, as on the wire.
+ */
+ack_number?: number, 
+/**
+ * The same, from the sender's first: a SYN is 0, the first byte 1. Absent when the beginning was not seen.
+ */
+seq_relative?: number, 
+/**
+ * The acknowledgement, from the other side's first.
+ */
+ack_relative?: number, 
+/**
+ * The window in bytes, scaled (RFC 7323); as in the header where the handshake was not seen.
+ */
+window?: number, 
+/**
+ * Bytes of payload.
+ */
+len: number, 
+/**
+ * Stream offset of the first of them, in the sender's direction.
+ */
+offset?: number, 
+/**
+ * How many segments of at most `mss` bytes it stands for: more than one where the card, or loopback, cuts
+ * later (segmentation offload).
+ */
+pieces?: number, 
+/**
+ * The most payload of a segment in this direction, as the other side asked.
+ */
+mss?: number, 
+/**
+ * What is remarkable about it.
+ */
+marks?: Array<SegmentMark>, 
+/**
+ * The error it reports, of an ICMP one.
+ */
+icmp?: Icmp, 
+/**
+ * How long the frame was, in bytes.
+ */
+frame_len: number, } | { "type": "capture_lost", 
+/**
+ * How many since the last such event.
+ */
+count: number, 
+/**
+ * How many in all.
+ */
+total: number, } | { "type": "note" } & Note);
+
+/**
+ * How a state is known.
+ */
+export type Evidence = "read" | "passed_through" | "unknown";
 
 /**
  * What happened. New kinds are added over time, none is renamed; clients pass over kinds they do not know.
@@ -692,6 +852,10 @@ from?: string,
  */
 truncated?: boolean, 
 /**
+ * How a datagram arrived.
+ */
+arrival?: Arrival, 
+/**
  * The bytes, in JSON.
  */
 payload?: Payload, 
@@ -792,6 +956,10 @@ remote?: string,
  */
 option?: string, 
 /**
+ * The ICMP error it is due to, where the kernel keeps it (IP_RECVERR, ip(7)).
+ */
+icmp?: Icmp, 
+/**
  * The socket is over; false where another address is tried or the socket lives on.
  */
 fatal: boolean, } | { "type": "option_set", 
@@ -838,7 +1006,193 @@ what: PauseWhat,
 /**
  * For how long, in µs.
  */
-after_us: number, } | { "type": "note" } & Note;
+after_us: number, } | { "type": "kernel_state", 
+/**
+ * Whose.
+ */
+end: Direction, 
+/**
+ * The state; absent where nobody can say.
+ */
+state?: TcpState, 
+/**
+ * How it is known.
+ */
+evidence: Evidence, 
+/**
+ * The timer that runs, where one was read.
+ */
+timer?: KernelTimer, 
+/**
+ * Who holds the other end, when it is first seen on this host.
+ */
+owner?: Owner, } | { "type": "tcp_info", 
+/**
+ * Of which end.
+ */
+end: Direction, 
+/**
+ * What it counts.
+ */
+info: TcpInfo, 
+/**
+ * Bytes received and not read by the program.
+ */
+receive_queue: number, 
+/**
+ * Bytes written by the program and not acknowledged.
+ */
+send_queue: number, } | { "type": "accept_queue", 
+/**
+ * How many wait.
+ */
+length: number, 
+/**
+ * How many may: the least of listen(2)'s backlog and net.core.somaxconn. One more is let in.
+ */
+limit: number, } | { "type": "segment", 
+/**
+ * Who sent it.
+ */
+sender: Direction, 
+/**
+ * What it carries.
+ */
+protocol: SegmentProtocol, 
+/**
+ * Where it was seen.
+ */
+interface: string, 
+/**
+ * The socket at the other end, where it is one of this workspace: the segment is told once, by the end that
+ * was opened first.
+ */
+far?: SocketId, 
+/**
+ * Its flags, of a TCP segment.
+ */
+flags?: Array<TcpFlag>, 
+/**
+ * Its sequence number, as on the wire.
+ */
+seq_number?: number, 
+/**
+ * The number it acknowledges, as on the wire.
+ */
+ack_number?: number, 
+/**
+ * The same, from the sender's first: a SYN is 0, the first byte 1. Absent when the beginning was not seen.
+ */
+seq_relative?: number, 
+/**
+ * The acknowledgement, from the other side's first.
+ */
+ack_relative?: number, 
+/**
+ * The window in bytes, scaled (RFC 7323); as in the header where the handshake was not seen.
+ */
+window?: number, 
+/**
+ * Bytes of payload.
+ */
+len: number, 
+/**
+ * Stream offset of the first of them, in the sender's direction.
+ */
+offset?: number, 
+/**
+ * How many segments of at most `mss` bytes it stands for: more than one where the card, or loopback, cuts
+ * later (segmentation offload).
+ */
+pieces?: number, 
+/**
+ * The most payload of a segment in this direction, as the other side asked.
+ */
+mss?: number, 
+/**
+ * What is remarkable about it.
+ */
+marks?: Array<SegmentMark>, 
+/**
+ * The error it reports, of an ICMP one.
+ */
+icmp?: Icmp, 
+/**
+ * How long the frame was, in bytes.
+ */
+frame_len: number, } | { "type": "capture_lost", 
+/**
+ * How many since the last such event.
+ */
+count: number, 
+/**
+ * How many in all.
+ */
+total: number, } | { "type": "note" } & Note;
+
+/**
+ * A captured frame, taken apart.
+ */
+export type Frame = { 
+/**
+ * How long it was, in bytes.
+ */
+len: number, 
+/**
+ * Its first bytes: every header, and what was captured of the payload. The rest of the payload is that of the
+ * stream, from the segment's `offset`.
+ */
+bytes: Payload, 
+/**
+ * The layers, outermost first.
+ */
+layers: Array<FrameLayer>, };
+
+/**
+ * One field of a header.
+ */
+export type FrameField = { 
+/**
+ * Its name, as in the RFC, in snake case: `source_port`, `window`, `option_mss`.
+ */
+name: string, 
+/**
+ * What it says, as people read it: an address, a number, flags by name.
+ */
+value: string, 
+/**
+ * Where it begins in the frame, in bits.
+ */
+bit_offset: number, 
+/**
+ * How long it is, in bits.
+ */
+bit_len: number, 
+/**
+ * Something to know of this value, as a code: `checksum_unfilled`, `checksum_wrong`, `offloaded_length`.
+ */
+remark?: string, };
+
+/**
+ * One layer of a frame.
+ */
+export type FrameLayer = { 
+/**
+ * Which: `ethernet`, `ipv4`, `ipv6`, `tcp`, `udp`, `icmp`, `icmpv6`, `payload`.
+ */
+name: string, 
+/**
+ * Where it begins in the frame, in bytes.
+ */
+offset: number, 
+/**
+ * How long it is, in bytes; of the payload, as much as the frame had.
+ */
+len: number, 
+/**
+ * Its fields, in the order of the bytes.
+ */
+fields: Array<FrameField>, };
 
 /**
  * Events that cannot be had: `from` and `to` are both missing.
@@ -899,11 +1253,6 @@ now_us: number, };
  * Which direction of a stream shutdown(2) ends.
  */
 export type How = "write";
-
-/**
- * A way events reach a client.
- */
-export type Lane = "short_poll" | "long_poll" | "sse" | "websocket";
 
 /**
  * What was answered.
@@ -984,6 +1333,79 @@ times?: number,
  * connection of its own.
  */
 keep_alive?: boolean, };
+
+/**
+ * An ICMP error.
+ */
+export type Icmp = { 
+/**
+ * Its type (RFC 792; over IPv6 RFC 4443).
+ */
+type: number, 
+/**
+ * Its code.
+ */
+code: number, 
+/**
+ * Who sent it, where that is known.
+ */
+from?: string, };
+
+/**
+ * How much of the kernel can be seen.
+ */
+export type KernelSight = { 
+/**
+ * TCP_INFO, queues and options of our own descriptors.
+ */
+tcp_info: Level, 
+/**
+ * Any socket of this network namespace, by its addresses (NETLINK_SOCK_DIAG, sock_diag(7)).
+ */
+sock_diag: Level, 
+/**
+ * The segments on the wire (packet(7)).
+ */
+segments: Level, 
+/**
+ * The program runs in a container, as far as it can tell.
+ */
+container: boolean, };
+
+/**
+ * A timer of the kernel that runs for a connection.
+ */
+export type KernelTimer = { 
+/**
+ * Which.
+ */
+kind: TimerKind, 
+/**
+ * In how many ms it fires.
+ */
+expires_ms: number, 
+/**
+ * How often it has fired in a row.
+ */
+retransmits: number, };
+
+/**
+ * A way events reach a client.
+ */
+export type Lane = "short_poll" | "long_poll" | "sse" | "websocket";
+
+/**
+ * Whether a source of kernel facts works here.
+ */
+export type Level = { 
+/**
+ * It does.
+ */
+active: boolean, 
+/**
+ * Why it does not, by POSIX name.
+ */
+errno?: string, };
 
 /**
  * What happens when the log is full.
@@ -1117,6 +1539,23 @@ name?: string,
  * Options to open it with.
  */
 options?: SocketOptions, };
+
+/**
+ * Who holds the other end, on this host.
+ */
+export type Owner = { 
+/**
+ * The user.
+ */
+uid: number, 
+/**
+ * The process, where it may be read.
+ */
+pid?: number, 
+/**
+ * What it is called.
+ */
+process?: string, };
 
 /**
  * One stretch of the log: the answer to GET events, and every text frame of events on a WebSocket.
@@ -1374,6 +1813,16 @@ problem?: Problem, };
  * What a socket is for.
  */
 export type Role = "client" | "listener" | "accepted" | "bound" | "connected";
+
+/**
+ * What is remarkable about a segment, from those seen before it.
+ */
+export type SegmentMark = "retransmission" | "out_of_order" | "duplicate_ack" | "zero_window" | "window_update" | "zero_window_probe" | "keepalive" | "keepalive_ack";
+
+/**
+ * Which protocol a captured frame carries.
+ */
+export type SegmentProtocol = "tcp" | "udp" | "icmp";
 
 /**
  * The kernel took all of it.
@@ -1690,6 +2139,26 @@ recv_buffer?: number,
  */
 send_buffer?: number, 
 /**
+ * TCP_CORK: nothing but whole segments goes until it is taken off, or 200 ms passed (default false).
+ */
+cork?: boolean, 
+/**
+ * TCP_QUICKACK: acknowledge at once instead of with the next bytes; the kernel may change it again by itself.
+ */
+quickack?: boolean, 
+/**
+ * TCP_MAXSEG: the most payload of a segment in bytes (88 to 32,767; before connecting it is told to the peer).
+ */
+maxseg?: number, 
+/**
+ * Whether it is read (default true); while it is not, the kernel's buffer fills and the window closes.
+ */
+reading?: boolean, 
+/**
+ * Whether a listener accepts (default true); while it does not, connections wait in the kernel's queue.
+ */
+accepting?: boolean, 
+/**
  * SO_BROADCAST (default false).
  */
 broadcast?: boolean, 
@@ -1728,6 +2197,10 @@ types?: Array<string>,
  */
 hidden?: boolean, 
 /**
+ * The kernel's shelf too (default true).
+ */
+kernel?: boolean, 
+/**
  * Move the cursor here.
  */
 after?: Seq, 
@@ -1737,13 +2210,143 @@ after?: Seq,
 paused?: boolean, };
 
 /**
- * A ticket opens one WebSocket within 10 s: offered as subprotocol `ticket.XXXX` beside `sockscope.v1`.
+ * What a segment says beside its bytes.
  */
-export type Ticket = { 
+export type TcpFlag = "syn" | "ack" | "psh" | "fin" | "rst" | "urg" | "ece" | "cwr";
+
 /**
- * Works once.
+ * What TCP_INFO says of a connection (tcp(7), linux/tcp.h). Absent: this kernel does not say.
  */
-ticket: string, };
+export type TcpInfo = { 
+/**
+ * Smoothed round trip in µs.
+ */
+rtt_us: number, 
+/**
+ * Its mean deviation in µs.
+ */
+rtt_var_us: number, 
+/**
+ * The least round trip in µs of the last minutes.
+ */
+min_rtt_us: number, 
+/**
+ * Retransmission timeout in µs.
+ */
+rto_us: number, 
+/**
+ * Segments retransmitted in a row without an answer.
+ */
+retransmits: number, 
+/**
+ * Segments retransmitted in all.
+ */
+total_retransmits: number, 
+/**
+ * The most payload of a segment sent, in bytes.
+ */
+send_mss: number, 
+/**
+ * The same of one received.
+ */
+receive_mss: number, 
+/**
+ * The path's MTU in bytes.
+ */
+path_mtu: number, 
+/**
+ * Congestion window in segments.
+ */
+congestion_window: number, 
+/**
+ * Slow start threshold in segments; absent while none is known.
+ */
+slow_start_threshold?: number, 
+/**
+ * Segments sent and not acknowledged.
+ */
+unacked: number, 
+/**
+ * Of those, acknowledged selectively.
+ */
+sacked: number, 
+/**
+ * Of those, taken for lost.
+ */
+lost: number, 
+/**
+ * The window the peer offers, in bytes.
+ */
+send_window: number, 
+/**
+ * Room for received bytes that is offered at most.
+ */
+receive_space: number, 
+/**
+ * Bytes acknowledged by the peer.
+ */
+bytes_acked: number, 
+/**
+ * Bytes received.
+ */
+bytes_received: number, 
+/**
+ * Payload bytes sent, retransmissions included.
+ */
+bytes_sent: number, 
+/**
+ * Of those, retransmitted.
+ */
+bytes_retransmitted: number, 
+/**
+ * Bytes written and not sent yet.
+ */
+not_sent: number, 
+/**
+ * Segments sent, of any kind.
+ */
+segments_out: number, 
+/**
+ * Segments received, of any kind.
+ */
+segments_in: number, 
+/**
+ * Segments sent with data.
+ */
+data_segments_out: number, 
+/**
+ * Segments received with data.
+ */
+data_segments_in: number, 
+/**
+ * How fast the path delivers, bytes/s.
+ */
+delivery_rate: number, 
+/**
+ * How fast it is paced, bytes/s; absent where it is not.
+ */
+pacing_rate?: number, 
+/**
+ * For how long it had something to send, in µs.
+ */
+busy_us: number, 
+/**
+ * Of that, the peer's window was full.
+ */
+window_limited_us: number, 
+/**
+ * Of that, the send buffer was.
+ */
+buffer_limited_us: number, 
+/**
+ * Segments received out of order.
+ */
+out_of_order: number, };
+
+/**
+ * A state of a TCP connection (RFC 9293 §3.3.2).
+ */
+export type TcpState = "CLOSED" | "LISTEN" | "SYN_SENT" | "SYN_RECEIVED" | "ESTABLISHED" | "FIN_WAIT_1" | "FIN_WAIT_2" | "CLOSING" | "CLOSE_WAIT" | "LAST_ACK" | "TIME_WAIT";
 
 /**
  * How a ticker ticks. `rate` × `payload` is at most 4 MiB/s.
@@ -1769,6 +2372,20 @@ seconds?: number,
  * Waits for the client's first byte before it ticks, so that everybody can be there in time.
  */
 hold?: boolean, };
+
+/**
+ * A ticket opens one WebSocket within 10 s: offered as subprotocol `ticket.XXXX` beside `sockscope.v1`.
+ */
+export type Ticket = { 
+/**
+ * Works once.
+ */
+ticket: string, };
+
+/**
+ * What a timer of the kernel waits for.
+ */
+export type TimerKind = "retransmit" | "keepalive" | "time_wait" | "zero_window_probe";
 
 /**
  * The log is cleared.
@@ -1799,6 +2416,15 @@ up_to: Seq,
  * The log that seq belongs to.
  */
 epoch?: string, };
+
+/**
+ * Which sockets a viewer looks at: those are sampled. Replaces what it said before; ends with its connection.
+ */
+export type WatchCommand = { 
+/**
+ * At most 100.
+ */
+sockets: Array<SocketId>, };
 
 /** Every code there is. */
 export const CODES = [

@@ -25,6 +25,11 @@ pub fn options(asked: &SocketOptions, role: Role) -> Result<Options, Refused> {
         user_timeout_ms,
         recv_buffer,
         send_buffer,
+        cork,
+        quickack,
+        maxseg,
+        reading,
+        accepting,
         broadcast,
         ipv6_only,
     } = asked;
@@ -47,6 +52,11 @@ pub fn options(asked: &SocketOptions, role: Role) -> Result<Options, Refused> {
     only("keepalive_interval_s", keepalive_interval_s.is_some(), !datagrams)?;
     only("keepalive_count", keepalive_count.is_some(), !datagrams)?;
     only("user_timeout_ms", user_timeout_ms.is_some(), !datagrams)?;
+    only("cork", cork.is_some(), !datagrams)?;
+    only("quickack", quickack.is_some(), !datagrams)?;
+    only("maxseg", maxseg.is_some(), !datagrams)?;
+    only("reading", reading.is_some(), !datagrams)?;
+    only("accepting", accepting.is_some(), role == Role::Listener)?;
     only("broadcast", broadcast.is_some(), datagrams)?;
     let most = if datagrams { MAX_DATAGRAM } else { MAX_READ };
     in_range("connect_timeout_ms", *connect_timeout_ms, 1, 600_000)?;
@@ -56,6 +66,7 @@ pub fn options(asked: &SocketOptions, role: Role) -> Result<Options, Refused> {
     in_range("keepalive_interval_s", *keepalive_interval_s, 1, 32_767)?;
     in_range("keepalive_count", *keepalive_count, 1, 127)?;
     in_range("user_timeout_ms", *user_timeout_ms, 0, 3_600_000)?;
+    in_range("maxseg", *maxseg, 88, 32_767)?;
     in_range("recv_buffer", *recv_buffer, 1, 1 << 30)?;
     in_range("send_buffer", *send_buffer, 1, 1 << 30)?;
     Ok(Options {
@@ -71,6 +82,11 @@ pub fn options(asked: &SocketOptions, role: Role) -> Result<Options, Refused> {
         user_timeout_ms: *user_timeout_ms,
         recv_buffer: *recv_buffer,
         send_buffer: *send_buffer,
+        cork: *cork,
+        quickack: *quickack,
+        maxseg: *maxseg,
+        reading: *reading,
+        accepting: *accepting,
         broadcast: *broadcast,
         ipv6_only: *ipv6_only,
     })
@@ -104,6 +120,11 @@ pub fn live_options(asked: &SocketOptions, role: Role) -> Result<(Options, usize
         options.user_timeout_ms.is_some(),
         options.recv_buffer.is_some(),
         options.send_buffer.is_some(),
+        options.cork.is_some(),
+        options.quickack.is_some(),
+        options.maxseg.is_some(),
+        options.reading.is_some(),
+        options.accepting.is_some(),
         options.broadcast.is_some(),
     ];
     Ok((options, given.into_iter().filter(|given| *given).count()))
@@ -130,7 +151,9 @@ mod tests {
             set(&mut options);
             options
         };
-        let cases: [(&str, SocketOptions, &[Role]); 8] = [
+        let cases: [(&str, SocketOptions, &[Role]); 10] = [
+            ("accepting", with(|o| o.accepting = Some(false)), &[Role::Listener]),
+            ("reading", with(|o| o.reading = Some(false)), &[Role::Client, Role::Listener, Role::Accepted]),
             (
                 "connect_timeout_ms",
                 with(|o| o.connect_timeout_ms = Some(5)),

@@ -212,6 +212,7 @@ pub(super) struct ViewQuery {
     #[serde(rename = "type")]
     pub(super) types: Option<String>,
     pub(super) hidden: Option<bool>,
+    pub(super) kernel: Option<bool>,
     pub(super) payload: Option<String>,
     pub(super) binary: Option<u8>,
     pub(super) meter: Option<String>,
@@ -256,7 +257,8 @@ impl ViewQuery {
         let socket =
             self.socket.as_deref().map(str::parse).transpose().map_err(|_| invalid("socket", "like s1"))?;
         let types = self.types.as_deref().map(|types| self::types(types.split(','))).transpose()?;
-        Ok(Filter { socket, types, without_hidden: self.hidden == Some(false) })
+        let (without_hidden, without_kernel) = (self.hidden == Some(false), self.kernel == Some(false));
+        Ok(Filter { socket, types, without_hidden, without_kernel })
     }
 
     pub(super) fn mode(&self) -> Result<PayloadMode, Refused> {

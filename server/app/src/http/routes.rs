@@ -8,7 +8,7 @@ use http::Method;
 
 use super::{
     App, answer,
-    doors::{assets, crowds, events, meters, ops, payload, practice, session, sockets, ws},
+    doors::{assets, crowds, events, kernel, meters, ops, payload, practice, session, sockets, ws},
 };
 
 /// What the gate asks of a request.
@@ -81,6 +81,8 @@ pub fn table() -> Vec<Route> {
         POST post "/api/v1/workspaces/{ws}/http" sockets::fetch;
         GET get "/api/v1/workspaces/{ws}/events" events::events;
         GET get "/api/v1/workspaces/{ws}/events/{seq}/payload" payload::payload;
+        GET get "/api/v1/workspaces/{ws}/events/{seq}/frame" kernel::frame;
+        GET get "/api/v1/workspaces/{ws}/kernel" kernel::sight;
         GET get "/api/v1/workspaces/{ws}/export" events::export;
         POST post "/api/v1/workspaces/{ws}/log/trim" events::trim;
         GET get "/api/v1/workspaces/{ws}/clock" meters::clock;

@@ -12,8 +12,9 @@ use sockscope_sockets::fact::Cause;
 use sockscope_wire::{GapReason, LogFull, Seq, ShelfName, SocketId};
 
 pub use read::{Filter, Limits, Slice, Span};
-pub use record::{Born, Entry, Opening, Record, Stored};
+pub use record::{Born, Carried, Entry, Kernel, Opening, Record, Seen, Stored};
 use shelf::Shelf;
+pub use sockscope_sockets::kernel::info::Queues;
 
 /// The least a log may be given, in bytes: a few of the largest reads.
 pub const MIN_BYTES: usize = 4 << 20;
@@ -69,8 +70,10 @@ impl Log {
     pub fn append(&mut self, shelf: ShelfName, tag: Tag, entry: Entry, payload: Stored) -> Seq {
         let Tag { t_us, took_us, origin, socket, hidden } = tag;
         self.head = self.head.next();
+        // What the kernel did holds nobody up: its shelf gives up history either way.
+        let evicts = self.full == LogFull::Evict || shelf == ShelfName::Kernel;
         let shelf = &mut self.shelves[index(shelf)];
-        if self.full == LogFull::Evict {
+        if evicts {
             shelf.make_room(Shelf::cost(&entry, &payload));
         }
         let took_us = took_us.unwrap_or(Record::NO_CALL);

@@ -16,6 +16,8 @@ pub struct Filter {
     pub types: Option<Vec<&'static str>>,
     /// Not those of practice peers.
     pub without_hidden: bool,
+    /// Not the kernel's shelf.
+    pub without_kernel: bool,
 }
 
 /// How much is wanted.

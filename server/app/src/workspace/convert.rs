@@ -1,6 +1,8 @@
 //! From what the house works with to what is said on the wire. Exhaustive on purpose: a new fact or field is a compile
 //! error here, not a silent loss.
 
+mod kernel;
+
 use std::{net::SocketAddr, time::Duration};
 
 use sockscope_sockets::{
@@ -14,7 +16,7 @@ use sockscope_wire::{Code, Counted, Counters, Direction, How, Payload, PayloadMo
 
 use crate::{
     clock::Anchor,
-    log::{Entry, Record, Stored},
+    log::{Entry, Kernel, Record, Stored},
 };
 
 /// A record as an event.
@@ -58,6 +60,7 @@ fn fact(entry: &Entry, payload: &Stored, mode: PayloadMode) -> wire::Fact {
             }
         }
         Entry::Closed(end) => closed(end.0, end.1, end.2),
+        Entry::Kernel(kernel) => kernel::fact(kernel),
         Entry::Note(note) => wire::Fact::Note(wire::Note {
             code: note.0,
             params: note.1.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
@@ -104,6 +107,7 @@ fn socket_fact(fact: &Fact, payload: &Stored, mode: PayloadMode) -> wire::Fact {
             offset: *offset,
             from: peer.as_deref().map(display_addr),
             truncated: *truncated,
+            arrival: None,
             bytes: counted(payload, mode),
         },
         Fact::Eof(offset) => wire::Fact::Eof { offset: *offset },
@@ -135,6 +139,7 @@ fn socket_fact(fact: &Fact, payload: &Stored, mode: PayloadMode) -> wire::Fact {
                 errno: errno_name(failure),
                 remote: remote.as_ref().map(display_addr),
                 option: option.map(|option| option.as_str().to_owned()),
+                icmp: None,
                 fatal: *fatal,
             }
         }
@@ -304,6 +309,11 @@ pub fn options(options: &Options) -> wire::SocketOptions {
         user_timeout_ms,
         recv_buffer,
         send_buffer,
+        cork,
+        quickack,
+        maxseg,
+        reading,
+        accepting,
         broadcast,
         ipv6_only,
     } = options;
@@ -321,6 +331,11 @@ pub fn options(options: &Options) -> wire::SocketOptions {
         user_timeout_ms: *user_timeout_ms,
         recv_buffer: *recv_buffer,
         send_buffer: *send_buffer,
+        cork: *cork,
+        quickack: *quickack,
+        maxseg: *maxseg,
+        reading: *reading,
+        accepting: *accepting,
         broadcast: *broadcast,
         ipv6_only: *ipv6_only,
     }
@@ -334,6 +349,13 @@ pub fn type_name(entry: &Entry) -> &'static str {
         Entry::Accepted(_) => "accepted",
         Entry::Born(_) => "connected",
         Entry::Closed(_) => "closed",
+        Entry::Kernel(kernel) => match **kernel {
+            Kernel::State { .. } => "kernel_state",
+            Kernel::Info { .. } => "tcp_info",
+            Kernel::AcceptQueue(..) => "accept_queue",
+            Kernel::Segment(_) => "segment",
+            Kernel::Lost(..) => "capture_lost",
+        },
         Entry::Note(_) | Entry::Gone => "note",
         Entry::Fact(fact) => match fact {
             Fact::Resolved(_) => "resolved",
@@ -360,7 +382,7 @@ pub fn type_name(entry: &Entry) -> &'static str {
 }
 
 /// Every `type` an event may have, for checking a filter.
-pub const TYPE_NAMES: [&str; 21] = [
+pub const TYPE_NAMES: [&str; 26] = [
     "opening",
     "resolved",
     "connecting",
@@ -381,5 +403,10 @@ pub const TYPE_NAMES: [&str; 21] = [
     "dropped",
     "paused",
     "resumed",
+    "kernel_state",
+    "tcp_info",
+    "accept_queue",
+    "segment",
+    "capture_lost",
     "note",
 ];

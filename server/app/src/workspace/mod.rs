@@ -8,6 +8,7 @@ mod command;
 pub mod convert;
 mod entry;
 mod fetching;
+mod kernel;
 mod opening;
 mod record;
 mod recorded;
@@ -29,9 +30,10 @@ use sockscope_sockets::{
 };
 use sockscope_wire::{Code, LogFull, Seq, Socket, SocketId, SocketList, TrimAnswer};
 use tokio::sync::{Notify, Semaphore, futures::Notified};
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use command::Order;
+pub use kernel::{Eyes, Kernel, LOOKED_AT, Look};
 pub use opening::{Leg, OpenGuard};
 pub use record::SocketRecorder;
 
@@ -66,6 +68,8 @@ pub struct WorkspaceConfig {
     pub practice_policy: Arc<Policy>,
     /// How names become addresses.
     pub resolver: Arc<Resolver>,
+    /// What is recorded of the kernel's side.
+    pub eyes: Eyes,
 }
 
 /// A workspace. Shared by every door; its tasks end with [`Workspace::shut_down`].
@@ -83,8 +87,12 @@ pub struct Workspace {
     seats: Arc<Semaphore>,
     /// The same, for sockets that somebody opens: listeners that accept more and more cannot have these.
     kept_seats: Arc<Semaphore>,
-    /// The tasks that own sockets.
+    /// What the kernel and the wire do with them.
+    kernel: Kernel,
+    /// The tasks that own sockets, and the observer.
     tasks: TaskTracker,
+    /// The observer's end.
+    ending: CancellationToken,
     /// Names connections and requests, for `cause`.
     names: AtomicU64,
 }
@@ -111,10 +119,10 @@ pub struct View {
 }
 
 impl Workspace {
-    /// An empty workspace with a new epoch.
+    /// An empty workspace with a new epoch, observed from now on. Within a tokio runtime.
     #[must_use]
     pub fn new(config: WorkspaceConfig) -> Arc<Self> {
-        Arc::new(Self {
+        let workspace = Arc::new(Self {
             id: crate::secret::random_id(),
             epoch: crate::secret::random_id(),
             anchor: Anchor::now(),
@@ -130,10 +138,14 @@ impl Workspace {
             room: Notify::new(),
             seats: Arc::new(Semaphore::new(config.max_sockets - config.max_sockets / KEPT)),
             kept_seats: Arc::new(Semaphore::new(config.max_sockets / KEPT)),
+            kernel: Kernel::open(config.eyes),
             tasks: TaskTracker::new(),
+            ending: CancellationToken::new(),
             names: AtomicU64::new(1),
             config,
-        })
+        });
+        workspace.tasks.spawn(kernel::observe(Arc::clone(&workspace)));
+        workspace
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -145,6 +157,12 @@ impl Workspace {
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// What the kernel and the wire do with its sockets.
+    #[must_use]
+    pub fn kernel(&self) -> &Kernel {
+        &self.kernel
     }
 
     /// The log's epoch.
@@ -194,7 +212,9 @@ impl Workspace {
     #[must_use]
     pub fn read(&self, after: Seq, filter: &Filter, limits: Limits) -> View {
         let wanted = |record: &Record| {
-            !(filter.without_hidden && record.hidden)
+            let left_out = (filter.without_hidden && record.hidden)
+                || (filter.without_kernel && matches!(record.entry, crate::log::Entry::Kernel(_)));
+            !left_out
                 && filter
                     .types
                     .as_ref()
@@ -298,6 +318,7 @@ impl Workspace {
                 entry.tell(Command::End(None, EndReason::ShuttingDown)).ok();
             }
         }
+        self.ending.cancel();
         self.tasks.close();
         self.tasks.wait().await;
     }

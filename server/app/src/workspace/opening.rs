@@ -188,6 +188,9 @@ impl Workspace {
             inner.sockets.insert(id, entry);
             id
         };
+        if practice.is_none() {
+            self.kernel.opens(id, role);
+        }
         self.news.notify_waiters();
         let recorder = Arc::new(SocketRecorder::new(self, id, practice.is_some()));
         Ok(New { id, inbox, recorder })
@@ -351,7 +354,7 @@ async fn drive(
         Some(Opened::Stream(socket)) => stream::run(socket, options, inbox, recorder, anchor).await,
         Some(Opened::Listener(socket)) => {
             let nursery = Nursery { workspace, parent: id, practice };
-            listener::run(socket, inbox, recorder, Arc::new(nursery)).await;
+            listener::run(socket, &options, inbox, recorder, Arc::new(nursery)).await;
         }
         Some(Opened::Datagram(socket)) => match practice {
             Some(_) => peers::serve_datagrams(socket, inbox, recorder).await,

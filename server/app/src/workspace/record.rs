@@ -4,16 +4,18 @@ use std::{net::SocketAddr, sync::Arc};
 
 use sockscope_sockets::{
     fact::{Cause, EndReason, Fact, Recorder, Stamp, Wait},
+    kernel::info::{Queues, TcpInfo},
     listener::Adopt,
     mailbox::{Command, Mailbox},
     open,
     options::MAX_DATAGRAM,
     stream,
 };
-use sockscope_wire::{Role, SocketId, SocketState};
+use sockscope_wire::{Direction, Role, SocketId, SocketState};
 use tokio::{
     net::TcpStream,
     sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
 };
 
 use super::{CLOSED_LISTED, Inner, SocketEntry, Workspace};
@@ -64,12 +66,18 @@ impl Recorder for SocketRecorder {
             Some(bytes) => Stored::Kept(Arc::from(bytes)),
         };
         let tag = self.tag(stamp, cause.clone());
-        {
+        if !self.practice {
+            self.workspace.kernel.notice(self.id, &fact);
+        }
+        let ended = {
             let mut inner = self.workspace.lock();
             if let Stored::Kept(bytes) = &stored {
                 inner.log.settle(bytes.len());
             }
-            inner.fact(tag, fact, stored);
+            inner.fact(tag, fact, stored)
+        };
+        if ended {
+            self.workspace.kernel.ends(self.id);
         }
         self.workspace.news.notify_waiters();
     }
@@ -85,6 +93,19 @@ impl Recorder for SocketRecorder {
     fn decline(&self, granted: usize) {
         if granted > 0 && !self.practice {
             self.workspace.settle(granted);
+        }
+    }
+
+    fn dialling(&self, local: SocketAddr, remote: SocketAddr) {
+        if !self.practice {
+            self.workspace.kernel.dialling(self.id, local, remote);
+        }
+    }
+
+    fn counted(&self, info: &TcpInfo, queues: Queues) {
+        if !self.practice && self.workspace.kernel.is_open() {
+            let kernel = crate::log::Kernel::Info { end: Direction::Local, info: info.clone(), queues };
+            self.workspace.record_kernel(vec![(Some(self.id), (Instant::now(), kernel), Stored::None)]);
         }
     }
 
@@ -129,8 +150,8 @@ impl Workspace {
 }
 
 impl Inner {
-    /// Appends a fact of a socket and takes it into account, in one step.
-    fn fact(&mut self, tag: Tag, fact: Fact, payload: Stored) {
+    /// Appends a fact of a socket and takes it into account, in one step. Returns whether it ended the socket.
+    fn fact(&mut self, tag: Tag, fact: Fact, payload: Stored) -> bool {
         let seq = self.log.head().next();
         let socket = tag.socket;
         let mut ended = false;
@@ -155,6 +176,7 @@ impl Inner {
                 }
             }
         }
+        ended
     }
 }
 
@@ -210,6 +232,11 @@ impl Adopt for Nursery {
             inner.sockets.insert(id, entry);
             (id, options)
         };
+        if self.practice.is_none() {
+            workspace.kernel.born(id, local, remote);
+        } else {
+            workspace.kernel.meets(id, local, remote);
+        }
         workspace.news.notify_waiters();
         let practice = self.practice.clone();
         let recorder = Arc::new(SocketRecorder::new(workspace, id, practice.is_some()));

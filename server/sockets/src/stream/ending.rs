@@ -8,6 +8,7 @@ use tokio::{net::TcpStream, time::Instant};
 use super::Task;
 use crate::{
     fact::{Cause, EndReason, Fact, Leftover, Recorder, Stamp},
+    kernel::info::{self, TcpInfo},
     mailbox::Command,
     sys,
 };
@@ -15,8 +16,8 @@ use crate::{
 impl Task {
     pub(super) fn close(mut self, cause: &Cause, reason: EndReason) {
         self.inbox.commands.close();
-        if self.reading && !matches!(reason, EndReason::Reset | EndReason::Failed) {
-            // What the kernel already holds was received: record it. Closing with unread bytes would also send a RST
+        if self.reads() && !matches!(reason, EndReason::Reset | EndReason::Failed) {
+            // What the kernel already holds was received: record it, unless somebody asked to let it lie. Closing with unread bytes would also send a RST
             // where a FIN was asked for (RFC 2525 §2.17). No more than the kernel can hold, so that a flood cannot keep
             // the socket open; an end it meets changes nothing any more.
             let mut left = SockRef::from(&self.stream).recv_buffer_size().unwrap_or(0) as u64;
@@ -44,6 +45,13 @@ impl Task {
     }
 }
 
+/// Says what the kernel counts of a stream. One that is reset already has nothing to say.
+pub(super) fn look(stream: &TcpStream, recorder: &dyn Recorder) {
+    if let (Ok(info), Ok(queues)) = (TcpInfo::of(stream), info::queues(stream)) {
+        recorder.counted(&info, queues);
+    }
+}
+
 /// Closes a stream's descriptor, by whichever task owned it, and says what that sent.
 ///
 /// close(2) sends RST instead of FIN when bytes lie unread (RFC 2525 §2.17), or when SO_LINGER is on with no time.
@@ -52,6 +60,7 @@ pub fn end(stream: TcpStream, recorder: &dyn Recorder, cause: &Cause, reason: En
     // A kernel that does not say so is taken to hold nothing: what is claimed was seen.
     let unread = if over { 0 } else { sys::unread(&stream).unwrap_or(0) };
     let aborting = SockRef::from(&stream).linger().is_ok_and(|linger| linger == Some(Duration::ZERO));
+    look(&stream, recorder);
     let entered = Instant::now();
     drop(stream);
     let stamp = Stamp::since(entered);

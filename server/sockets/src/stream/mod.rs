@@ -134,7 +134,7 @@ impl Task {
 
     async fn next(&mut self) -> Step {
         let mut interest = Interest::ERROR;
-        if self.reading && self.no_room.is_none() {
+        if self.reads() && self.no_room.is_none() {
             interest |= Interest::READABLE;
         }
         if !self.pending.is_empty() {
@@ -162,6 +162,11 @@ impl Task {
             ready = self.stream.ready(interest) => Step::Ready(ready),
             () = deadline => Step::Deadline,
         }
+    }
+
+    /// Whether anything is read: the peer may still send, and nobody asked to let it lie.
+    fn reads(&self) -> bool {
+        self.reading && self.options.reading != Some(false)
     }
 
     fn next_deadline(&self) -> Option<Instant> {
@@ -222,10 +227,19 @@ impl Task {
                 Some(End(cause, EndReason::Reset))
             }
             Some(Command::End(cause, reason)) => Some(End(cause, reason)),
+            Some(Command::Look) => {
+                ending::look(&self.stream, self.recorder.as_ref());
+                None
+            }
             Some(Command::Set(set)) => {
                 let (options, cause) = *set;
                 options.apply(&SockRef::from(&self.stream), self.recorder.as_ref(), &cause);
                 self.options.read_size = options.read_size.or(self.options.read_size);
+                if let Some(reading) = options.reading {
+                    self.options.reading = Some(reading);
+                    // A read that comes after a rest was entered when the rest ended.
+                    self.waiting = Instant::now();
+                }
                 None
             }
         }
@@ -238,7 +252,7 @@ impl Task {
         {
             return Some(end);
         }
-        if self.reading && self.no_room.is_none() && (ready.is_readable() || ready.is_read_closed()) {
+        if self.reads() && self.no_room.is_none() && (ready.is_readable() || ready.is_read_closed()) {
             return self.read();
         }
         // Only looked at when no read will meet the error: a RST after the FIN, or while reading stands still.

@@ -113,7 +113,7 @@ describe('summary', () => {
     ]);
     const rungs = new Rungs(log, 's1', []);
     rungs.update();
-    expect(summary(rungs.ours, 0, 2)).toEqual({ calls: 2, sent: 12, received: 0, errors: 0, kind: 'sent', start: 6, end: 20 });
-    expect(summary(rungs.ours, 0, 4)).toEqual({ calls: 4, sent: 12, received: 3, errors: 1, kind: undefined, start: 1, end: 40 });
+    expect(summary(rungs.ours, 0, 2)).toMatchObject({ calls: 2, sent: 12, received: 0, errors: 0, kind: 'sent', start: 6, end: 20 });
+    expect(summary(rungs.ours, 0, 4)).toMatchObject({ calls: 4, sent: 12, received: 3, errors: 1, kind: undefined, start: 1, end: 40 });
   });
 });

@@ -1,4 +1,4 @@
-import type { Rung, Rungs, Side } from './rungs';
+import type { Rail, Rung, Rungs } from './rungs';
 import { lastIndex, type TimeMap } from './timemap';
 
 /**
@@ -12,7 +12,7 @@ const PILE = 6;
 
 /** A label: one rung, or several that lie too close to tell apart. */
 export interface Item {
-  readonly side: Side;
+  readonly side: Rail;
   /** The rungs it stands for: `from` up to but not including `to`, counted on its side. */
   readonly from: number;
   readonly to: number;
@@ -25,7 +25,11 @@ export interface Item {
 
 /** What a group of rungs amounts to. */
 export interface Summary {
+  /** Calls, and facts that are none; states are counted apart. */
   readonly calls: number;
+  readonly states: number;
+  /** Segments with something remarkable about them. */
+  readonly marked: number;
   readonly sent: number;
   readonly received: number;
   readonly errors: number;
@@ -49,25 +53,25 @@ export class Layout {
   }
 
   /** The labels of one side in the tiles from `first` to `last`. */
-  items(side: Side, first: number, last: number): Item[] {
+  items(side: Rail, first: number, last: number): Item[] {
     const found: Item[] = [];
     for (let tile = Math.max(0, first); tile <= last; tile += 1) found.push(...this.#tile(side, tile));
     return found;
   }
 
   /** The label a rung is under, by the rung's index on its side. */
-  itemOf(side: Side, index: number): Item | undefined {
+  itemOf(side: Rail, index: number): Item | undefined {
     const rung = this.rungs.side(side)[index];
     if (rung === undefined) return undefined;
     return this.#tile(side, tileOf(this.map.y(rung.end))).find((item) => index >= item.from && index < item.to);
   }
 
   /** The index of the first rung of a side that returned at or below a pixel; the number of rungs when none did. */
-  firstAt(side: Side, y: number): number {
+  firstAt(side: Rail, y: number): number {
     return lastIndex(this.rungs.side(side), (rung) => this.map.y(rung.end) < y) + 1;
   }
 
-  #tile(side: Side, tile: number): readonly Item[] {
+  #tile(side: Rail, tile: number): readonly Item[] {
     const key = `${side} ${String(tile)}`;
     let items = this.#tiles.get(key);
     if (items === undefined) {
@@ -77,7 +81,7 @@ export class Layout {
     return items;
   }
 
-  #layOut(side: Side, tile: number): Item[] {
+  #layOut(side: Rail, tile: number): Item[] {
     const top = tile * TILE_PX;
     const list = this.rungs.side(side);
     const from = this.firstAt(side, top);
@@ -109,18 +113,24 @@ export function tileOf(y: number): number {
 
 /** Adds up what a group of rungs did. */
 export function summary(rungs: readonly Rung[], from: number, to: number): Summary {
-  let [sent, received, errors] = [0, 0, 0];
+  let [sent, received, errors, states, marked] = [0, 0, 0, 0, 0];
   let start = Infinity;
   let kind: Rung['kind'] | undefined = rungs[from]?.kind;
   for (let i = from; i < to; i += 1) {
     const rung = rungs[i]!;
     if (rung.kind === 'sent') sent += rung.len;
     if (rung.kind === 'received') received += rung.len;
+    if (rung.kind === 'segment') {
+      if (rung.local) sent += rung.len;
+      else received += rung.len;
+    }
     if (rung.tone === 'error') errors += 1;
+    if (rung.state !== undefined) states += 1;
+    if (rung.marks !== undefined) marked += 1;
     if (rung.kind !== kind) kind = undefined;
     start = Math.min(start, rung.start);
   }
-  return { calls: to - from, sent, received, errors, kind, start, end: rungs[to - 1]?.end ?? start };
+  return { calls: to - from - states, states, marked, sent, received, errors, kind, start, end: rungs[to - 1]?.end ?? start };
 }
 
 interface Group {

@@ -28,15 +28,19 @@ export interface Rails {
   readonly peerEdge: number;
   readonly oursLabel: { readonly left: number; readonly width: number };
   readonly peerLabel: { readonly left: number; readonly width: number };
+  readonly wireLabel: { readonly left: number; readonly width: number };
 }
 
-/** Shares a width out. Without a peer its labels' room goes to ours; `lanes` are those in use on each side. */
-export function rails(width: number, lanes: { readonly ours: number; readonly peer: number }, peer: boolean): Rails {
+/**
+ * Shares a width out. Without a peer its labels' room goes to ours, and a wire on which segments were captured takes
+ * more than an empty one; `lanes` are those in use on each side.
+ */
+export function rails(width: number, lanes: { readonly ours: number; readonly peer: number }, peer: boolean, captured = false): Rails {
   const narrow = width < NARROW;
   const axis = narrow ? 64 : 84;
   const bars = { ours: railWidth(lanes.ours), peer: railWidth(lanes.peer) };
   const room = Math.max(0, width - axis - bars.ours - bars.peer - 2 * LEADER - BAR_ROOM);
-  const wire = Math.min(220, Math.max(narrow ? 44 : 90, room * (narrow ? 0.16 : 0.26)));
+  const wire = captured ? Math.min(400, room, Math.max(narrow ? 84 : 210, room * (narrow ? 0.38 : 0.4))) : Math.min(220, Math.max(narrow ? 44 : 90, room * (narrow ? 0.16 : 0.26)));
   const labels = Math.max(0, room - wire);
   const theirs = peer ? labels / 2 : Math.min(narrow ? 24 : 150, labels * 0.36);
   const oursEdge = axis + (labels - theirs) + LEADER;
@@ -52,6 +56,7 @@ export function rails(width: number, lanes: { readonly ours: number; readonly pe
     peer: peerAt,
     oursEdge,
     peerEdge,
+    wireLabel: { left: ours + 3, width: Math.max(0, wire - 6) },
     oursLabel: { left: axis, width: Math.max(0, oursEdge - LEADER - axis) },
     peerLabel: { left: peerEdge + LEADER, width: Math.max(0, width - BAR_ROOM - peerEdge - LEADER) },
   };

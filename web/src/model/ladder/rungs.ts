@@ -1,22 +1,31 @@
-import { type Kind, KINDS, socketNumber } from '../log/columns';
+import type { Evidence, TcpState } from '../../wire/generated';
+import { KERNEL_KINDS, type Kind, KINDS, socketNumber } from '../log/columns';
 import type { EventLog, LogEvent } from '../log/log';
+import type { SegmentEvent } from '../log/segments';
+import { type Mark, marksOf } from '../wire/marks';
 import { type Peer, sameAddress } from './peers';
 
-/** Rungs kept of one side; beyond it the oldest leave the ladder (the timeline still has them). */
+/** Rungs kept of one rail; beyond it the oldest leave the ladder (the timeline still has them). */
 export const RUNGS_KEPT = 10_000;
 
 /** Whose calls a rail shows. */
 export type Side = 'ours' | 'peer';
 
+/** A rail of the ladder: the calls of one end, or the wire between them. */
+export type Rail = Side | 'wire';
+
+/** All of them, from left to right. */
+export const RAILS = ['ours', 'wire', 'peer'] as const satisfies readonly Rail[];
+
 /** What a rung looks like: what it did to the connection. */
-export type Tone = 'open' | 'sent' | 'received' | 'end' | 'error' | 'quiet';
+export type Tone = 'open' | 'sent' | 'received' | 'end' | 'error' | 'quiet' | 'state';
 
 /** One call, or one fact that is no call, on one rail. */
 export interface Rung {
   /** Its row in the log. */
   readonly row: number;
   readonly seq: number;
-  readonly side: Side;
+  readonly side: Rail;
   readonly kind: Kind;
   readonly tone: Tone;
   /** When the call was entered, in µs; equal to `end` for a fact that is no call. */
@@ -29,10 +38,14 @@ export interface Rung {
   readonly len: number;
   /** Stream offset of the first of them (for an `eof`, how many came before it); NaN where there is none. */
   readonly offset: number;
-  /** For a `reset`: whether this end did it, not its peer. */
+  /** For a `reset`: whether this end did it, not its peer. For a segment: whether our end sent it. */
   readonly local: boolean;
   /** Which of the rail's lanes it is drawn in: calls that overlap in time lie side by side. */
   lane: number;
+  /** For the state of an end: which, and how it is known. */
+  readonly state?: { readonly name: TcpState | undefined; readonly evidence: Evidence };
+  /** For a segment: what is remarkable about it, most remarkable first. */
+  readonly marks?: readonly Mark[];
 }
 
 /** Lanes of a rail; calls beyond that many at a time share the last. */
@@ -56,6 +69,8 @@ const TONES: Partial<Record<Kind, Tone>> = {
   failed: 'error',
   refused_by_policy: 'error',
   dropped: 'error',
+  kernel_state: 'state',
+  capture_lost: 'error',
 };
 
 // What people do to the list and the log is no call of the socket.
@@ -70,7 +85,9 @@ const KNOWN: ReadonlySet<string> = new Set(KINDS);
 export class Rungs {
   ours: Rung[] = [];
   peer: Rung[] = [];
-  /** Rungs that left because a side was full. */
+  /** Captured segments, at the time they were seen. */
+  wire: Rung[] = [];
+  /** Rungs that left because a rail was full. */
   left = 0;
   readonly #log: EventLog;
   readonly #own: number;
@@ -86,9 +103,9 @@ export class Rungs {
     this.#epoch = log.epoch;
   }
 
-  /** The rungs of one side. */
-  side(side: Side): readonly Rung[] {
-    return side === 'ours' ? this.ours : this.peer;
+  /** The rungs of one rail. */
+  side(side: Rail): readonly Rung[] {
+    return this[side];
   }
 
   /** Whether the log is no longer the one these rungs are of. */
@@ -100,7 +117,8 @@ export class Rungs {
   update(): boolean {
     const log = this.#log;
     let changed = this.#forget(log.base);
-    const late = { ours: false, peer: false };
+    const late = { ours: false, peer: false, wire: false };
+    const states = { ours: false, peer: false };
     const start = Math.max(this.#next, log.base);
     const from = this.#newest(start);
     for (let row = start; row < log.end; row += 1) {
@@ -111,13 +129,18 @@ export class Rungs {
       const last = list.at(-1);
       if (last !== undefined && sameClose(last, rung)) rung.call = false;
       if (last !== undefined && rung.end < last.end) late[rung.side] = true;
-      else this.#lanes[rung.side].place(rung);
+      else if (rung.side !== 'wire') this.#lanes[rung.side].place(rung);
+      if (rung.state !== undefined && rung.side !== 'wire') states[rung.side] = true;
       list.push(rung);
       changed = true;
     }
     this.#next = log.end;
-    for (const side of ['ours', 'peer'] as const) {
-      if (late[side]) this.#lanes[side].again(this[side].sort((a, b) => a.end - b.end || a.seq - b.seq));
+    for (const side of RAILS) {
+      if (late[side]) {
+        this[side].sort((a, b) => a.end - b.end || a.seq - b.seq);
+        if (side !== 'wire') this.#lanes[side].again(this[side]);
+      }
+      if (side !== 'wire' && states[side]) this[side] = changesOnly(this[side]);
       const over = this[side].length - RUNGS_KEPT;
       // An eighth more is let in before the oldest go: dropping one at a time would copy the list for each.
       if (over > RUNGS_KEPT / 8) {
@@ -132,9 +155,9 @@ export class Rungs {
    * Where the newest rows of each side begin, as many as are kept, without reading any: after a flood only those
    * become rungs. What a side had before a row that is passed over is older still, and goes.
    */
-  #newest(start: number): Record<Side, number> {
-    const from = { ours: start, peer: start };
-    const count = { ours: 0, peer: 0 };
+  #newest(start: number): Record<Rail, number> {
+    const from = { ours: start, peer: start, wire: start };
+    const count = { ours: 0, peer: 0, wire: 0 };
     if (this.#log.end - start <= RUNGS_KEPT) return from;
     for (let row = this.#log.end - 1; row >= start; row -= 1) {
       const side = this.#sideOf(row);
@@ -142,7 +165,7 @@ export class Rungs {
       count[side] += 1;
       if (count[side] === RUNGS_KEPT) from[side] = row;
     }
-    for (const side of ['ours', 'peer'] as const) {
+    for (const side of RAILS) {
       if (count[side] <= RUNGS_KEPT) continue;
       this.left += count[side] - RUNGS_KEPT + this[side].length;
       this[side] = [];
@@ -150,23 +173,38 @@ export class Rungs {
     return from;
   }
 
-  #sideOf(row: number): Side | undefined {
+  #sideOf(row: number): Rail | undefined {
     const number = this.#log.socketAt(row);
+    const kind = this.#log.kindAt(row);
+    if (KERNEL_KINDS.has(kind)) return this.#kernelRail(row, kind, number);
     if (number === this.#own) return 'ours';
     return this.#peers.has(number) ? 'peer' : undefined;
   }
 
-  #read(row: number, side: Side): Rung | undefined {
+  /** Which rail a fact of the kernel is on. A connection between two sockets of ours is told by one of them, of either end. */
+  #kernelRail(row: number, kind: Kind, number: number): Rail | undefined {
+    const own = number === this.#own;
+    if (kind === 'segment') return own || this.#log.farAt(row) === this.#own ? 'wire' : undefined;
+    if (kind === 'capture_lost') return this.wire.length > 0 && (own || number === 0) ? 'wire' : undefined;
+    if (kind !== 'kernel_state' || !(own || this.#peers.has(number))) return undefined;
+    const event = this.#log.event(row);
+    if (event?.type !== 'kernel_state') return undefined;
+    return (event.end === 'local') === own ? 'ours' : 'peer';
+  }
+
+  #read(row: number, side: Rail): Rung | undefined {
     const event = this.#log.event(row);
     if (event === undefined) return undefined;
-    const only = side === 'ours' ? undefined : this.#peers.get(this.#log.socketAt(row))?.only;
+    if (event.type === 'segment') return segmentRung(event, row, this.#log.socketAt(row) === this.#own);
+    if (event.type === 'kernel_state') return { ...rungOf(event, row, side)!, state: { name: event.state, evidence: event.evidence } };
+    const only = side !== 'peer' ? undefined : this.#peers.get(this.#log.socketAt(row))?.only;
     return only !== undefined && !concerns(event, only) ? undefined : rungOf(event, row, side);
   }
 
   /** Drops rungs whose rows the log gave up. Rows grow along a side but for late facts, so the test is on each. */
   #forget(base: number): boolean {
     let changed = false;
-    for (const side of ['ours', 'peer'] as const) {
+    for (const side of RAILS) {
       if (!this[side].some((rung) => rung.row < base)) continue;
       this[side] = this[side].filter((rung) => rung.row >= base);
       changed = true;
@@ -176,7 +214,7 @@ export class Rungs {
 }
 
 /** The rung of an event; undefined for what is no call of its socket. */
-export function rungOf(event: LogEvent, row: number, side: Side): Rung | undefined {
+export function rungOf(event: LogEvent, row: number, side: Rail): Rung | undefined {
   if (event.type === 'note' && NO_RUNG.has(event.code)) return undefined;
   const kind = KNOWN.has(event.type) ? event.type : 'unknown';
   const bytes = event.type === 'sent' || event.type === 'received';
@@ -195,6 +233,49 @@ export function rungOf(event: LogEvent, row: number, side: Side): Rung | undefin
     local: event.type === 'reset' && event.side === 'local',
     lane: 0,
   };
+}
+
+/** A captured segment. Only one time is known of it: when it was seen. */
+function segmentRung(event: SegmentEvent, row: number, told: boolean): Rung {
+  // Told by the socket at the other end, everything is seen from there.
+  const ours = (event.sender === 'local') === told;
+  const marks = marksOf(event);
+  return {
+    row,
+    seq: event.seq,
+    side: 'wire',
+    kind: 'segment',
+    tone: marks.includes('reset') || marks.includes('icmp') ? 'error' : ours ? 'sent' : 'received',
+    start: event.t_us,
+    end: event.t_us,
+    call: false,
+    len: event.len,
+    offset: event.offset ?? NaN,
+    local: ours,
+    lane: 0,
+    ...(marks.length === 0 ? {} : { marks }),
+  };
+}
+
+/**
+ * A state is a rung where it changes. Two sockets of ours tell of both ends, and a state that followed from segments is
+ * read a little later: said again, it only counts as read.
+ */
+function changesOnly(rungs: readonly Rung[]): Rung[] {
+  const kept: Rung[] = [];
+  let last = -1;
+  for (const rung of rungs) {
+    const before = kept[last];
+    if (rung.state !== undefined) {
+      if (before?.state !== undefined && before.state.name === rung.state.name) {
+        if (rung.state.evidence === 'read' && before.state.evidence !== 'read') kept[last] = { ...before, state: rung.state };
+        continue;
+      }
+      last = kept.length;
+    }
+    kept.push(rung);
+  }
+  return kept;
 }
 
 /** Whether a `closed` tells of the very close(2) that the reset before it was sent by: one call is not drawn as two. */

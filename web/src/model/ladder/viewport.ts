@@ -30,9 +30,9 @@ export class Viewport {
   /** New rungs: whatever the reader sees stays where it is, unless it was the end and the end moved. */
   data(rungs: Rungs, rowHeight: number): void {
     const bottom = this.atBottom;
-    this.#times = moments(rungs.ours, rungs.peer);
-    // Each side is labelled for itself, so only neighbours on one side can crowd each other.
-    const longer = rungs.ours.length >= rungs.peer.length ? rungs.ours : rungs.peer;
+    this.#times = moments(rungs.ours, rungs.peer, rungs.wire);
+    // Each rail is labelled for itself, so only neighbours on one can crowd each other.
+    const longer = [rungs.ours, rungs.peer, rungs.wire].reduce((most, rail) => (rail.length > most.length ? rail : most));
     this.#ends = new Gaps(Float64Array.from(longer, (rung) => rung.end));
     this.#gaps = new Gaps(this.#times);
     this.#row = rowHeight;

@@ -1,4 +1,5 @@
 import type { Event, Gap } from '../../wire/generated';
+import type { Segments } from './segments';
 
 /** Every kind of row, by the number it has in a column. Numbers live only in memory; a new kind goes before `unknown`. */
 export const KINDS = [
@@ -24,6 +25,11 @@ export const KINDS = [
   'paused',
   'resumed',
   'note',
+  'kernel_state',
+  'tcp_info',
+  'accept_queue',
+  'segment',
+  'capture_lost',
   'unknown',
 ] as const;
 
@@ -32,6 +38,9 @@ export type Kind = (typeof KINDS)[number];
 
 /** The number of each kind. */
 export const KIND = Object.fromEntries(KINDS.map((kind, number) => [kind, number])) as Record<Kind, number>;
+
+/** Kinds of the log's kernel shelf: what the kernel saw, beside what programs asked of it. */
+export const KERNEL_KINDS: ReadonlySet<Kind> = new Set<Kind>(['kernel_state', 'tcp_info', 'accept_queue', 'segment', 'capture_lost']);
 
 /** What is true of a `sent` or `received` row, as bits. */
 export const FLAG = {
@@ -43,6 +52,8 @@ export const FLAG = {
   bytes: 16,
   /** The row has an entry among the extras: the whole fact, or who caused a send. */
   extra: 32,
+  /** The row is a segment in columns; `start` says where. */
+  segment: 64,
 } as const;
 
 /** What does not fit a column: a fact that carries no bytes, a gap, or who caused a call. */
@@ -61,9 +72,9 @@ export interface Columns {
   readonly len: Uint32Array;
   /** How many bytes came with the row. */
   readonly size: Uint32Array;
-  /** Where they begin. */
+  /** Where they begin; for a segment in columns, its place there. */
   readonly start: Uint32Array;
-  /** 1 + the index of a datagram's address among the strings; 0 for none. */
+  /** 1 + the index of a datagram's address, or a segment's interface, among the strings; 0 for none. */
   readonly address: Uint32Array;
   readonly kind: Uint8Array;
   readonly flags: Uint8Array;
@@ -101,6 +112,10 @@ export interface Batch {
   readonly strings: readonly string[];
   /** `[row in this batch, what belongs to it]`, in order. */
   readonly extras: readonly (readonly [number, Extra])[];
+  /** Whether any row is of the kernel shelf. */
+  readonly kernel: boolean;
+  /** The rows that are captured segments, in order. */
+  readonly segments: Segments;
   /** The payloads; `start` counts from its beginning. */
   readonly raw: Uint8Array;
 }

@@ -1,6 +1,7 @@
 import type { Event, Gap, Page } from '../../wire/generated';
 import { decodeBase64 } from '../bytes/base64';
-import { type Batch, columns, type Columns, type Extra, FLAG, KIND, type Kind, socketNumber } from './columns';
+import { type Batch, columns, type Columns, type Extra, FLAG, KERNEL_KINDS, KIND, type Kind, socketNumber } from './columns';
+import { fitsColumns, type SegmentEvent, SegmentList } from './segments';
 import { wallOf } from '../time';
 
 const text = new TextDecoder();
@@ -22,7 +23,7 @@ export function decodePage(page: Page, raw?: Uint8Array): Batch {
 
 /** Everything a batch can be handed over with instead of being copied. */
 export function transferables(batch: Batch): ArrayBuffer[] {
-  const buffers = Object.values(batch.columns as unknown as Record<string, { buffer: ArrayBuffer }>).map((column) => column.buffer);
+  const buffers = (batch.segments.word.length > 0 ? [batch.columns, batch.segments] : [batch.columns]).flatMap((columns) => Object.values(columns as unknown as Record<string, { buffer: ArrayBuffer }>).map((column) => column.buffer));
   if (batch.raw.length > 0) buffers.push(batch.raw.buffer as ArrayBuffer);
   return buffers;
 }
@@ -36,6 +37,8 @@ export class BatchBuilder {
   #strings: string[] = [];
   #ids = new Map<string, number>();
   #parts: Uint8Array[] = [];
+  #kernel = false;
+  #segments = new SegmentList();
   #rawBytes = 0;
   #anchor = Number.NaN;
   #last: Page | undefined;
@@ -84,6 +87,8 @@ export class BatchBuilder {
       columns: trimmed,
       strings: this.#strings,
       extras: this.#extras,
+      kernel: this.#kernel,
+      segments: this.#segments.trimmed(),
       raw,
     };
     this.#row = 0;
@@ -91,6 +96,8 @@ export class BatchBuilder {
     this.#strings = [];
     this.#ids = new Map();
     this.#parts = [];
+    this.#kernel = false;
+    this.#segments = new SegmentList();
     this.#rawBytes = 0;
     this.#anchor = Number.NaN;
     this.#last = undefined;
@@ -127,7 +134,9 @@ export class BatchBuilder {
     c.flags[row] = 0;
     // A kind this page does not know is shown with its fields instead of being hidden.
     c.kind[row] = KIND[event.type as Kind] ?? KIND.unknown;
+    this.#kernel ||= KERNEL_KINDS.has(event.type as Kind);
     if (event.type === 'sent' || event.type === 'received') this.#bytes(event, rawStart);
+    else if (event.type === 'segment' && fitsColumns(event)) this.#segment(event);
     else this.#extra({ event });
     this.#row += 1;
   }
@@ -161,6 +170,16 @@ export class BatchBuilder {
       const { cause, by } = event;
       this.#extra({ ...(cause === undefined ? {} : { cause }), ...(by === undefined ? {} : { by }) });
     }
+  }
+
+  #segment(event: SegmentEvent): void {
+    const c = this.#columns;
+    const row = this.#row;
+    c.len[row] = event.len;
+    if (event.offset !== undefined) c.offset[row] = event.offset;
+    c.address[row] = this.#intern(event.interface);
+    c.start[row] = this.#segments.push(event);
+    c.flags[row] = FLAG.segment;
   }
 
   #part(bytes: Uint8Array): void {

@@ -1,13 +1,17 @@
 import type { Event, Gap, GapReason, Seq } from '../../wire/generated';
 import { Arena } from './arena';
-import { type Batch, columns, type Columns, type Extra, FLAG, KIND, KINDS, type Kind, socketId, socketNumber } from './columns';
+import { type Batch, columns, type Columns, type Extra, FLAG, KERNEL_KINDS, KIND, KINDS, type Kind, socketId, socketNumber } from './columns';
+import { segmentFields, SegmentList } from './segments';
 import { isoOf } from '../time';
 
 /** Rows the page keeps, at 62 bytes each; beyond it the oldest go and only the server has them. */
 export const INDEX_ROWS = 1_000_000;
 
-/** Facts kept as objects (all but `sent` and `received`, which are columns); beyond it the oldest rows go. */
+/** Facts kept as objects (all but `sent` and `received`, which are columns, and those of the kernel); beyond it the oldest rows go. */
 export const FACT_ROWS = 100_000;
+
+/** Facts of the kernel shelf kept as objects (all but segments, which are columns): so many beside the others. */
+export const KERNEL_ROWS = 100_000;
 
 /** Addresses of datagrams kept before those no row names any more are looked for and forgotten. */
 export const ADDRESSES = 65_536;
@@ -27,6 +31,9 @@ interface Block {
   /** Which piece of the arena each row's bytes are in. */
   readonly piece: Uint32Array;
   readonly extras: Map<number, Extra>;
+  readonly segments: SegmentList;
+  /** How many of the extras are facts of the kernel shelf. */
+  kernel: number;
 }
 
 /**
@@ -43,20 +50,23 @@ export class EventLog {
   serverFirst: Seq = 1;
   /** Wall-clock µs at `t_us` 0. */
   anchor = 0;
+  /** Whether it has, or had, anything of the kernel shelf. */
+  kernel = false;
   #blocks: Block[] = [];
   #base = 0;
   #end = 0;
   #blockStart = 0;
   #facts = 0;
+  #kernel = 0;
   #lost: GapReason = 'evicted';
   #arena: Arena;
   #strings: string[] = [];
   #stringIds = new Map<string, number>();
   #stringsAllowed = ADDRESSES;
-  readonly #limits: { rows: number; facts: number };
+  readonly #limits: { rows: number; facts: number; kernel: number };
 
-  constructor(limits = { rows: INDEX_ROWS, facts: FACT_ROWS }, arena = new Arena()) {
-    this.#limits = limits;
+  constructor(limits: { rows: number; facts: number; kernel?: number } = { rows: INDEX_ROWS, facts: FACT_ROWS }, arena = new Arena()) {
+    this.#limits = { kernel: KERNEL_ROWS, ...limits };
     this.#arena = arena;
   }
 
@@ -171,6 +181,15 @@ export class EventLog {
     return this.#strings[this.#blockOf(row).columns.address[this.#slot(row)]! - 1];
   }
 
+  /** The number of the socket at the other end of a captured segment; 0 where it is none of ours. */
+  farAt(row: number): number {
+    const block = this.#blockOf(row);
+    const slot = this.#slot(row);
+    if (flagsOf(block.columns, slot) & FLAG.segment) return block.segments.columns.far[block.columns.start[slot]!]!;
+    const extra = block.extras.get(slot);
+    return extra !== undefined && 'event' in extra && extra.event.type === 'segment' ? socketNumber(extra.event.far) : 0;
+  }
+
   /** The gap a row stands for, if it does. */
   gap(row: number): Gap | undefined {
     if (row < this.#base || row >= this.#end) return undefined;
@@ -204,6 +223,7 @@ export class EventLog {
       if ('event' in extra) return extra.event;
       if ('gap' in extra) return undefined;
     }
+    if (flagsOf(c, slot) & FLAG.segment) return this.#segment(block, slot);
     const t = c.t[slot]!;
     const took = c.took[slot]!;
     const offset = c.offset[slot]!;
@@ -231,6 +251,23 @@ export class EventLog {
       : { ...common, type: 'sent', ...(address === undefined ? {} : { to: address }) };
   }
 
+  #segment(block: Block, slot: number): LogEvent {
+    const { columns: c } = block;
+    const t = c.t[slot]!;
+    const offset = c.offset[slot]!;
+    return {
+      seq: c.seq[slot]!,
+      t_us: t,
+      at: isoOf(this.anchor + t),
+      ...(c.socket[slot] === 0 ? {} : { socket: socketId(c.socket[slot]!) }),
+      type: 'segment',
+      interface: this.#strings[c.address[slot]! - 1] ?? '',
+      len: c.len[slot]!,
+      ...(Number.isNaN(offset) ? {} : { offset }),
+      ...segmentFields(block.segments.columns, c.start[slot]!),
+    };
+  }
+
   /**
    * Takes a batch in. Rows at or below the newest seq held are passed over, so a page that comes twice does no harm.
    * Answers how many rows were added.
@@ -254,11 +291,13 @@ export class EventLog {
     this.epoch = epoch;
     this.head = 0;
     this.serverFirst = 1;
+    this.kernel = false;
     this.#blocks = [];
     this.#base = 0;
     this.#end = 0;
     this.#blockStart = 0;
     this.#facts = 0;
+    this.#kernel = 0;
     this.#arena = new Arena();
     this.#strings = [];
     this.#stringIds.clear();
@@ -285,16 +324,24 @@ export class EventLog {
       for (const name of Object.keys(block.columns) as (keyof Columns)[]) {
         block.columns[name].set(batch.columns[name].subarray(row, row + rows), slot);
       }
+      this.kernel ||= batch.kernel;
+      const moved = copySegments(block, batch, row, row + rows);
       for (let i = slot; i < slot + rows; i += 1) {
-        block.columns.start[i]! += place.start;
-        block.piece[i] = place.piece;
+        if (flagsOf(block.columns, i) & FLAG.segment) block.columns.start[i]! += moved;
+        else {
+          block.columns.start[i]! += place.start;
+          block.piece[i] = place.piece;
+        }
         const address = block.columns.address[i]!;
         if (address !== 0) block.columns.address[i] = ids[address - 1]!;
       }
       for (; extra < batch.extras.length && batch.extras[extra]![0] < row + rows; extra += 1) {
         const [at, what] = batch.extras[extra]!;
         block.extras.set(slot + at - row, what);
-        this.#facts += 1;
+        if (KERNEL_KINDS.has(KINDS[block.columns.kind[slot + at - row]!]!)) {
+          block.kernel += 1;
+          this.#kernel += 1;
+        } else this.#facts += 1;
       }
       row += rows;
       this.#end += rows;
@@ -326,14 +373,14 @@ export class EventLog {
 
   #room(): Block {
     if (this.#slot(this.#end) === 0 && this.#end === this.#blockStart + this.#blocks.length * BLOCK_ROWS) {
-      this.#blocks.push({ columns: columns(BLOCK_ROWS), piece: new Uint32Array(BLOCK_ROWS), extras: new Map() });
+      this.#blocks.push({ columns: columns(BLOCK_ROWS), piece: new Uint32Array(BLOCK_ROWS), extras: new Map(), segments: new SegmentList(), kernel: 0 });
     }
     return this.#blocks.at(-1)!;
   }
 
   /** Gives up whole blocks, oldest first, while a capacity is exceeded. */
   #evict(): void {
-    while ((this.length > this.#limits.rows || this.#facts > this.#limits.facts) && this.#blocks.length > 1) this.#shift();
+    while ((this.length > this.#limits.rows || this.#facts > this.#limits.facts || this.#kernel > this.#limits.kernel) && this.#blocks.length > 1) this.#shift();
     if (this.#strings.length > this.#stringsAllowed) this.#forgetAddresses();
   }
 
@@ -347,7 +394,8 @@ export class EventLog {
 
   #shift(): void {
     const block = this.#blocks.shift()!;
-    this.#facts -= block.extras.size;
+    this.#facts -= block.extras.size - block.kernel;
+    this.#kernel -= block.kernel;
     this.#blockStart += BLOCK_ROWS;
     this.#base = Math.max(this.#base, this.#blockStart);
   }
@@ -363,6 +411,22 @@ export class EventLog {
   #rowIn(block: Block, slot: number): number {
     return this.#blockStart + this.#blocks.indexOf(block) * BLOCK_ROWS + slot;
   }
+}
+
+/** Copies the segments among the rows of a batch; answers by how much their places have moved. */
+function copySegments(block: Block, batch: Batch, from: number, to: number): number {
+  const isSegment = (row: number): boolean => (flagsOf(batch.columns, row) & FLAG.segment) !== 0;
+  let first = from;
+  while (first < to && !isSegment(first)) first += 1;
+  if (first === to) return 0;
+  let last = to - 1;
+  while (!isSegment(last)) last -= 1;
+  const at = batch.columns.start[first]!;
+  return block.segments.append(batch.segments, at, batch.columns.start[last]! - at + 1) - at;
+}
+
+function flagsOf(c: Columns, slot: number): number {
+  return c.flags[slot]!;
 }
 
 /** Why the log begins later than it did: somebody cleared it and the batch says so, or it was full. */

@@ -4,7 +4,7 @@ import { decodePage } from './decode';
 import { events, page } from '../fixtures';
 import { EventLog } from './log';
 import { matcherOf } from './matcher';
-import { EVERYTHING, Rows } from './rows';
+import { EVERYTHING, type Filter, Rows } from './rows';
 
 function filled(log = new EventLog()): EventLog {
   log.append(
@@ -90,5 +90,26 @@ describe('Rows', () => {
     expect(rows.length).toBe(log.length);
     expect(log.seqAt(rows.at(rows.length - 1))).toBe(9000);
     expect(log.seqAt(rows.at(0))).toBe(log.first);
+  });
+});
+
+describe('rows of the kernel shelf', () => {
+  const list = events(1, [
+    { type: 'sent', len: 1, offset: 0 },
+    { type: 'segment', sender: 'local', protocol: 'tcp', interface: 'lo', flags: ['psh', 'ack'], len: 1, frame_len: 67 },
+    { type: 'kernel_state', end: 'local', state: 'FIN_WAIT_1', evidence: 'passed_through' },
+  ]);
+  const shown = (filter: Partial<Filter>): number => {
+    const log = new EventLog();
+    log.append(decodePage(page(list, { gaps: [{ from: 90, to: 91, shelf: 'kernel', reason: 'evicted' }] })));
+    const rows = new Rows(log, { ...EVERYTHING, ...filter });
+    rows.update();
+    return rows.length;
+  };
+
+  it('are left out, with the gaps of their shelf, until they are asked for', () => {
+    expect(shown({ kernel: false })).toBe(1);
+    expect(shown({ kernel: true })).toBe(4);
+    expect(shown({ kernel: false, kinds: new Set(['segment'] as const) })).toBe(1);
   });
 });

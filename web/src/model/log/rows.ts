@@ -1,4 +1,4 @@
-import type { Kind } from './columns';
+import { KERNEL_KINDS, type Kind } from './columns';
 import type { EventLog } from './log';
 import { factMatches, type Matcher } from './matcher';
 
@@ -13,6 +13,8 @@ export interface Filter {
   readonly direction: 'all' | 'sent' | 'received';
   /** Only these kinds; null for all. */
   readonly kinds: ReadonlySet<Kind> | null;
+  /** Whether rows of the kernel shelf are shown where no kinds are chosen: segments would drown what was said. */
+  readonly kernel: boolean;
   /** Only rows that say this. */
   readonly matcher: Matcher | undefined;
   /** Numbers of sockets that are left out. May grow while the filter is in use. */
@@ -20,7 +22,7 @@ export interface Filter {
 }
 
 /** A filter that lets everything pass. */
-export const EVERYTHING: Filter = { sockets: null, direction: 'all', kinds: null, matcher: undefined, without: new Set() };
+export const EVERYTHING: Filter = { sockets: null, direction: 'all', kinds: null, kernel: true, matcher: undefined, without: new Set() };
 
 /**
  * The rows of a log that pass a filter, by number, kept as the log grows and is given up. Work is proportional to what
@@ -109,12 +111,12 @@ export class Rows {
   #passes(row: number): boolean | undefined {
     const log = this.#log;
     const kind = log.kindAt(row);
-    if (kind === 'gap') return true;
-    const { sockets, direction, kinds, matcher, without } = this.#filter;
+    const { sockets, direction, kinds, kernel, matcher, without } = this.#filter;
+    if (kind === 'gap') return kernel || log.gap(row)?.shelf !== 'kernel';
     const socket = log.socketAt(row);
     if (without.has(socket) || (sockets !== null && !sockets.has(socket))) return false;
     if (direction !== 'all' && kind !== direction) return false;
-    if (kinds !== null && !kinds.has(kind)) return false;
+    if (kinds === null ? !kernel && KERNEL_KINDS.has(kind) : !kinds.has(kind)) return false;
     if (matcher === undefined) return true;
     if (kind !== 'sent' && kind !== 'received') return factMatches(log.event(row)!, matcher);
     const bytes = log.bytes(row);

@@ -177,7 +177,7 @@ function born(id: string, event: Extract<Event, { type: 'opening' | 'connected' 
   };
 }
 
-const LISTENERS_OWN = new Set(['connect_timeout_ms', 'reuse_addr', 'backlog', 'broadcast', 'ipv6_only']);
+const LISTENERS_OWN = new Set(['connect_timeout_ms', 'reuse_addr', 'backlog', 'accepting', 'broadcast', 'ipv6_only']);
 
 /** The options of a listener that hold for what it accepts. */
 function handedDown(options: Socket['options']): Socket['options'] {

@@ -5,15 +5,17 @@ import { ended } from './fold';
 export type OptionName = keyof SocketOptions;
 
 /** Options that are on or off; the others are numbers. */
-export const FLAGS: ReadonlySet<string> = new Set<OptionName>(['reuse_addr', 'nodelay', 'keepalive', 'broadcast', 'ipv6_only']);
+export const FLAGS: ReadonlySet<string> = new Set<OptionName>(['reuse_addr', 'nodelay', 'cork', 'quickack', 'reading', 'accepting', 'keepalive', 'broadcast', 'ipv6_only']);
 
 const ANY = ['read_size', 'recv_buffer', 'send_buffer'] as const;
+const STREAM = ['nodelay', 'cork', 'quickack', 'maxseg', 'reading', 'keepalive'] as const;
 
 /** The options that can be set on a socket as it is: which of them it takes, the server decides when asked. */
 export function settable(socket: Socket): readonly OptionName[] {
   if (ended(socket) || socket.state === 'opening' || socket.practice !== null) return [];
   const datagrams = socket.role === 'bound' || socket.role === 'connected';
-  return datagrams ? [...ANY, 'broadcast'] : [...ANY, 'nodelay', 'keepalive'];
+  if (datagrams) return [...ANY, 'broadcast'];
+  return socket.role === 'listener' ? ['accepting', ...ANY, ...STREAM] : [...ANY, ...STREAM];
 }
 
 /** What was typed or chosen as the value of an option; undefined when it is none. */

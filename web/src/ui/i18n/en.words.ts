@@ -1,5 +1,9 @@
 import { duration } from '../../model/time';
+import { segmentText } from '../../model/wire/label';
 import type { CodeParams, Words } from './types';
+
+const END = { local: 'Our end', peer: 'The peer’s end' } as const;
+const TIMER: Readonly<Record<string, string>> = { retransmit: 'Retransmission timer', keepalive: 'Keepalive timer', time_wait: 'TIME_WAIT', zero_window_probe: 'Window probe timer' };
 
 const bytes = (n: number): string => `${n.toLocaleString('en')} ${n === 1 ? 'byte' : 'bytes'}`;
 
@@ -26,6 +30,11 @@ export const words: Words = {
     dropped: (e, say) => `${e.count.toLocaleString('en')} datagrams lost (${e.total.toLocaleString('en')} in all). ${say(e.reason)}`,
     paused: (e, say) => `${words.pauses[e.what]} stands still. ${say(e.reason)}${e.queued_bytes ? ` ${bytes(e.queued_bytes)} wait.` : ''}`,
     resumed: (e) => `${words.pauses[e.what]} goes on after ${duration(e.after_us)}`,
+    kernel_state: (e) => `${END[e.end]} is in ${e.state ?? 'a state nobody can tell'}${e.evidence === 'passed_through' ? ': it passed through it, as segments show' : e.evidence === 'read' ? ': the kernel said so' : ''}${e.timer ? `. ${TIMER[e.timer.kind] ?? e.timer.kind}: fires in ${duration(e.timer.expires_ms * 1000)}${e.timer.retransmits > 0 ? `, has fired ${String(e.timer.retransmits)} times` : ''}` : ''}${e.owner ? `. Held by ${e.owner.process ?? 'a program'}${e.owner.pid === undefined ? '' : `, process ${String(e.owner.pid)}`}, user ${String(e.owner.uid)}` : ''}`,
+    tcp_info: (e) => `${END[e.end]}: round trip ${duration(e.info.rtt_us)}, congestion window ${String(e.info.congestion_window)}, ${String(e.info.unacked)} in flight, ${String(e.info.total_retransmits)} retransmitted; ${bytes(e.receive_queue)} unread, ${bytes(e.send_queue)} not acknowledged`,
+    accept_queue: (e) => `Accept queue: ${String(e.length)} wait, ${String(e.limit)} may${e.length > e.limit ? ' (one more is let in)' : ''}`,
+    segment: (e) => `${e.sender === 'local' ? 'Sent' : 'Received'} on the wire: ${segmentText(e)}`,
+    capture_lost: (e) => `The capture missed ${e.count.toLocaleString('en')} frames (${e.total.toLocaleString('en')} in all): it was overrun`,
     note: (e, say) => say(e.code, { params: e.params ?? {} }),
   },
   codes: {
@@ -197,6 +206,11 @@ export const words: Words = {
     paused: 'paused',
     resumed: 'resumed',
     note: 'note',
+    kernel_state: 'kernel state',
+    tcp_info: 'TCP_INFO',
+    accept_queue: 'accept queue',
+    segment: 'segment',
+    capture_lost: 'capture lost',
     gap: 'gap',
     unknown: 'unknown',
   },

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { KINDS } from '../../model/log/columns';
 import { events } from '../../model/fixtures';
 import type { LogEvent } from '../../model/log/log';
-import { CODES, type Fact, type PeerKind } from '../../wire/generated';
+import { CODES, type Fact, type PeerKind, type TcpInfo } from '../../wire/generated';
 import { en } from './en';
 import { LANGUAGES, sayIn, sentenceIn } from './lang.svelte';
 import { zh } from './zh';
@@ -28,6 +28,12 @@ const PEERS: Record<PeerKind, true> = {
   http: true,
   ticker: true,
   middlebox: true,
+};
+
+const INFO: TcpInfo = {
+  rtt_us: 41, rtt_var_us: 20, min_rtt_us: 12, rto_us: 201_000, retransmits: 0, total_retransmits: 0, send_mss: 1448, receive_mss: 536, path_mtu: 1500, congestion_window: 10, unacked: 0, sacked: 0, lost: 0,
+  send_window: 65_536, receive_space: 65_536, bytes_acked: 6, bytes_received: 5, bytes_sent: 5, bytes_retransmitted: 0, not_sent: 0, segments_out: 4, segments_in: 3, data_segments_out: 1, data_segments_in: 1,
+  delivery_rate: 1000, busy_us: 100, window_limited_us: 0, buffer_limited_us: 0, out_of_order: 0,
 };
 
 const counters = { sent_bytes: 1, received_bytes: 1, sent_events: 1, received_events: 1, dropped: 0 };
@@ -55,6 +61,11 @@ const FACTS: { [K in Fact['type']]: Extract<Fact, { type: K }> } = {
   paused: { type: 'paused', what: 'send', reason: 'peer_not_reading', queued_bytes: 70 },
   resumed: { type: 'resumed', what: 'send', after_us: 1_200_000 },
   note: { type: 'note', code: 'renamed', params: { name: 'x' } },
+  kernel_state: { type: 'kernel_state', end: 'peer', state: 'TIME_WAIT', evidence: 'passed_through', timer: { kind: 'time_wait', expires_ms: 59_000, retransmits: 1 }, owner: { uid: 1000, pid: 7, process: 'nc' } },
+  tcp_info: { type: 'tcp_info', end: 'local', info: INFO, receive_queue: 1, send_queue: 2 },
+  accept_queue: { type: 'accept_queue', length: 3, limit: 2 },
+  segment: { type: 'segment', sender: 'local', protocol: 'tcp', interface: 'lo', far: 's2', flags: ['psh', 'ack'], seq_number: 1, ack_number: 2, seq_relative: 1, ack_relative: 1, window: 512, len: 5, offset: 0, pieces: 1, mss: 1448, marks: ['retransmission'], icmp: { type: 3, code: 3 }, frame_len: 71 },
+  capture_lost: { type: 'capture_lost', count: 3, total: 9 },
 };
 
 describe.each(Object.entries(LANGUAGES))('%s', (language, table) => {

@@ -1,4 +1,6 @@
 import type { Word } from '../../model/ladder/call';
+import type { Mark } from '../../model/wire/marks';
+import type { Evidence } from '../../wire/generated';
 
 const n = (count: number): string => count.toLocaleString('en');
 const many = (count: number, one: string, more: string): string => `${n(count)} ${count === 1 ? one : more}`;
@@ -7,7 +9,40 @@ const many = (count: number, one: string, more: string): string => `${n(count)} 
 export const ladder = {
   label: (socket: string) => `Ladder of ${socket}: calls in the order of time`,
   rails: { ours: 'Our calls', wire: 'Wire', peer: 'Peer’s calls' },
-  wireEmpty: 'Nothing captured: this server does not record segments yet.',
+  wireEmpty: 'Nothing captured.',
+  wireOff: 'Nothing captured: segments are not seen here.',
+  wireNone: 'Nothing captured of this socket yet.',
+  wireHow: 'How to get them',
+  segments: (count: number) => many(count, 'segment', 'segments'),
+  frames: (count: number) => many(count, 'frame', 'frames'),
+  groupStates: (count: number) => many(count, 'state', 'states'),
+  groupMarks: (count: number) => `${n(count)} marked`,
+  onWire: (ours: boolean): string => (ours ? 'to the peer' : 'to us'),
+  ack: (number: number) => `ack ${String(number)}`,
+  window: (bytes: string) => `window ${bytes}`,
+  numbers: (seq: string, ack: string | undefined) => `on the wire seq ${seq}${ack === undefined ? '' : `, ack ${ack}`}`,
+  frame: (bytes: string) => `frame ${bytes}`,
+  mss: (bytes: number) => `MSS ${n(bytes)}`,
+  seenOn: (name: string) => `on ${name}`,
+  absolute: 'Absolute numbers',
+  absoluteLabel: 'Sequence numbers as on the wire instead of from each side’s first',
+  openFrame: 'Enter or click: open its frame',
+  closeFrame: 'Close the frame',
+  pieces: (count: number, mss: number | undefined) => `1 frame = ${n(count)} segments${mss === undefined ? '' : ` of ${n(mss)}`}`,
+  evidence: { read: 'read', passed_through: 'passed through', unknown: 'unknown' } satisfies Record<Evidence, string> as Record<Evidence, string>,
+  marks: {
+    reset: { name: 'RST', says: 'RST: the connection is over at once, nothing is resent and bytes under way are thrown away.' },
+    icmp: { name: 'ICMP error', says: 'An ICMP error: a machine on the way, or the peer’s own kernel, says that what was sent could not be delivered.' },
+    retransmission: { name: 'retransmission', says: 'Sent again: no acknowledgement of these bytes came in time, or later ones were acknowledged around them.' },
+    out_of_order: { name: 'out of order', says: 'Out of order: bytes further on in the stream were seen before these.' },
+    zero_window: { name: 'zero window', says: 'Zero window: its receive buffer is full, so the other side has to stop sending.' },
+    zero_window_probe: { name: 'window probe', says: 'Window probe: a byte or none, sent to ask whether there is room again.' },
+    duplicate_ack: { name: 'duplicate ACK', says: 'Duplicate ACK: it asks for the same byte once more; something after it arrived, it did not. Three in a row make the sender resend at once.' },
+    window_update: { name: 'window update', says: 'Window update: nothing new is acknowledged, but there is more room: the program has read.' },
+    keepalive: { name: 'keepalive', says: 'Keepalive probe: it carries a number that was acknowledged long ago, only to make the other side answer.' },
+    keepalive_ack: { name: 'keepalive ACK', says: 'The answer to a keepalive probe: the other side is still there.' },
+    offload: { name: 'offload', says: 'Segmentation offload: the kernel hands one large frame down and the network card cuts it into segments of at most MSS bytes; over loopback nobody ever cuts it. Its checksum is left for the card to fill in.' },
+  } satisfies Record<Mark, { name: string; says: string }> as Record<Mark, { name: string; says: string }>,
   peerNot: 'The peer is not ours: its calls cannot be seen from here.',
   peerListener: 'A listener has no peer; each of its connections has a ladder of its own.',
   peerLater: 'No peer yet.',
@@ -60,7 +95,9 @@ export const ladder = {
   } satisfies Record<Word, string> as Record<Word, string>,
   legendRows: {
     ours: 'What our socket asked of the kernel. A bar reaches from the call’s entry to its return; its label stands at the return.',
-    wire: 'What went over the network. Empty until the server can capture segments.',
+    wire: 'What went over the network, segment by segment, where the server may capture. Of a segment one time is known, when it was seen: the slope only shows its direction.',
+    state: 'The state of that end’s connection in its kernel, where it changes. Filled: the kernel said so. Outlined: it follows from segments that were seen, too short-lived to be read. Dashed: nobody can say.',
+    marks: 'Something remarkable about a segment; point at it for a sentence. Dashed: sent again or out of order. Dotted: it only asks or answers. With a cross: RST or an ICMP error.',
     peer: 'What the other end asked of its kernel, where the other end is a socket of this workspace too.',
     wait: 'A long call: it waited, for bytes to read or for room to write.',
     link: 'The same bytes at both ends, by their place in the stream. Not a packet: one send may be read in pieces, several may be read at once.',

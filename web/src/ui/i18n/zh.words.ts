@@ -1,5 +1,9 @@
 import { duration } from '../../model/time';
+import { segmentText } from '../../model/wire/label';
 import type { CodeParams, Words } from './types';
+
+const END = { local: '本端', peer: '对端' } as const;
+const TIMER: Readonly<Record<string, string>> = { retransmit: '重传定时器', keepalive: '保活定时器', time_wait: 'TIME_WAIT', zero_window_probe: '窗口探测定时器' };
 
 const bytes = (n: number): string => `${n.toLocaleString('zh')} 字节`;
 
@@ -26,6 +30,11 @@ export const words: Words = {
     dropped: (e, say) => `丢失 ${e.count.toLocaleString('zh')} 个数据报（累计 ${e.total.toLocaleString('zh')} 个）。${say(e.reason)}`,
     paused: (e, say) => `${words.pauses[e.what]}暂停。${say(e.reason)}${e.queued_bytes ? `${bytes(e.queued_bytes)}在等待。` : ''}`,
     resumed: (e) => `${words.pauses[e.what]}在 ${duration(e.after_us)} 后恢复`,
+    kernel_state: (e) => `${END[e.end]}处于 ${e.state ?? '无法得知的状态'}${e.evidence === 'passed_through' ? '：由报文段可知它经过了此状态' : e.evidence === 'read' ? '：内核所述' : ''}${e.timer ? `。${TIMER[e.timer.kind] ?? e.timer.kind}：${duration(e.timer.expires_ms * 1000)} 后到期${e.timer.retransmits > 0 ? `，已触发 ${String(e.timer.retransmits)} 次` : ''}` : ''}${e.owner ? `。持有者：${e.owner.process ?? '某个程序'}${e.owner.pid === undefined ? '' : `，进程 ${String(e.owner.pid)}`}，用户 ${String(e.owner.uid)}` : ''}`,
+    tcp_info: (e) => `${END[e.end]}：往返 ${duration(e.info.rtt_us)}，拥塞窗口 ${String(e.info.congestion_window)}，在途 ${String(e.info.unacked)}，重传 ${String(e.info.total_retransmits)}；未读 ${bytes(e.receive_queue)}，未确认 ${bytes(e.send_queue)}`,
+    accept_queue: (e) => `接受队列：${String(e.length)} 个在等，上限 ${String(e.limit)}${e.length > e.limit ? '（会多放进一个）' : ''}`,
+    segment: (e) => `线路上${e.sender === 'local' ? '发出' : '收到'}：${segmentText(e)}`,
+    capture_lost: (e) => `抓包漏掉了 ${e.count.toLocaleString('zh')} 帧（累计 ${e.total.toLocaleString('zh')}）：来不及处理`,
     note: (e, say) => say(e.code, { params: e.params ?? {} }),
   },
   codes: {
@@ -197,6 +206,11 @@ export const words: Words = {
     paused: '暂停',
     resumed: '恢复',
     note: '备注',
+    kernel_state: '内核状态',
+    tcp_info: 'TCP 计数',
+    accept_queue: '接受队列',
+    segment: '报文段',
+    capture_lost: '抓包丢失',
     gap: '缺口',
     unknown: '未知',
   },

@@ -3,7 +3,7 @@ import { type Item, Layout, TILE_PX, tileOf } from '../../model/ladder/layout';
 import { type Link, links, rungBySeq } from '../../model/ladder/links';
 import { findPeers, type Peer } from '../../model/ladder/peers';
 import { type Rails, rails } from '../../model/ladder/rails';
-import { type Rung, Rungs, type Side } from '../../model/ladder/rungs';
+import { type Rail, RAILS, type Rung, Rungs, type Side } from '../../model/ladder/rungs';
 import { type Tick, ticks } from '../../model/ladder/ticks';
 import { lastIndex } from '../../model/ladder/timemap';
 import { Viewport } from '../../model/ladder/viewport';
@@ -12,11 +12,9 @@ import type { Socket } from '../../wire/generated';
 
 /** A rung somebody walks to or points at. */
 export interface Place {
-  readonly side: Side;
+  readonly side: Rail;
   readonly seq: number;
 }
-
-const SIDES = ['ours', 'peer'] as const;
 
 /**
  * A ladder being looked at: its rungs, the view of them, and what of it is to be drawn. Rungs and view are plain
@@ -39,15 +37,17 @@ export class Scene {
   /** Where everything stands from left to right. */
   readonly rails: Rails = $derived.by(() => {
     void this.#changed;
-    return rails(this.#width, { ours: this.#lanes('ours'), peer: this.#lanes('peer') }, this.peers.length > 0);
+    return rails(this.#width, { ours: this.#lanes('ours'), peer: this.#lanes('peer') }, this.peers.length > 0 || (this.rungs?.peer.length ?? 0) > 0, this.captured > 0);
   });
+  /** How many captured segments there are. */
+  readonly captured: number = $derived.by(() => (void this.#changed, this.rungs?.wire.length ?? 0));
   readonly top = $derived.by(() => (this.#read(), this.view.top));
   readonly height = $derived.by(() => (this.#read(), this.view.height));
   readonly scale = $derived.by(() => (this.#read(), this.view.scale));
   readonly compress = $derived.by(() => (this.#read(), this.view.compress));
   readonly whole = $derived.by(() => (this.#read(), this.view.whole));
   readonly extent = $derived.by(() => (this.#read(), this.view.extent));
-  readonly count = $derived.by(() => (void this.#changed, (this.rungs?.ours.length ?? 0) + (this.rungs?.peer.length ?? 0)));
+  readonly count = $derived.by(() => (void this.#changed, (this.rungs?.ours.length ?? 0) + (this.rungs?.peer.length ?? 0) + (this.rungs?.wire.length ?? 0)));
   readonly left = $derived.by(() => (void this.#changed, this.rungs?.left ?? 0));
   readonly firstSeq = $derived.by(() => (void this.#changed, this.rungs?.ours[0]?.seq));
 
@@ -61,7 +61,7 @@ export class Scene {
   readonly items: readonly Item[] = $derived.by(() => {
     void this.#changed;
     const layout = this.#layoutNow(this.rails.rowHeight);
-    return layout === undefined ? [] : SIDES.flatMap((side) => layout.items(side, this.firstTile, this.lastTile));
+    return layout === undefined ? [] : RAILS.flatMap((side) => layout.items(side, this.firstTile, this.lastTile));
   });
   readonly bars: Readonly<Record<Side, readonly Bar[]>> = $derived.by(() => {
     void this.#changed;
@@ -172,8 +172,24 @@ export class Scene {
     this.#go(item.side, by === 1 ? item.to : item.from - 1, by);
   }
 
-  /** Goes to the rung of the other side that is nearest in time. */
-  cross(to: Side): void {
+  /** Goes to the next rail in a direction that has anything on it. */
+  sideways(by: 1 | -1): void {
+    const from = this.active === undefined ? (by === 1 ? -1 : RAILS.length) : RAILS.indexOf(this.active.side);
+    for (let at = from + by; at >= 0 && at < RAILS.length; at += by) {
+      if ((this.rungs?.side(RAILS[at]!).length ?? 0) === 0) continue;
+      this.cross(RAILS[at]!);
+      return;
+    }
+  }
+
+  /** The last state of an end, as far as anybody knows. */
+  stateOf(side: Side): NonNullable<Rung['state']> | undefined {
+    void this.#changed;
+    return this.rungs?.side(side).findLast((rung) => rung.state !== undefined)?.state;
+  }
+
+  /** Goes to the rung of another rail that is nearest in time. */
+  cross(to: Rail): void {
     const rungs = this.rungs?.side(to) ?? [];
     const from = this.active;
     if (rungs.length === 0 || from?.side === to) return;
@@ -194,7 +210,7 @@ export class Scene {
 
   /** Brings a rung into sight, wherever it is; answers whether it is on this ladder. */
   show(seq: number): boolean {
-    for (const side of SIDES) {
+    for (const side of RAILS) {
       const index = rungBySeq(this.rungs?.side(side) ?? [], seq);
       if (index < 0) continue;
       this.#go(side, index, 1);
@@ -204,11 +220,11 @@ export class Scene {
   }
 
   #enter(): void {
-    const side = this.rungs !== undefined && this.rungs.ours.length > 0 ? 'ours' : 'peer';
+    const side = RAILS.find((rail) => (this.rungs?.side(rail).length ?? 0) > 0) ?? 'ours';
     this.#go(side, this.#layoutNow(this.rails.rowHeight)?.firstAt(side, this.view.top) ?? 0, 1);
   }
 
-  #go(side: Side, index: number, by: 1 | -1): void {
+  #go(side: Rail, index: number, by: 1 | -1): void {
     const rungs = this.rungs?.side(side) ?? [];
     const item = this.#layoutNow(this.rails.rowHeight)?.itemOf(side, Math.max(0, Math.min(rungs.length - 1, index)));
     if (item === undefined) return;

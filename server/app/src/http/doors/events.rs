@@ -189,11 +189,13 @@ pub(in crate::http) struct ExportQuery {
     format: Option<Format>,
     socket: Option<String>,
     hidden: Option<bool>,
+    kernel: Option<bool>,
 }
 
 /// The log as it is now, to take away.
 pub(in crate::http) async fn export(room: Room, Ask(query): Ask<ExportQuery>) -> Answer {
-    let view = ViewQuery { socket: query.socket, hidden: query.hidden, ..ViewQuery::default() };
+    let ExportQuery { socket, hidden, kernel, .. } = query;
+    let view = ViewQuery { socket, hidden, kernel, ..ViewQuery::default() };
     let filter: Filter = view.filter()?;
     let format = query.format.unwrap_or(Format::Jsonl);
     let (_, head) = room.workspace.bounds();

@@ -3,6 +3,7 @@
 pub(super) mod assets;
 pub(super) mod crowds;
 pub(super) mod events;
+pub(super) mod kernel;
 pub(super) mod meters;
 pub(super) mod ops;
 pub(super) mod payload;

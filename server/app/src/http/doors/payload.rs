@@ -21,7 +21,7 @@ use crate::{
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct PayloadQuery {
-    epoch: Option<String>,
+    pub(super) epoch: Option<String>,
 }
 
 /// Serves them as an attachment nothing will execute: they are whatever a stranger sent.

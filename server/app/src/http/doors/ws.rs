@@ -11,7 +11,8 @@ use axum::{
 };
 use futures_util::FutureExt as _;
 use sockscope_wire::{
-    ClientFrame, Code, Hello, PatchSocket, Reply, SendRequest, ServerFrame, SocketId, Subscribe, close_code,
+    ClientFrame, Code, Hello, PatchSocket, Reply, SendRequest, ServerFrame, SocketId, Subscribe,
+    WatchCommand, close_code,
 };
 use tokio::time::{Instant, interval, timeout};
 use tokio_tungstenite::tungstenite::{self, error::ProtocolError};
@@ -26,8 +27,8 @@ use crate::{
     ask::data,
     feed::{After, Cursor, STREAM_BATCH, Start},
     log::Filter,
-    problem::{Refused, problem},
-    workspace::Order,
+    problem::{Refused, Saying as _, problem},
+    workspace::{LOOKED_AT, Look, Order},
 };
 
 /// tungstenite's buffers: an idle viewer holds two of these and little else.
@@ -73,6 +74,7 @@ pub(in crate::http) async fn ws(
         .max_frame_size(FRAME)
         .on_upgrade(move |socket| {
             let conn = room.workspace.name('v');
+            let look = room.workspace.kernel().look();
             let timed = app.clone();
             let viewer = Viewer {
                 app,
@@ -84,6 +86,7 @@ pub(in crate::http) async fn ws(
                 paused: false,
                 heard: Instant::now(),
                 answering: None,
+                look,
                 metered,
             };
             Timed::new(timed, connection.wire, viewer.serve())
@@ -106,6 +109,8 @@ struct Viewer {
     /// The answer to its last command takes a while: a name is being resolved. Its next command is read after that,
     /// so that commands keep their order; events go on meanwhile.
     answering: Option<Later>,
+    /// What it looks at.
+    look: Look,
     /// Who counts what it is told.
     metered: Metered,
 }
@@ -305,7 +310,7 @@ impl Viewer {
 
     fn wish(&mut self, order: &Order, frame: ClientFrame) -> Result<Wish, Refused> {
         let workspace = &self.room.workspace;
-        let ClientFrame { id: _, open, send, shutdown, close, set, subscribe } = frame;
+        let ClientFrame { id: _, open, send, shutdown, close, set, subscribe, watch } = frame;
         let given = [
             open.is_some(),
             send.is_some(),
@@ -313,9 +318,10 @@ impl Viewer {
             close.is_some(),
             set.is_some(),
             subscribe.is_some(),
+            watch.is_some(),
         ];
         if given.into_iter().filter(|given| *given).count() != 1 {
-            let one = "give exactly one of open, send, shutdown, close, set, subscribe";
+            let one = "give exactly one of open, send, shutdown, close, set, subscribe, watch";
             return Err(problem(Code::MalformedFrame, one));
         }
         if let Some(open) = open {
@@ -341,13 +347,25 @@ impl Viewer {
         if let Some(subscribe) = subscribe {
             self.subscribe(subscribe)?;
         }
+        if let Some(WatchCommand { sockets }) = watch {
+            if sockets.len() > LOOKED_AT {
+                let most = format!("look at {LOOKED_AT} sockets at most");
+                return Err(problem(Code::MalformedFrame, most).with("max", LOOKED_AT));
+            }
+            self.look.at(sockets);
+        }
         Ok(Wish::Done(None))
     }
 
     fn subscribe(&mut self, wish: Subscribe) -> Result<(), Refused> {
-        let Subscribe { payload, binary, socket, types: names, hidden, after, paused } = wish;
+        let Subscribe { payload, binary, socket, types: names, hidden, kernel, after, paused } = wish;
         let types = if names.is_empty() { None } else { Some(types(names.iter().map(String::as_str))?) };
-        self.cursor.filter = Filter { socket, types, without_hidden: hidden == Some(false) };
+        self.cursor.filter = Filter {
+            socket,
+            types,
+            without_hidden: hidden == Some(false),
+            without_kernel: kernel == Some(false),
+        };
         self.cursor.mode = payload;
         self.binary = binary;
         self.paused = paused;

@@ -145,7 +145,7 @@ impl Model {
     fn check_read(&self, after: u64, ask: &Ask) -> Result<(), TestCaseError> {
         let after = after % (self.told.len() as u64 + 1);
         let socket = ask.socket.map(SocketId);
-        let filter = Filter { socket, types: None, without_hidden: ask.without_hidden };
+        let filter = Filter { socket, types: None, without_hidden: ask.without_hidden, ..Filter::default() };
         let limits = Limits::new(ask.records, ask.payload_bytes);
         let wanted = |record: &Record| !(ask.without_hidden && record.hidden);
         let matches = |told: &Told| {

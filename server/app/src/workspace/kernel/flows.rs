@@ -1,0 +1,261 @@
+//! Whose frame it is: exact matches of what the capture's filter lets through, which knows less.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    net::{IpAddr, SocketAddr},
+};
+
+use sockscope_sockets::kernel::{
+    capture::{Capture, Checksum, Link},
+    filter::Endpoint,
+    flow::{End, Flow},
+    packet::{Carries, Packet},
+    state::Protocol,
+};
+use sockscope_wire::{Direction, SocketId};
+
+use super::paths::{Passed, Paths};
+use crate::log::Carried;
+
+/// Connections whose frames wait for a socket to be theirs: an accepted one has none until accept(2) returns. Of more, the
+/// one that began first is given up.
+const ORPHANS: usize = 256;
+
+/// Frames that wait of one of those; more are given up.
+const ORPHAN_FRAMES: usize = 64;
+
+/// A frame and where the capture put it.
+pub(super) struct Frame {
+    pub(super) packet: Packet,
+    pub(super) interface: u32,
+    pub(super) len: u32,
+    pub(super) link: Link,
+    pub(super) checksum: Checksum,
+    pub(super) head: Box<[u8]>,
+}
+
+/// A frame of a socket, with what it did.
+pub(super) struct Matched {
+    pub(super) socket: SocketId,
+    pub(super) sender: Direction,
+    pub(super) carried: Carried,
+    pub(super) frame: Frame,
+    /// The ends of the flow, to look for a socket at the other one.
+    pub(super) far: (SocketAddr, SocketAddr),
+    /// States it put an end into.
+    pub(super) passed: Vec<Passed>,
+}
+
+/// Both ends, the lesser address first.
+type Key = (Protocol, SocketAddr, SocketAddr);
+
+/// One connection, or one conversation of datagrams.
+struct Followed {
+    socket: SocketId,
+    near: SocketAddr,
+    far: SocketAddr,
+    flow: Flow,
+    paths: Paths,
+}
+
+/// Every flow that is somebody's, and those that may still be.
+#[derive(Default)]
+pub(super) struct Flows {
+    followed: HashMap<Key, Followed>,
+    /// Unconnected datagram sockets by their port.
+    bound: BTreeMap<u16, Vec<(SocketId, IpAddr)>>,
+    /// What the capture is to let through, on behalf of whom.
+    wanted: HashMap<SocketId, Vec<Endpoint>>,
+    orphans: HashMap<Key, Vec<Frame>>,
+    /// The same, in the order they came.
+    waiting: VecDeque<Key>,
+}
+
+/// An address as it is on the wire: flow label and zone are no part of it, and ::ffff:192.0.2.1 is 192.0.2.1.
+pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+fn key(protocol: Protocol, a: SocketAddr, b: SocketAddr) -> Key {
+    let (a, b) = (canonical(a), canonical(b));
+    if a <= b { (protocol, a, b) } else { (protocol, b, a) }
+}
+
+impl Flows {
+    /// A connection to there is about to be tried: from now on its frames are let through.
+    pub(super) fn tries(
+        &mut self,
+        id: SocketId,
+        protocol: Protocol,
+        remote: SocketAddr,
+        capture: Option<&Capture>,
+    ) {
+        let address = Some(remote.ip().to_canonical());
+        self.want(id, Endpoint { protocol, address, port: remote.port() }, capture);
+    }
+
+    /// Connections or datagrams to there are its own.
+    pub(super) fn listens(
+        &mut self,
+        id: SocketId,
+        protocol: Protocol,
+        local: SocketAddr,
+        capture: Option<&Capture>,
+    ) {
+        self.want(id, Endpoint { protocol, address: None, port: local.port() }, capture);
+        if protocol == Protocol::Udp {
+            self.bound.entry(local.port()).or_default().push((id, local.ip().to_canonical()));
+        }
+    }
+
+    fn want(&mut self, id: SocketId, endpoint: Endpoint, capture: Option<&Capture>) {
+        let Some(capture) = capture else { return };
+        match capture.want(endpoint) {
+            Ok(()) => self.wanted.entry(id).or_default().push(endpoint),
+            Err(error) => tracing::warn!(%error, "the capture's filter cannot be changed"),
+        }
+    }
+
+    /// A connection is a socket's, from here to there. Told once, by the end that was there first.
+    pub(super) fn claim(&mut self, id: SocketId, protocol: Protocol, local: SocketAddr, remote: SocketAddr) {
+        self.followed.entry(key(protocol, local, remote)).or_insert_with(|| Followed::new(id, local, remote));
+    }
+
+    /// A socket is observed no more.
+    pub(super) fn forget(&mut self, id: SocketId, capture: Option<&Capture>) {
+        self.followed.retain(|_, followed| followed.socket != id);
+        for sockets in self.bound.values_mut() {
+            sockets.retain(|(who, _)| *who != id);
+        }
+        self.bound.retain(|_, sockets| !sockets.is_empty());
+        for endpoint in self.wanted.remove(&id).unwrap_or_default() {
+            if let Some(Err(error)) = capture.map(|capture| capture.unwant(endpoint)) {
+                tracing::warn!(%error, "the capture's filter cannot be changed");
+            }
+        }
+    }
+
+    /// A frame came: with those that waited for the same flow, it may be somebody's.
+    pub(super) fn see(&mut self, frame: Frame, matched: &mut Vec<Matched>) {
+        let Some(key) = self.key_of(&frame.packet) else { return };
+        self.drain(key, matched);
+        if let Some(followed) = self.followed.get_mut(&key) {
+            matched.push(followed.take(frame));
+        } else if let Some((id, near, far)) = self.conversation(key, &frame.packet) {
+            // A datagram says nothing of the next: whom such a socket talked with need not be remembered.
+            matched.push(Followed::new(id, near, far).take(frame));
+        } else {
+            self.keep(key, frame);
+        }
+    }
+
+    /// Frames that waited for a flow that is somebody's by now.
+    pub(super) fn claimed(&mut self, matched: &mut Vec<Matched>) {
+        let ready: Vec<_> =
+            self.waiting.iter().filter(|key| self.followed.contains_key(key)).copied().collect();
+        ready.into_iter().for_each(|key| self.drain(key, matched));
+    }
+
+    fn drain(&mut self, key: Key, matched: &mut Vec<Matched>) {
+        if !self.followed.contains_key(&key) {
+            return;
+        }
+        let Some(frames) = self.orphans.remove(&key) else { return };
+        self.waiting.retain(|waiting| *waiting != key);
+        if let Some(followed) = self.followed.get_mut(&key) {
+            matched.extend(frames.into_iter().map(|frame| followed.take(frame)));
+        }
+    }
+
+    fn keep(&mut self, key: Key, frame: Frame) {
+        if !self.orphans.contains_key(&key) {
+            if self.waiting.len() >= ORPHANS
+                && let Some(oldest) = self.waiting.pop_front()
+            {
+                self.orphans.remove(&oldest);
+            }
+            self.waiting.push_back(key);
+        }
+        let frames = self.orphans.entry(key).or_default();
+        if frames.len() < ORPHAN_FRAMES {
+            frames.push(frame);
+        }
+    }
+
+    /// Whose datagram it is, of the unconnected sockets: whose, its end, the other.
+    fn conversation(&self, key: Key, packet: &Packet) -> Option<(SocketId, SocketAddr, SocketAddr)> {
+        if key.0 != Protocol::Udp {
+            return None;
+        }
+        let (from, to) = match &packet.carries {
+            Carries::Icmp(icmp) => (icmp.original.from, icmp.original.to),
+            _ => (packet.from, packet.to),
+        };
+        [(canonical(from), canonical(to)), (canonical(to), canonical(from))].into_iter().find_map(
+            |(near, far)| {
+                let sockets = self.bound.get(&near.port())?;
+                let (id, _) = sockets.iter().find(|(_, local)| takes(*local, near.ip()))?;
+                Some((*id, near, far))
+            },
+        )
+    }
+
+    fn key_of(&self, packet: &Packet) -> Option<Key> {
+        match &packet.carries {
+            Carries::Tcp(_) => Some(key(Protocol::Tcp, packet.from, packet.to)),
+            Carries::Udp => Some(key(Protocol::Udp, packet.from, packet.to)),
+            Carries::Icmp(icmp) => {
+                let protocol = if icmp.original.tcp { Protocol::Tcp } else { Protocol::Udp };
+                Some(key(protocol, icmp.original.from, icmp.original.to))
+            }
+            // Its ports are in the first fragment: whoever talks with that address over UDP and had one.
+            Carries::Fragment { tcp, .. } => {
+                let protocol = if *tcp { Protocol::Tcp } else { Protocol::Udp };
+                let between = |followed: &Followed| {
+                    let ends = (followed.near.ip(), followed.far.ip());
+                    let (from, to) = (packet.from.ip().to_canonical(), packet.to.ip().to_canonical());
+                    ends == (from, to) || ends == (to, from)
+                };
+                self.followed
+                    .iter()
+                    .find(|(key, followed)| key.0 == protocol && between(followed))
+                    .map(|(key, _)| *key)
+            }
+        }
+    }
+}
+
+/// Whether a socket bound there takes what comes to that address.
+fn takes(bound: IpAddr, address: IpAddr) -> bool {
+    bound.is_unspecified() || bound == address
+}
+
+impl Followed {
+    fn new(socket: SocketId, near: SocketAddr, far: SocketAddr) -> Self {
+        let (near, far) = (canonical(near), canonical(far));
+        Self { socket, near, far, flow: Flow::new(near, far), paths: Paths::default() }
+    }
+
+    fn take(&mut self, frame: Frame) -> Matched {
+        let Frame { packet, .. } = &frame;
+        let ours = match packet.carries {
+            // An ICMP error is about something we sent, whoever reports it.
+            Carries::Icmp(_) => false,
+            Carries::Fragment { .. } => packet.from.ip().to_canonical() == self.near.ip(),
+            Carries::Tcp(_) | Carries::Udp => canonical(packet.from) == self.near,
+        };
+        let (sender, end) = if ours { (Direction::Local, End::Local) } else { (Direction::Peer, End::Peer) };
+        let (carried, passed) = match (self.flow.see(end, packet), &packet.carries) {
+            (Some(segment), _) => {
+                let passed = self.paths.see(&segment);
+                (Carried::Tcp(Box::new(segment)), passed)
+            }
+            (None, Carries::Icmp(icmp)) => {
+                let from = packet.from.ip();
+                (Carried::Icmp { kind: icmp.kind, code: icmp.code, from, len: packet.len }, Vec::new())
+            }
+            (None, _) => (Carried::Udp { len: packet.len }, Vec::new()),
+        };
+        Matched { socket: self.socket, sender, carried, far: (self.far, self.near), passed, frame }
+    }
+}

@@ -1,0 +1,304 @@
+//! Kernel truth: what the kernel and the wire did with the workspace's sockets, on the log's own shelf.
+//!
+//! Sockets' tasks say what happens to them ([`Kernel::notice`], a few instructions under a lock of its own); one task, the
+//! observer, does the looking. Nothing here is on the way of a byte, and nothing a socket does waits for it.
+
+mod end;
+mod flows;
+mod looks;
+mod observer;
+mod paths;
+mod subject;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    io,
+    net::SocketAddr,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use sockscope_sockets::{
+    errno::Errno,
+    fact::Fact,
+    kernel::{
+        capture::{Capture, Raw},
+        destroyed::Gone,
+        diag::Diag,
+        packet::Packet,
+    },
+};
+use sockscope_wire::{Direction, KernelSight, Level, Role, SocketId};
+use tokio::{sync::Notify, time::Instant};
+
+use crate::log::{self, Stored};
+
+pub use looks::{LOOKED_AT, Look};
+pub(super) use observer::run as observe;
+
+use flows::{Flows, Frame, Matched, canonical};
+use looks::Looks;
+use observer::Seen;
+use paths::Passed;
+use subject::Subject;
+
+/// Frames are recorded in stretches of at most so many, so that a flood of them leaves the locks to others.
+const STRETCH: usize = 64;
+
+/// Sockets under observation at once, those in TIME_WAIT among them. Of more, the one that was closed first is let go.
+const SUBJECTS: usize = 4096;
+
+/// What is recorded of the kernel's side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Eyes {
+    /// States, counters, and segments where this process may capture.
+    All,
+    /// States and counters.
+    States,
+    /// Nothing.
+    Shut,
+}
+
+/// The eyes of one workspace.
+pub struct Kernel {
+    eyes: Eyes,
+    /// Why there is none, where it was wanted.
+    diag: Result<Diag, Option<Errno>>,
+    capture: Result<Capture, Option<Errno>>,
+    looks: Arc<Looks>,
+    watched: Mutex<Watched>,
+    /// Something happened to a socket.
+    stirred: Notify,
+}
+
+/// What is observed.
+#[derive(Default)]
+struct Watched {
+    subjects: BTreeMap<SocketId, Subject>,
+    flows: Flows,
+    /// Sockets by their own address and their peer's.
+    by_ends: HashMap<(SocketAddr, SocketAddr), SocketId>,
+}
+
+impl Kernel {
+    /// Opens what it may.
+    #[must_use]
+    pub fn open(eyes: Eyes) -> Self {
+        let refused = |error: io::Error| Some(Errno::from(&error));
+        Self {
+            eyes,
+            diag: if eyes == Eyes::Shut { Err(None) } else { Diag::open().map_err(refused) },
+            capture: if eyes == Eyes::All { Capture::open().map_err(refused) } else { Err(None) },
+            looks: Arc::default(),
+            watched: Mutex::default(),
+            stirred: Notify::new(),
+        }
+    }
+
+    /// How much can be seen.
+    #[must_use]
+    pub fn sight(&self) -> KernelSight {
+        fn level<T>(source: &Result<T, Option<Errno>>) -> Level {
+            let errno = source.as_ref().err().and_then(|errno| errno.as_ref());
+            Level { active: source.is_ok(), errno: errno.map(|errno| errno.name()) }
+        }
+        KernelSight {
+            tcp_info: Level { active: self.is_open(), errno: None },
+            sock_diag: level(&self.diag),
+            segments: level(&self.capture),
+            container: ["/.dockerenv", "/run/.containerenv"].iter().any(|path| Path::new(path).exists()),
+        }
+    }
+
+    /// Whether anything is recorded of the kernel's side.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.eyes != Eyes::Shut
+    }
+
+    /// What a viewer looks at; nothing yet.
+    #[must_use]
+    pub fn look(&self) -> Look {
+        Look::new(&self.looks)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Watched> {
+        // A panic while it was held left at worst one socket half observed.
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A socket is about to open.
+    pub(super) fn opens(&self, id: SocketId, role: Role) {
+        if !self.is_open() {
+            return;
+        }
+        let mut watched = self.lock();
+        if watched.subjects.len() >= SUBJECTS {
+            let oldest =
+                watched.subjects.iter().filter_map(|(id, subject)| Some((subject.closed?, *id))).min();
+            let Some((_, oldest)) = oldest else { return };
+            watched.forget(oldest, self.capture.as_ref().ok());
+        }
+        watched.subjects.insert(id, Subject::new(role));
+    }
+
+    /// A connection is being made from here to there.
+    pub(super) fn dialling(&self, id: SocketId, local: SocketAddr, remote: SocketAddr) {
+        let mut watched = self.lock();
+        if let Some(subject) = watched.subjects.get_mut(&id) {
+            (subject.local, subject.remote) = (Some(local), Some(remote));
+            let protocol = subject.protocol;
+            subject.stir(Instant::now());
+            watched.flows.claim(id, protocol, local, remote);
+            watched.meets(id, local, remote);
+        }
+        drop(watched);
+        self.stirred.notify_one();
+    }
+
+    /// Something happened to a socket. Of reads and writes there are too many, and they change no state.
+    pub(super) fn notice(&self, id: SocketId, fact: &Fact) {
+        if matches!(fact, Fact::Sent(_) | Fact::Received(_)) {
+            return;
+        }
+        let mut watched = self.lock();
+        if let Fact::Connected(ends) = fact {
+            watched.meets(id, ends.0, ends.1);
+        }
+        let Watched { subjects, flows, .. } = &mut *watched;
+        let Some(subject) = subjects.get_mut(&id) else { return };
+        let now = Instant::now();
+        let capture = self.capture.as_ref().ok();
+        match fact {
+            Fact::Connecting(attempt) => flows.tries(id, subject.protocol, attempt.0, capture),
+            Fact::Connected(ends) => {
+                (subject.local, subject.remote) = (Some(ends.0), Some(ends.1));
+                flows.claim(id, subject.protocol, ends.0, ends.1);
+            }
+            Fact::Listening(listening) => {
+                subject.local = Some(listening.0);
+                flows.listens(id, subject.protocol, listening.0, capture);
+            }
+            Fact::Bound(local) if !subject.listens => {
+                subject.local = Some(**local);
+                flows.listens(id, subject.protocol, **local, capture);
+            }
+            Fact::OptionSet(set) if set.0 == sockscope_sockets::options::OptionName::Accepting => {
+                subject.held = set.1 == 0;
+            }
+            _ => {}
+        }
+        subject.stir(now);
+        drop(watched);
+        self.stirred.notify_one();
+    }
+
+    /// A socket's descriptor is closed, or it never had one.
+    pub(super) fn ends(&self, id: SocketId) {
+        let mut watched = self.lock();
+        match watched.subjects.get_mut(&id) {
+            Some(subject) => {
+                subject.closed = Some(Instant::now());
+                subject.stir(Instant::now());
+            }
+            None => watched.by_ends.retain(|_, who| *who != id),
+        }
+        drop(watched);
+        self.stirred.notify_one();
+    }
+
+    /// A socket that is not observed has these ends: it is the other end of one that may be.
+    pub(super) fn meets(&self, id: SocketId, local: SocketAddr, remote: SocketAddr) {
+        self.lock().meets(id, local, remote);
+    }
+
+    /// A listener accepted this socket.
+    pub(super) fn born(&self, id: SocketId, local: SocketAddr, remote: SocketAddr) {
+        self.opens(id, Role::Accepted);
+        self.dialling(id, local, remote);
+    }
+}
+
+impl Watched {
+    /// Nobody knows which are gone: all are looked at.
+    fn stir_all(&mut self, now: Instant) {
+        self.subjects.values_mut().for_each(|subject| subject.stir(now));
+    }
+
+    /// Frames of the capture: those that are somebody's are to be recorded.
+    fn frames(&mut self, capture: &Capture, frames: &mut Vec<Raw>) -> Vec<Seen> {
+        let mut matched = Vec::new();
+        self.flows.claimed(&mut matched);
+        for raw in frames.drain(..frames.len().min(STRETCH)) {
+            if let Some(packet) = Packet::parse(&raw) {
+                let Raw { interface, len, bytes, checksum, link, .. } = raw;
+                self.flows.see(Frame { packet, interface, len, checksum, link, head: bytes }, &mut matched);
+            }
+        }
+        matched.into_iter().map(|matched| self.seen(capture, matched)).collect()
+    }
+
+    fn seen(&mut self, capture: &Capture, matched: Matched) -> Seen {
+        let Matched { socket, sender, carried, frame, far, passed } = matched;
+        let far = self.at(far);
+        for Passed { end, state, at } in passed {
+            if let Some(subject) = self.subjects.get_mut(&socket) {
+                subject.passes(end, state, at);
+            }
+            // Told once; both ends are to know where they are.
+            if let Some(subject) = far.and_then(|far| self.subjects.get_mut(&far)) {
+                let end = if end == Direction::Local { Direction::Peer } else { Direction::Local };
+                subject.passes(end, state, at);
+            }
+        }
+        let interface = capture.interface(frame.interface);
+        let seen = log::Seen {
+            sender,
+            interface,
+            far,
+            carried,
+            len: frame.len,
+            link: frame.link,
+            checksum: frame.checksum,
+        };
+        (Some(socket), (frame.packet.at, log::Kernel::Segment(seen)), Stored::Kept(frame.head.into()))
+    }
+
+    fn meets(&mut self, id: SocketId, local: SocketAddr, remote: SocketAddr) {
+        self.by_ends.insert((canonical(local), canonical(remote)), id);
+    }
+
+    /// Whether a socket's other end is one of this workspace too.
+    fn is_ours(&self, id: SocketId) -> bool {
+        let ends = self.subjects.get(&id).and_then(|subject| subject.remote.zip(subject.local));
+        ends.is_some_and(|(far, near)| self.at((canonical(far), canonical(near))).is_some())
+    }
+
+    /// The socket with these ends.
+    fn at(&self, (local, remote): (SocketAddr, SocketAddr)) -> Option<SocketId> {
+        self.by_ends.get(&(local, remote)).copied()
+    }
+
+    /// Sockets that are to be looked at now.
+    fn due(&self, now: Instant) -> Vec<SocketId> {
+        let due = |subject: &Subject| subject.due.is_some_and(|due| due <= now);
+        self.subjects.iter().filter(|(_, subject)| due(subject)).map(|(id, _)| *id).collect()
+    }
+
+    /// The kernel says that a connection is gone: whoever is at either end of it is looked at.
+    fn stir_by(&mut self, gone: &Gone, now: Instant) {
+        for subject in self.subjects.values_mut() {
+            let ends = (subject.local, subject.remote);
+            if ends == (Some(gone.local), Some(gone.remote)) || ends == (Some(gone.remote), Some(gone.local))
+            {
+                subject.stir(now);
+            }
+        }
+    }
+
+    fn forget(&mut self, id: SocketId, capture: Option<&Capture>) {
+        self.subjects.remove(&id);
+        self.by_ends.retain(|_, who| *who != id);
+        self.flows.forget(id, capture);
+    }
+}

@@ -1,0 +1,253 @@
+//! The observer: one task a workspace, which looks, and records what it sees.
+
+use std::{sync::Arc, time::Duration};
+
+use sockscope_sockets::kernel::{
+    capture::{Capture, Raw},
+    destroyed::{Destroyed, Notice},
+    owner,
+};
+use sockscope_sockets::mailbox::Command;
+use sockscope_wire::{Direction, Owner, ShelfName, SocketId};
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
+};
+
+use super::{
+    Kernel, Watched,
+    subject::{Looked, Telling, owned},
+};
+use crate::{
+    log::{self, Entry, Stored, Tag},
+    workspace::Workspace,
+};
+
+/// How often what somebody looks at is sampled.
+const SAMPLE: Duration = Duration::from_millis(100);
+
+/// Something to record: of which socket, what and when, with which bytes.
+pub(in crate::workspace) type Seen = (Option<SocketId>, Telling, Stored);
+
+/// For how long a state that was read waits for the segments of before: the capture hands a block of its ring over 5 ms after
+/// the first frame in it, and this task may have to wait for a turn.
+const HOLD: Duration = Duration::from_millis(15);
+
+/// How often a process is looked for at most.
+const OWNERS: Duration = Duration::from_millis(200);
+
+enum Step {
+    Stirred,
+    Due,
+    Sample,
+    Frames(std::io::Result<()>),
+    Gone(std::io::Result<Notice>),
+}
+
+/// Observes until the workspace ends.
+pub(in crate::workspace) async fn run(workspace: Arc<Workspace>) {
+    let kernel = &workspace.kernel;
+    let mut destroyed = Destroyed::open()
+        .inspect_err(|error| tracing::debug!(%error, "the kernel does not say when a socket is gone"))
+        .ok();
+    let mut frames: Vec<Raw> = Vec::new();
+    let mut sample = interval(SAMPLE);
+    sample.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut looked_at = kernel.looks.all();
+    let mut lost = 0;
+    let mut next_owner = Instant::now();
+    loop {
+        let due = kernel.lock().subjects.values().filter_map(|subject| subject.due).min();
+        let step = tokio::select! {
+            () = workspace.ending.cancelled() => return,
+            () = kernel.stirred.notified() => Step::Stirred,
+            () = kernel.looks.changed.notified() => {
+                looked_at = kernel.looks.all();
+                Step::Stirred
+            }
+            read = read(kernel, &mut frames) => Step::Frames(read),
+            gone = gone(&mut destroyed) => Step::Gone(gone),
+            () = until(due) => Step::Due,
+            _ = sample.tick(), if !looked_at.is_empty() => Step::Sample,
+        };
+        let now = Instant::now();
+        match step {
+            Step::Stirred | Step::Due => {
+                let due = kernel.lock().due(now);
+                look(&workspace, &due, false, &mut next_owner).await;
+            }
+            Step::Sample => {
+                let ids: Vec<_> = looked_at.iter().copied().collect();
+                if kernel.diag.is_ok() {
+                    look(&workspace, &ids, true, &mut next_owner).await;
+                } else {
+                    workspace.ask_tasks(&ids);
+                }
+            }
+            Step::Gone(Ok(Notice::Gone(gone))) => kernel.lock().stir_by(&gone, now),
+            Step::Gone(Ok(Notice::Missed)) => kernel.lock().stir_all(now),
+            Step::Gone(Err(error)) => {
+                tracing::debug!(%error, "the kernel says no more when a socket is gone");
+                destroyed = None;
+            }
+            Step::Frames(Ok(())) => {
+                let Ok(capture) = &kernel.capture else { continue };
+                while !frames.is_empty() {
+                    let seen = kernel.lock().frames(capture, &mut frames);
+                    workspace.record_kernel(seen);
+                }
+                if let Ok(total) = capture.lost()
+                    && total > lost
+                {
+                    let telling = log::Kernel::Lost(total - lost, total);
+                    workspace.record_kernel(vec![(None, (Instant::now(), telling), Stored::None)]);
+                    lost = total;
+                }
+            }
+            Step::Frames(Err(error)) => tracing::warn!(%error, "a frame could not be read"),
+        }
+    }
+}
+
+/// Looks at both ends of these sockets and records what is new.
+async fn look(workspace: &Workspace, ids: &[SocketId], sample: bool, next_owner: &mut Instant) {
+    let kernel = &workspace.kernel;
+    let mut asks = Vec::new();
+    let mut asked = Vec::with_capacity(ids.len());
+    {
+        let watched = kernel.lock();
+        for id in ids {
+            let Some(subject) = watched.subjects.get(id) else { continue };
+            let from = asks.len();
+            subject.asks(&mut asks);
+            asked.push((*id, from..asks.len()));
+        }
+    }
+    let answers = kernel.diag.as_ref().ok().and_then(|diag| {
+        diag.query_all(&asks).inspect_err(|error| tracing::debug!(%error, "sock_diag does not answer")).ok()
+    });
+    let can_read = answers.is_some();
+    let mut answers = answers.unwrap_or_else(|| vec![None; asks.len()]);
+    let now = Instant::now();
+    let mut tellings = Vec::new();
+    for (id, range) in asked {
+        let mut ends = answers[range].iter_mut().map(Option::take);
+        let looked = Looked { near: ends.next().flatten(), far: ends.next().flatten() };
+        let capture = kernel.capture.as_ref().ok();
+        let taken = kernel.lock().take(id, looked, sample, can_read, capture, now);
+        let Some((mut told, holding)) = taken else { continue };
+        if let Some(holding) = holding {
+            owned(&mut told, holder(holding, next_owner).await);
+        }
+        tellings.extend(told.into_iter().map(|telling| (Some(id), telling, Stored::None)));
+    }
+    workspace.record_kernel(tellings);
+}
+
+/// Who holds the far end of a connection, as far as the kernel says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Holding {
+    uid: u32,
+    inode: u32,
+    /// It is a socket of this workspace.
+    ours: bool,
+}
+
+impl Watched {
+    /// Takes in what a look at a socket brought: what to tell, and who is to be asked for.
+    fn take(
+        &mut self,
+        id: SocketId,
+        looked: Looked,
+        sample: bool,
+        can_read: bool,
+        capture: Option<&Capture>,
+        now: Instant,
+    ) -> Option<(Vec<Telling>, Option<Holding>)> {
+        let ours = self.is_ours(id);
+        let subject = self.subjects.get_mut(&id)?;
+        let holding = looked.far.as_ref().and_then(|far| far.uid.zip(far.inode));
+        let hold = if capture.is_some() { HOLD } else { Duration::ZERO };
+        let told = subject.take(looked, sample, can_read, hold, now);
+        let first = |kernel: &log::Kernel| {
+            matches!(kernel, log::Kernel::State { end: Direction::Peer, state: Some(_), .. })
+        };
+        let holding = holding
+            .filter(|_| told.iter().any(|(_, kernel)| first(kernel)) && subject.wants_owner())
+            .map(|(uid, inode)| Holding { uid, inode, ours });
+        if subject.is_over() {
+            self.forget(id, capture);
+        }
+        Some((told, holding))
+    }
+}
+
+/// Who holds a socket. Of other users' processes only their user may be known, and of many that connect at once only some
+/// are looked for.
+async fn holder(Holding { uid, inode, ours }: Holding, next: &mut Instant) -> Owner {
+    let process = if ours {
+        owner::this()
+    } else if Instant::now() < *next {
+        None
+    } else {
+        // Every process's descriptors are looked at, which takes a while: not where others wait for a turn.
+        let found = spawn_blocking(move || owner::process_of(inode)).await;
+        *next = Instant::now() + OWNERS;
+        found.inspect_err(|error| tracing::warn!(%error, "nobody looked for a process")).ok().flatten()
+    };
+    Owner {
+        uid,
+        pid: process.as_ref().map(|process| process.pid),
+        process: process.map(|process| process.name),
+    }
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn read(kernel: &Kernel, frames: &mut Vec<Raw>) -> std::io::Result<()> {
+    match &kernel.capture {
+        Ok(capture) => capture.next_batch(frames).await,
+        Err(_) => std::future::pending().await,
+    }
+}
+
+async fn gone(destroyed: &mut Option<Destroyed>) -> std::io::Result<Notice> {
+    match destroyed {
+        Some(destroyed) => destroyed.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Workspace {
+    /// Puts what was seen on the kernel's shelf.
+    pub(in crate::workspace) fn record_kernel(&self, tellings: Vec<Seen>) {
+        if tellings.is_empty() {
+            return;
+        }
+        {
+            let mut inner = self.lock();
+            for (socket, (at, kernel), payload) in tellings {
+                let hidden = socket
+                    .and_then(|id| inner.sockets.get(&id))
+                    .is_some_and(|entry| entry.practice.is_some());
+                let tag = Tag { t_us: self.anchor.micros(at), took_us: None, origin: None, socket, hidden };
+                inner.log.append(ShelfName::Kernel, tag, Entry::Kernel(Box::new(kernel)), payload);
+            }
+        }
+        self.news.notify_waiters();
+    }
+
+    /// Has sockets' own tasks say what the kernel counts: where it cannot be asked by address.
+    fn ask_tasks(&self, ids: &[SocketId]) {
+        let inner = self.lock();
+        for entry in ids.iter().filter_map(|id| inner.sockets.get(id)) {
+            // Refused only by one that has ended, or is starved of turns: the next sample comes soon.
+            entry.tell(Command::Look).ok();
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! What the observer knows of one socket.
+
+use std::{net::SocketAddr, time::Duration};
+
+use sockscope_sockets::kernel::{
+    diag::{Ask, Seen},
+    info::TcpInfo,
+    state::{Protocol, TcpState, Timer, TimerKind},
+};
+use sockscope_wire::{Direction, Evidence, Owner, Role};
+use tokio::time::Instant;
+
+use super::end::{End, Told};
+use crate::log::{Kernel, Queues};
+
+/// How soon a state that passes quickly is looked at again; each look that finds nothing new doubles it.
+const SOON: Duration = Duration::from_millis(1);
+
+/// How often a state is looked at that changes by itself only when nobody hears of it: the peer of a socket that is not
+/// read, the queue of a listener.
+const SELDOM: Duration = Duration::from_secs(1);
+
+/// How often the queue of a listener that does not accept is looked at.
+const QUEUE: Duration = Duration::from_millis(50);
+
+/// How long segments of a connection whose ends are gone are still expected.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// One socket under observation.
+#[derive(Debug)]
+pub(super) struct Subject {
+    pub(super) protocol: Protocol,
+    pub(super) listens: bool,
+    pub(super) local: Option<SocketAddr>,
+    pub(super) remote: Option<SocketAddr>,
+    /// Not accepting: its queue grows.
+    pub(super) held: bool,
+    near: End,
+    far: End,
+    near_info: Option<TcpInfo>,
+    far_info: Option<TcpInfo>,
+    queue: Option<(u32, u32)>,
+    /// Who holds the far end was asked.
+    owner_asked: bool,
+    /// Somebody was told that nothing can be said of the far end.
+    far_unknown: bool,
+    /// When to look.
+    pub(super) due: Option<Instant>,
+    pause: Duration,
+    /// Its descriptor is closed.
+    pub(super) closed: Option<Instant>,
+}
+
+/// What a look at a socket's ends brought.
+#[derive(Debug, Default)]
+pub(super) struct Looked {
+    /// Our end; `None` where there is none.
+    pub(super) near: Option<Seen>,
+    /// The peer's, where it is on this host.
+    pub(super) far: Option<Seen>,
+}
+
+/// Something to record: when, what.
+pub(super) type Telling = (Instant, Kernel);
+
+impl Subject {
+    pub(super) fn new(role: Role) -> Self {
+        Self {
+            protocol: match role {
+                Role::Client | Role::Listener | Role::Accepted => Protocol::Tcp,
+                Role::Bound | Role::Connected => Protocol::Udp,
+            },
+            listens: role == Role::Listener,
+            local: None,
+            remote: None,
+            held: false,
+            near: End::new(if role == Role::Accepted { TcpState::Listen } else { TcpState::Closed }),
+            far: End::new(if role == Role::Accepted { TcpState::Closed } else { TcpState::Listen }),
+            near_info: None,
+            far_info: None,
+            queue: None,
+            owner_asked: false,
+            far_unknown: false,
+            due: None,
+            pause: SOON,
+            closed: None,
+        }
+    }
+
+    /// What to ask of it: its own end, then its peer's.
+    pub(super) fn asks(&self, asks: &mut Vec<Ask>) {
+        match (self.protocol, self.local, self.remote) {
+            (Protocol::Tcp, Some(local), _) if self.listens => asks.push(Ask::taker(Protocol::Tcp, local)),
+            (Protocol::Tcp, Some(local), Some(remote)) => {
+                asks.push(Ask { protocol: Protocol::Tcp, local, remote });
+                asks.push(Ask { protocol: Protocol::Tcp, local: remote, remote: local });
+            }
+            // A datagram socket has no state that would change, and no end that would be gone before it is closed.
+            _ => {}
+        }
+    }
+
+    /// Something happened to it: it is looked at, at once and for a while.
+    pub(super) fn stir(&mut self, now: Instant) {
+        self.due = Some(now);
+        self.pause = SOON;
+    }
+
+    /// Segments put its ends into these states.
+    pub(super) fn passes(&mut self, end: Direction, state: TcpState, at: Instant) {
+        match end {
+            Direction::Local => self.near.passes(state, at),
+            Direction::Peer => self.far.passes(state, at),
+        }
+        self.stir(Instant::now());
+    }
+
+    /// Takes in what a look brought. States are told once they are `hold` old: until then segments of before may come. With
+    /// `sample`, counters that changed are told as well.
+    pub(super) fn take(
+        &mut self,
+        looked: Looked,
+        sample: bool,
+        can_read: bool,
+        hold: Duration,
+        now: Instant,
+    ) -> Vec<Telling> {
+        if self.listens {
+            return self.take_queue(looked.near, now);
+        }
+        let before = (self.near.state(), self.far.state());
+        let mut tellings = Vec::new();
+        for (end, told, seen) in [
+            (Direction::Local, &mut self.near, looked.near.as_ref()),
+            (Direction::Peer, &mut self.far, looked.far.as_ref()),
+        ] {
+            // Nobody to ask is not the same as nothing there.
+            if can_read || !told.readable() {
+                told.reads(seen.map(|seen| seen.state), now);
+            }
+            tell(&mut tellings, end, told.settle(now.checked_sub(hold).unwrap_or(now)), seen, now);
+        }
+        tellings.sort_by_key(|(at, _)| *at);
+        // A peer on another host, and no segments: nobody can say, which is said once.
+        if can_read
+            && self.near.readable()
+            && self.far.state().is_none()
+            && looked.far.is_none()
+            && !self.far_unknown
+            && matches!(self.near.state(), Some(TcpState::Established))
+        {
+            self.far_unknown = true;
+            let state = Kernel::State {
+                end: Direction::Peer,
+                state: None,
+                evidence: Evidence::Unknown,
+                timer: None,
+                owner: None,
+            };
+            tellings.push((now, state));
+        }
+        if sample {
+            for (end, seen, last) in [
+                (Direction::Local, looked.near.as_ref(), &mut self.near_info),
+                (Direction::Peer, looked.far.as_ref(), &mut self.far_info),
+            ] {
+                let Some(seen) = seen else { continue };
+                let Some(info) = &seen.info else { continue };
+                if last.as_ref().is_some_and(|last| last.same_facts(info)) {
+                    continue;
+                }
+                *last = Some(info.clone());
+                let queues = Queues { receive: seen.receive_queue, send: seen.send_queue };
+                tellings.push((now, Kernel::Info { end, info: info.clone(), queues }));
+            }
+        }
+        self.schedule(&looked, before != (self.near.state(), self.far.state()), hold, now);
+        tellings
+    }
+
+    fn take_queue(&mut self, seen: Option<Seen>, now: Instant) -> Vec<Telling> {
+        self.due = self.closed.is_none().then(|| now + if self.held { QUEUE } else { SELDOM });
+        let Some(seen) = seen else { return Vec::new() };
+        let queue = (seen.receive_queue, seen.send_queue);
+        // The limit is told with the first look.
+        if self.queue.replace(queue) == Some(queue) {
+            return Vec::new();
+        }
+        vec![(now, Kernel::AcceptQueue(queue.0, queue.1))]
+    }
+
+    /// When to look next: soon while a state passes quickly, at the end of a timer, else seldom.
+    fn schedule(&mut self, looked: &Looked, changed: bool, hold: Duration, now: Instant) {
+        self.pause = if changed { SOON } else { (self.pause * 2).min(SELDOM) };
+        let waits = |seen: &Option<Seen>| match seen {
+            Some(Seen { state: TcpState::TimeWait, timer: Some(Timer { expires_ms, .. }), .. }) => {
+                Some(Duration::from_millis(u64::from(*expires_ms) + 1))
+            }
+            Some(seen) if is_settled(seen) => Some(SELDOM),
+            Some(_) => Some(self.pause),
+            None => None,
+        };
+        let next = [waits(&looked.near), waits(&looked.far)].into_iter().flatten().min();
+        let ahead = (self.near.is_ahead() || self.far.is_ahead()).then_some(self.pause);
+        let untold = [&self.near, &self.far].into_iter().filter_map(End::oldest_reading).min();
+        let untold = untold.map(|at| (at + hold).saturating_duration_since(now));
+        self.due = match (next.into_iter().chain(ahead).chain(untold).min(), self.closed) {
+            (Some(wait), _) => Some(now + wait),
+            // Neither end is there; what is on its way still may be.
+            (None, Some(closed)) if now < closed + LINGER => Some(closed + LINGER),
+            (None, Some(_)) => None,
+            // Before there is a connection, and of a datagram socket, there is nothing to ask.
+            (None, None) if self.protocol == Protocol::Udp || self.remote.is_none() => None,
+            (None, None) => Some(now + self.pause),
+        };
+    }
+
+    /// Nothing is to be learned of it any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.closed.is_some() && self.due.is_none()
+    }
+
+    /// Whether who holds the far end is still to be asked.
+    pub(super) fn wants_owner(&mut self) -> bool {
+        !std::mem::replace(&mut self.owner_asked, true)
+    }
+}
+
+/// A state that stays until somebody does something.
+fn is_settled(seen: &Seen) -> bool {
+    match seen.state {
+        TcpState::Established | TcpState::CloseWait | TcpState::Listen => {
+            // Sent and not acknowledged yet: its timer runs.
+            !matches!(seen.timer, Some(Timer { kind: TimerKind::Retransmit, retransmits: 1.., .. }))
+        }
+        _ => false,
+    }
+}
+
+/// Puts states into words, with the timer that runs for the last of them. It was read now and the state is from before, so
+/// that it fires is counted from then.
+fn tell(tellings: &mut Vec<Telling>, end: Direction, told: Vec<Told>, seen: Option<&Seen>, now: Instant) {
+    for Told { state, evidence, at } in told {
+        let timer = seen.filter(|seen| seen.state == state).and_then(|seen| seen.timer);
+        let since = u32::try_from(now.saturating_duration_since(at).as_millis()).unwrap_or(u32::MAX);
+        let timer = timer.map(|timer| Timer { expires_ms: timer.expires_ms.saturating_add(since), ..timer });
+        tellings.push((at, Kernel::State { end, state: Some(state), evidence, timer, owner: None }));
+    }
+}
+
+/// Says who holds an end, with the first state of it that is told.
+pub(super) fn owned(tellings: &mut [Telling], owner: Owner) {
+    let first = tellings.iter_mut().find_map(|(_, kernel)| match kernel {
+        Kernel::State { end: Direction::Peer, owner: place, state: Some(_), .. } => Some(place),
+        _ => None,
+    });
+    if let Some(place) = first {
+        *place = Some(owner);
+    }
+}

@@ -1,0 +1,90 @@
+import { closing } from './kernel.closing.zh';
+import type { KernelMessages } from './kernel.en';
+import { knobs } from './kernel.knobs.zh';
+import { figures, stream } from './kernel.stream.zh';
+
+const n = (count: number): string => count.toLocaleString('en');
+
+/** 内核视图说的话。 */
+export const kernel: KernelMessages = {
+  tabs: { state: '状态', figures: '数字', stream: '字节流' },
+  none: '选择一个套接字，看内核怎么说',
+  notTcp: '只有 TCP 才有：数据报没有状态、字节流和窗口。',
+  state: {
+    title: (socket) => `${socket} 的状态`,
+    ours: '我方',
+    peer: '对端',
+    legend: '怎么看',
+    tokens: { ours: '我方现在所处；走过的路是实线', peer: '对端现在所处；走过的路是虚线' },
+    evidence: { read: '读到的', passed_through: '经过的', unknown: '未知' },
+    evidenceSays: {
+      read: '读到的：问过内核，内核这么说',
+      passed_through: '经过的：由看到的报文段推出；时间太短，读不到',
+      unknown: '未知：谁也说不准',
+    },
+    nobody: '还没有得到任何状态。',
+    nobodyPeer: '不知道。对端在本机时能看到；否则要在捕获报文段时由报文段推出。',
+    unknown: '未知',
+    path: '走过的路',
+    at: (time) => `过了 ${time}`,
+    first: '首次见到',
+    says: {
+      CLOSED: (who) => `${who}已关闭：内核不再保留这条连接的任何东西。`,
+      LISTEN: (who) => `${who}在监听：等待任何人的 SYN。`,
+      SYN_SENT: (who) => `${who}发出了 SYN，正在等 SYN+ACK；没有回应就在 1、2、4……秒后重发。`,
+      SYN_RECEIVED: (who) => `${who}用 SYN+ACK 回应了 SYN，正在等握手的最后一个 ACK。`,
+      ESTABLISHED: (who) => `${who}已连接：两个方向都开着。`,
+      FIN_WAIT_1: (who) => `${who}发出了 FIN，正在等它被确认。`,
+      FIN_WAIT_2: (who) => `${who}结束了自己的方向，并且知道对方收到了 FIN。它在等对方的 FIN，要等多久由对方的程序决定。`,
+      CLOSING: (who) => `双方同时关闭：${who}收到了对方的 FIN，正在等自己的 FIN 被确认。`,
+      CLOSE_WAIT: (who) => `${who}收到了另一方的 FIN。现在该由它自己的程序关闭；忘了关就永远停在这里。`,
+      LAST_ACK: (who) => `${who}用自己的 FIN 回应了 FIN，正在等最后一个 ACK。`,
+      TIME_WAIT: (who) => `${who}先关闭，所以由它来等：迟到的报文段不能被当成新连接的，丢失的最后一个 ACK 也能重发。`,
+    },
+    causes: {
+      listen: '调用了 listen()',
+      connect: 'connect() 发出 SYN',
+      syn_arrives: '收到 SYN，发出 SYN+ACK',
+      both_syn: '自己的 SYN 还在路上时收到了 SYN：双方同时打开',
+      syn_ack_arrives: '收到 SYN+ACK，发出 ACK',
+      ack_arrives: '收到握手的 ACK',
+      close: 'close() 或 shutdown() 发出 FIN',
+      fin_arrives: '收到 FIN，发出 ACK',
+      fin_acked: '收到对自己 FIN 的 ACK',
+      fin_and_ack: 'FIN 和对自己 FIN 的 ACK 在同一个报文段里到达',
+      wait_over: 'TIME_WAIT 的时间到了',
+      abandoned: '立刻结束：RST、超时，或者还没打开就关闭了',
+    },
+    jump: '中间的状态太短，没有看到',
+    timers: {
+      retransmit: (left, again) => `未确认的内容将在 ${left} 后重发${again > 0 ? `（已重发 ${n(again)} 次）` : ''}。`,
+      keepalive: (left) => `下一次保活探测将在 ${left} 后发出。`,
+      time_wait: (left) => `TIME_WAIT 将在 ${left} 后结束。Linux 上固定是 60 秒，设什么都不变。`,
+      zero_window_probe: (left, again) => `窗口关闭；坚持定时器将在 ${left} 后再问一次${again > 0 ? `（已问 ${n(again)} 次）` : ''}。`,
+    },
+    over: 'TIME_WAIT 结束了：60 秒已过。',
+    owner: (uid, pid, process) => (pid === undefined ? `对端属于本机的用户 ${String(uid)}；无权读取是哪个进程。` : `对端属于本机用户 ${String(uid)} 的 ${process ?? '进程'}（pid ${String(pid)}）。`),
+    peerIs: (socket) => `对端是本工作区的 ${socket}。`,
+  },
+  queue: {
+    title: '接受队列',
+    none: '内核还没有说队列有多长。',
+    slots: '队列里的位置',
+    slot: (taken, beyond) => `${taken ? '有一条连接在等' : '空'}${beyond ? '，超出上限' : ''}`,
+    now: (length, limit, most) => `${n(length)} 条连接等待接受，上限是 ${n(limit)}。见到过最多 ${n(most)} 条在等。`,
+    full: '队列满了。Linux 会忽略后来握手的最后一个 ACK，也不回应新的 SYN：在客户端看来像是网络丢了包，connect() 一直挂着。',
+    limit: (backlog, limit) =>
+      `在 Linux 上，listen(backlog) 限制的是这个已完成连接的队列，上限为 min(backlog, net.core.somaxconn)${backlog === undefined ? '' : `；要求的是 ${n(backlog)}${limit === undefined ? '' : `，生效的是 ${n(limit)}`}`}。实际还会多放进一条，因为内核用“大于”来比较。`,
+    connects: 'connect() 在有人调用 accept() 之前就成功了：内核独自完成握手，把连接放进这里。accept() 只是把它取出来。',
+    pause: '停止接受',
+    resume: '恢复接受',
+    paused: '现在没有人调用 accept()；连接留在队列里。',
+    connect: '连上一个客户端',
+    connectHint: '打开本工作区的一个客户端，连到这个监听套接字。',
+    socket: (number) => `队列：客户端 ${n(number)}`,
+  },
+  figures,
+  stream,
+  knobs,
+  closing,
+};
