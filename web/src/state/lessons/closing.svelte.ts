@@ -9,7 +9,7 @@ import { errorText } from '../actions';
 import { targetOf } from '../kernel/actions';
 import { words } from '../kernel/words';
 import { scope } from '../scope.svelte';
-import { Started } from './started';
+import { started } from './started';
 
 /** How long the listener may take to accept, and the kernel to tell a state, in ms. */
 const PATIENCE_MS = 3000;
@@ -65,7 +65,7 @@ class ClosingLesson {
   trying = $state(0);
   /** Goes up when more is known. */
   version = $state(0);
-  #started = new Started();
+  #belongings = started();
   #path = new Path('');
   #calls = new Calls([]);
   #follower: Follower | undefined;
@@ -135,7 +135,7 @@ class ClosingLesson {
           await scope.api.tell('POST', `sockets/${here}/shutdown`, { how: 'write' });
           break;
         case 'close':
-          await scope.api.closeSocket(here);
+          await this.#close(here);
           break;
         case 'reset':
           await scope.api.tell('DELETE', `sockets/${here}?reset=true`);
@@ -143,10 +143,10 @@ class ClosingLesson {
         case 'unread':
           await scope.api.call('PATCH', `sockets/${here}`, { options: { reading: false } satisfies SocketOptions });
           await scope.api.send(there, BYTES);
-          await scope.api.closeSocket(here);
+          await this.#close(here);
           break;
         case 'sending':
-          await Promise.all([this.#keepSending(there), wait(SENDING_MS / 2).then(() => scope.api.closeSocket(here))]);
+          await Promise.all([this.#keepSending(there), wait(SENDING_MS / 2).then(() => this.#close(here))]);
           break;
       }
     } catch (error) {
@@ -185,11 +185,8 @@ class ClosingLesson {
 
   /** Ends everything the lesson started. */
   async end(): Promise<void> {
-    try {
-      await this.#started.end();
-    } catch (error) {
-      this.#failed(error);
-    }
+    const [failure] = await this.#belongings.endAll();
+    if (failure !== undefined) this.#failed(failure);
     this.phase = 'none';
     this.connection = undefined;
     this.#listener = undefined;
@@ -217,9 +214,9 @@ class ClosingLesson {
       const target = `tcp-listen://127.0.0.1:${address(listener.local ?? '')?.port ?? '0'}`;
       this.#set(index, { connection, target, port: target.split(':').at(-1)! });
       // The server's end first, so that it is the one that waits; its listener is gone before the port is asked for.
-      await scope.api.closeSocket(connection.server.id);
-      await scope.api.closeSocket(connection.client.id);
-      await scope.api.closeSocket(listener.id);
+      await this.#close(connection.server.id);
+      await this.#close(connection.client.id);
+      await this.#close(listener.id);
       // Where nobody tells states, the kernel has it there all the same.
       await this.#until(() => path.end('local').steps.some(({ state }) => state === 'TIME_WAIT'), PATIENCE_MS / 10);
       await this.#bind(index, target);
@@ -235,7 +232,7 @@ class ClosingLesson {
     try {
       const socket = await this.#open(target, names.bind(old ? reuse.on : reuse.off, fresh ? reuse.on : reuse.off), { reuse_addr: fresh });
       this.#set(index, { bound: { is: 'bound', text: '', seq: socket.opened_seq } });
-      await scope.api.closeSocket(socket.id);
+      await this.#close(socket.id);
     } catch (error) {
       this.#set(index, { bound: outcomeOf(error) });
     }
@@ -247,8 +244,12 @@ class ClosingLesson {
 
   async #open(target: string, name: string, options: SocketOptions = {}): Promise<Socket> {
     const socket = await scope.api.openSocket({ open: target, name, ...(Object.keys(options).length > 0 ? { options } : {}) });
-    this.#started.socket(socket.id);
+    this.#belongings.add(`sockets/${socket.id}`);
     return socket;
+  }
+
+  #close(socket: string): Promise<void> {
+    return scope.api.tell('DELETE', `sockets/${socket}`);
   }
 
   async #connect(listener: Socket): Promise<Connection> {
@@ -261,7 +262,7 @@ class ClosingLesson {
       return server !== undefined;
     }, PATIENCE_MS);
     if (server === undefined) throw new Failed(words().closing.timeout);
-    this.#started.socket(server.id);
+    this.#belongings.add(`sockets/${server.id}`);
     return { listener, client, server: { ...server }, epoch: scope.log.epoch };
   }
 
