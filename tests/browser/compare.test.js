@@ -27,6 +27,22 @@ async function nothingLeft(server) {
   });
 }
 
+/** Figures that depend on how requests are made and messages wrapped, and not on luck with a few delays. */
+const BILL = ['empty_requests', 'full_requests', 'bytes_up', 'bytes_down', 'bytes_per_event', 'data_up', 'data_down', 'acks_up', 'acks_down', 'connections'];
+
+/** Fails unless everything that arithmetic says of the bill is so on every lane, and is said beside the figure. */
+async function agreeing(compare, report) {
+  for (const lane of report.lanes) {
+    assert.equal(lane.predicted.requests_agree, true, `${lane.name}: ${JSON.stringify(lane)}`);
+    for (const name of BILL) assert.equal(lane.predicted.figures[name]?.agrees, true, `${lane.name}: ${name}: ${JSON.stringify(lane)}`);
+    for (const figure of ['requests', 'empty', 'full', 'up', 'down', 'perEvent', 'data', 'acks', 'connections']) {
+      const { text, agrees } = await compare.predicted(figure, lane.name);
+      assert.ok(agrees && /predicted/.test(text), `${lane.name}: ${figure}: ${text}`);
+    }
+    assert.match(await compare.at('figure-cpu').locator(`[data-lane="${lane.name}"]`).innerText(), /no prediction: it is the machine’s/);
+  }
+}
+
 /** Logs in through another origin than the server's own, with a link that was not used. */
 async function through(port, server, page) {
   await page.goto(server.link.replace(/^http:\/\/[^/]+/, `http://127.0.0.1:${port}`));
@@ -66,6 +82,7 @@ test('bytes and requests of every lane are what a relay in front of the server c
     assert.equal(await compare.cell('requests', name), lane.requests.toLocaleString('en'));
     assert.equal(await compare.cell('complete', name), 'every byte, in order');
   }
+  await agreeing(compare, report);
   const [short, long, sse, ws] = report.lanes;
   assert.deepEqual([sse.requests, ws.requests, sse.connections, ws.connections], [1, 1, 1, 1]);
   assert.ok(short.predicted.requests_agree && long.predicted.requests_agree, JSON.stringify([short, long]));

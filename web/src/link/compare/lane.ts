@@ -13,6 +13,8 @@ export class LaneRun {
   readonly asked: number[] = [];
   /** The last figures of its meter. */
   figures: Meter | undefined;
+  /** What connecting, or asking for nothing, had cost before the first message. */
+  base: Meter | undefined;
   ready = false;
   /** The stream ended at this offset. */
   end: number | undefined;

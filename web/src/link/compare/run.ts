@@ -1,4 +1,6 @@
 import { type Fix, fixOf, thereUs } from '../../model/compare/clock';
+import { segmentTo } from '../../model/compare/predict';
+import { type Prices, pricesOf, type Reads } from '../../model/compare/prices';
 import { LANES, type Report, reportSettings } from '../../model/compare/report';
 import { type Blind, merged } from '../../model/compare/samples';
 import type { Settings } from '../../model/compare/settings';
@@ -59,6 +61,7 @@ export class Run {
   readonly #changed: () => void;
   readonly #belongings: Belongings;
   #fix: Fix | undefined;
+  #reads: Reads | undefined;
   readonly #hidden: { from: number; to: number }[] = [];
   #halt: () => void = () => undefined;
   readonly #halted: Promise<void>;
@@ -151,12 +154,14 @@ export class Run {
     const premises = {
       rate: settings.source === 'ticker' ? settings.rate : sent.length / Math.max(seconds, 1),
       regular: settings.regular && settings.source === 'ticker',
+      payload: settings.source === 'ticker' ? settings.payload : source === undefined ? 0 : (source.read.covered - source.start) / Math.max(sent.length, 1),
       poll: settings.poll,
       seconds,
+      segment: segmentTo(location.hostname),
     };
     const { first } = this;
     const hidden = merged(this.blinds);
-    const lanes = this.lanes.map((lane) => laneReport(lane, premises, sent, hidden, first));
+    const lanes = this.lanes.map((lane) => laneReport(lane, premises, this.#prices(lane), sent, hidden, first));
     return {
       settings: reportSettings(settings, location.host),
       seconds,
@@ -166,6 +171,11 @@ export class Run {
       lanes,
       complete: this.ending === 'whole' && lanes.every((lane) => lane.complete),
     };
+  }
+
+  #prices(lane: LaneRun): Prices | undefined {
+    const poll = this.lanes[0]?.base;
+    return lane.base === undefined || poll === undefined || this.#reads === undefined ? undefined : pricesOf(lane.name, lane.base, poll, this.#reads, this.settings.binary);
   }
 
   /** From which message on delays are looked at: the last ones while it runs, all once it is done. */
@@ -212,6 +222,17 @@ export class Run {
     for (const lane of this.lanes) lane.go();
     const connected = await this.#within(CONNECT_MS, this.#each((lane) => lane.ready));
     if (connected === 'late') this.ending = 'late';
+    else if (connected === 'done') await this.#readBases();
+  }
+
+  /** What each lane's meter says before the first message; of the long poll once its question has arrived. */
+  async #readBases(): Promise<void> {
+    const deadline = performance.now() + CONNECT_MS;
+    for (const lane of this.lanes) {
+      do {
+        lane.base = await this.#meter(lane);
+      } while (lane.base.requests === 0 && lane.broke === undefined && !this.#stopping && performance.now() < deadline);
+    }
   }
 
   #each(so: (lane: LaneRun) => boolean): Promise<unknown> {
@@ -298,6 +319,7 @@ export class Run {
     const stopped = Promise.all(this.lanes.map((lane) => lane.until(() => lane.stopped)));
     await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, END_MS))]);
     await this.source?.look();
+    this.#reads = await this.source?.reads();
     for (const lane of this.lanes) {
       lane.figures = await this.#meter(lane);
       // A stream and a WebSocket are closed with their lane, which takes a moment; connections of polls the browser keeps.

@@ -5,7 +5,7 @@ import { DEFAULTS } from './settings';
 const lane = (over: Partial<LaneReport> = {}): LaneReport => ({
   name: 'sse', requests: 1, empty_requests: 0, full_requests: 0, bytes_up: 200, bytes_down: 9000, body_down: 8000, events: 3, missing: 0, complete: true,
   delay_ms: { samples: 3, mean: 1.5, p50: 1, p95: 2, p99: null, max: 2 }, segments: { data_up: 1, data_down: 4, acks_up: 4, acks_down: 1 }, cpu_us: 77, connections: 1,
-  predicted: { requests: 1, mean_delay_ms: 0, requests_agree: true, delay_agrees: true }, in_order: true, not_timed: 0, broke: null, ...over,
+  predicted: { requests: 1, mean_delay_ms: 0, requests_agree: true, delay_agrees: true, figures: { acks_up: { value: 7, at_most: true, agrees: true } } }, in_order: true, not_timed: 0, broke: null, ...over,
 });
 const report = (over: Partial<Report> = {}): Report => ({ settings: reportSettings(DEFAULTS, 'h:1'), seconds: 30, sent: 3, clock_uncertainty_ms: 0.2, reference: null, lanes: [lane()], complete: true, ...over });
 

@@ -1,5 +1,5 @@
 import type { Lane, Meter, MeterSegments } from '../../wire/generated';
-import type { Predicted } from './predict';
+import type { ExpectedFigure, Predicted } from './predict';
 import type { Settings } from './settings';
 import type { Summary } from './samples';
 
@@ -66,10 +66,14 @@ export function metered(meter: Meter): Pick<LaneReport, 'requests' | 'empty_requ
   return { requests, empty_requests, full_requests, bytes_up, bytes_down, body_down, segments, cpu_us, connections };
 }
 
+/** Predicted figures that have columns: with one that is not known they stay empty. */
+const EXPECTED: readonly ExpectedFigure[] = ['p50', 'p95', 'max', 'empty_requests', 'full_requests', 'bytes_up', 'bytes_down', 'bytes_per_event', 'data_up', 'data_down', 'acks_up', 'acks_down', 'connections'];
+
 const COLUMNS = [
   'lane', 'samples', 'mean_ms', 'p50_ms', 'p95_ms', 'p99_ms', 'max_ms', 'requests', 'empty_requests', 'full_requests', 'bytes_up', 'bytes_down', 'body_down',
-  'data_segments_up', 'data_segments_down', 'acks_up', 'acks_down', 'cpu_us', 'connections', 'events', 'missing', 'not_timed', 'complete', 'predicted_requests', 'requests_agree', 'predicted_mean_ms', 'delay_agrees', 'broke',
-] as const;
+  'data_segments_up', 'data_segments_down', 'acks_up', 'acks_down', 'cpu_us', 'connections', 'events', 'missing', 'not_timed', 'complete', 'predicted_requests', 'requests_agree', 'predicted_mean_ms', 'delay_agrees',
+  ...EXPECTED.flatMap((figure) => [`predicted_${figure}`, `${figure}_agrees`]), 'broke',
+];
 
 /** A line of CSV (RFC 4180). Text that a spreadsheet would take for a formula is made plain text. */
 export function csvLine(cells: readonly (string | number | boolean | null)[]): string {
@@ -91,7 +95,8 @@ export function csvOf(report: Report): string {
     text += csvLine([
       lane.name, ...delays(lane.delay_ms), lane.requests, lane.empty_requests, lane.full_requests, lane.bytes_up, lane.bytes_down, lane.body_down,
       segments.data_up, segments.data_down, segments.acks_up, segments.acks_down, lane.cpu_us, lane.connections, lane.events, lane.missing, lane.not_timed, lane.complete,
-      predicted.requests, predicted.requests_agree, predicted.mean_delay_ms, predicted.delay_agrees, lane.broke,
+      predicted.requests, predicted.requests_agree, predicted.mean_delay_ms, predicted.delay_agrees,
+      ...EXPECTED.flatMap((figure) => [predicted.figures[figure]?.value ?? null, predicted.figures[figure]?.agrees ?? null]), lane.broke,
     ]);
   }
   return text;

@@ -106,6 +106,7 @@ export const compare = {
     figure: 'Figure',
     predicted: (value: string) => `predicted ${value}`,
     atMost: (value: string) => `predicted at most ${value}`,
+    unpredicted: 'no prediction: it is the machine’s',
     verdict: (text: string, agrees: boolean) => `${text}: ${agrees ? '✓ agrees' : '≠ differs'}`,
     none: '–',
     few: (least: number) => `fewer than ${n(least)} samples`,

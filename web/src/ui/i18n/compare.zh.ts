@@ -106,6 +106,7 @@ export const compare: CompareMessages = {
     figure: '数字',
     predicted: (value) => `预测 ${value}`,
     atMost: (value) => `预测至多 ${value}`,
+    unpredicted: '无从预测：它取决于机器',
     verdict: (text, agrees) => `${text}：${agrees ? '✓ 相符' : '≠ 不符'}`,
     none: '—',
     few: (least) => `样本不足 ${n(least)} 个`,
