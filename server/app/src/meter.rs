@@ -9,15 +9,20 @@ use std::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use sockscope_sockets::tcp_info::Segments;
 use sockscope_wire::{Meter as Figures, MeterSegments};
+use tokio::time::Instant;
 
 use crate::http::Wire;
 
 /// Meters that run at once; when there are more, the oldest is forgotten.
 const METERS: usize = 256;
+
+/// A meter that was neither used nor read for so long, and has no connection, belongs to somebody who has left.
+const UNUSED: Duration = Duration::from_secs(600);
 
 /// Every meter that runs.
 #[derive(Default)]
@@ -32,6 +37,8 @@ pub struct Meters {
 #[derive(Default)]
 pub struct Meter {
     id: String,
+    /// When it was begun, used or read last.
+    touched: Mutex<Option<Instant>>,
     requests: AtomicU64,
     empty: AtomicU64,
     full: AtomicU64,
@@ -54,7 +61,9 @@ impl Meters {
     pub fn start(&self) -> Arc<Meter> {
         let number = self.next.fetch_add(1, Relaxed) + 1;
         let meter = Arc::new(Meter { id: format!("m{number}"), ..Meter::default() });
+        meter.touch();
         let mut by_id = self.by_id.lock().unwrap_or_else(PoisonError::into_inner);
+        by_id.retain(|_, meter| !meter.is_left());
         by_id.insert(number, Arc::clone(&meter));
         if by_id.len() > METERS {
             by_id.pop_first();
@@ -129,10 +138,27 @@ impl Meter {
         self.connections.fetch_add(u64::from(fresh), Relaxed);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.insert(Arc::as_ptr(wire).addr(), Arc::downgrade(wire));
+        drop(open);
+        self.touch();
+    }
+
+    fn touch(&self) {
+        *self.touched.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Nobody uses it any more.
+    fn is_left(&self) -> bool {
+        let unused = self
+            .touched
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_none_or(|at| at.elapsed() >= UNUSED);
+        unused && self.open.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Its request on this connection is over.
     pub(crate) fn released(&self, wire: *const Wire) {
+        self.touch();
         self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&wire.addr());
     }
 
@@ -163,6 +189,7 @@ impl Meter {
     /// What was counted until now.
     #[must_use]
     pub fn figures(&self) -> Figures {
+        self.touch();
         let open: Vec<_> = {
             let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
             open.values().filter_map(Weak::upgrade).collect()
@@ -188,5 +215,42 @@ impl Meter {
             },
             cpu_us: self.cpu_ns.load(Relaxed) / 1000,
         }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a connection to be counted")]
+mod tests {
+    use tokio::{
+        net::{TcpListener, TcpStream},
+        time::advance,
+    };
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_meter_that_nobody_uses_or_reads_leaves_when_the_next_begins() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let wire = Wire::new(TcpStream::connect(address).await.expect("it listens"));
+        let meters = Meters::default();
+        let [left, read, used, held] = [(); 4].map(|()| meters.start());
+        held.requested(&wire, 100, true);
+        advance(UNUSED / 2).await;
+        read.figures();
+        used.requested(&wire, 100, true);
+        used.released(Arc::as_ptr(&wire));
+        advance(UNUSED / 2).await;
+        let fresh = meters.start();
+        let there = |meter: &Meter| meters.get(meter.id()).is_some();
+        assert_eq!(
+            [&left, &read, &used, &held, &fresh].map(|meter| there(meter)),
+            [false, true, true, true, true]
+        );
+        advance(UNUSED).await;
+        held.released(Arc::as_ptr(&wire));
+        meters.start();
+        assert_eq!([&read, &used, &held, &fresh].map(|meter| there(meter)), [false, false, true, false]);
+        assert!(meters.any());
     }
 }
