@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 
 import { CompareScreen, LANES } from './support/compare.js';
-import { tcpServer } from './support/peers.js';
+import { tcpServer, udpPeer } from './support/peers.js';
 import { countingProxy } from './support/proxy.js';
 import { test } from './support/test.js';
 import { eventually } from './support/wait.js';
@@ -16,11 +16,11 @@ async function comparing(page) {
 }
 
 /** Fails unless nothing that a comparison starts is left on the server: no meter, no crowd, no open socket. */
-async function nothingLeft(server) {
+async function nothingLeft(server, most = 8) {
   await eventually('nothing is left on the server', async () => {
     const { sockets } = await server.must('GET', '/sockets?hidden=true');
     assert.deepEqual(sockets.filter(({ closed_seq }) => closed_seq === null).map(({ id, target }) => `${id} ${target}`), []);
-    for (let number = 1; number <= 8; number += 1) {
+    for (let number = 1; number <= most; number += 1) {
       assert.equal((await server.api('GET', `/meters/m${number}`)).status, 404, `meter m${number}`);
       assert.equal((await server.api('GET', `/crowds/n${number}`)).status, 404, `crowd n${number}`);
     }
@@ -99,6 +99,25 @@ test('bytes and requests of every lane are what a relay in front of the server c
     assert.ok(spoke.requests === 0 && spoke.pushes > 100, `${name}: ${JSON.stringify(spoke)}`);
   }
   await nothingLeft(server);
+});
+
+test('binary batches bring every event, and cost what a relay counts', { login: false }, async (t) => {
+  const { server, page } = t;
+  const proxy = await t.using(countingProxy(server.port));
+  await through(proxy.port, server, page);
+  const compare = await comparing(page);
+  await compare.follow('#compare?rate=20&payload=1000&seconds=4&poll=0.5&websocket=binary');
+  await compare.start.click();
+  assert.equal(await compare.ending(), 'whole');
+  const report = await compare.report();
+  assert.equal(report.complete, true, JSON.stringify(report));
+  const [ws, sse] = [report.lanes[3], report.lanes[2]];
+  const [request, ...more] = proxy.of('m4');
+  assert.match(request.line, /binary=1/);
+  assert.deepEqual([more.length, ws.bytes_up, ws.bytes_down], [0, request.up, request.down]);
+  assert.deepEqual([ws.events, ws.missing, ws.complete], [report.sent, 0, true]);
+  assert.ok(ws.bytes_down < sse.bytes_down, 'without base64 it is less, page around it or not');
+  await agreeing(compare, report);
 });
 
 test('a report is JSON, CSV and a picture, and a link brings its settings back without starting anything', async ({ page, server }) => {
@@ -264,6 +283,35 @@ test('leaving the page ends everything it started', async ({ page, server }) => 
   await nothingLeft(server);
 });
 
+test('a page that is put away and shown again has ended everything, and compares anew', async ({ page, server }) => {
+  const compare = await comparing(page);
+  await compare.set({ rate: 20, seconds: 60, poll: 0.2 });
+  await compare.start.click();
+  await compare.waitForPhase('running');
+  // This browser keeps no page: the page is told what one that does would tell it.
+  const tell = (type) => page.evaluate((type) => dispatchEvent(new PageTransitionEvent(type, { persisted: true })), type);
+  await tell('pagehide');
+  await nothingLeft(server);
+  await tell('pageshow');
+  assert.equal(await compare.ending(), 'stopped');
+  await compare.set({ seconds: 1 });
+  await compare.start.click();
+  await compare.waitForPhase('running');
+  assert.equal(await compare.ending(), 'whole');
+  // And really left, and come back to by the browser's own button.
+  await compare.set({ seconds: 60 });
+  await compare.start.click();
+  await compare.waitForPhase('running');
+  await page.goto('about:blank');
+  await nothingLeft(server, 16);
+  await page.goBack();
+  await page.getByTestId('app').waitFor();
+  const again = await comparing(page);
+  await again.set({ rate: 20, seconds: 1, poll: 0.2 });
+  await again.start.click();
+  assert.equal(await again.ending(), 'whole');
+});
+
 test('leaving the page ends its crowds', async ({ page, server }) => {
   const compare = await comparing(page);
   await compare.chooseViewers([10]);
@@ -309,18 +357,47 @@ test('a socket that is open already can be the source', async (t) => {
   assert.equal((await server.must('GET', `/sockets/${id}`)).state, 'open', 'it is not this page’s to close');
 });
 
-test('how cost grows: crowds of real clients, lane after lane', async ({ page, server }) => {
+for (const kind of ['udp', 'udp-bind']) {
+  test(`datagrams can be the source, one a message: ${kind}`, async (t) => {
+    const { page, server } = t;
+    const peer = await t.using(udpPeer());
+    const target = kind === 'udp' ? `udp://${peer.address}` : 'udp-bind://127.0.0.1:0';
+    const { id } = await server.must('POST', '/sockets', { open: target, name: 'theirs' });
+    const { local } = await eventually('it is bound', async () => {
+      const socket = await server.must('GET', `/sockets/${id}`);
+      return socket.local === null ? false : socket;
+    });
+    const timer = setInterval(() => peer.send('a datagram', local), 50);
+    t.cleanup(() => clearInterval(timer));
+    const compare = await comparing(page);
+    await compare.at('compare-source').selectOption(id);
+    await compare.set({ seconds: 2, poll: 0.25 });
+    await compare.start.click();
+    assert.equal(await compare.ending(), 'whole');
+    const report = await compare.report();
+    assert.ok(report.sent > 20, `${report.sent} datagrams`);
+    assert.equal(report.reference, null, 'when its peer sent is not known');
+    for (const lane of report.lanes) {
+      assert.ok(lane.complete && lane.delay_ms.samples > 20, JSON.stringify(lane));
+      assert.equal(lane.events, report.sent, lane.name);
+      assert.equal(lane.predicted.figures.bytes_down, undefined, 'nobody knows what comes, so nothing is said of its bytes');
+    }
+    assert.equal((await server.must('GET', `/sockets/${id}`)).state, 'open', 'it is not this page’s to close');
+  });
+}
+
+test('how cost grows: a thousand real clients on each way miss nothing, in bounded time', async ({ page, server }) => {
   const compare = await comparing(page);
-  await compare.set({ rate: 20, poll: 0.5 });
-  await compare.chooseViewers([10]);
+  await compare.set({ rate: 5, poll: 0.5 });
+  await compare.chooseViewers([1000]);
   await compare.at('growth-start').click();
   await compare.waitForGrowth('done');
   const rows = await compare.growth();
-  assert.deepEqual(rows.map(({ lane, viewers }) => `${lane} ${viewers}`), LANES.map((lane) => `${lane} 10`));
+  assert.deepEqual(rows.map(({ lane, viewers }) => `${lane} ${viewers}`), LANES.map((lane) => `${lane} 1000`));
   for (const { lane, viewers, cells } of rows) {
-    assert.equal(cells.at(-1), `${viewers} of ${viewers}`, lane);
+    assert.equal(cells.at(-1), '1,000 of 1,000', lane);
     if (lane === 'sse' || lane === 'websocket') assert.equal(cells[2], '0', 'a push costs no request');
-    else assert.ok(Number(cells[2]) > viewers, `${lane}: ${cells[2]} requests a second`);
+    else assert.ok(Number(cells[2].replace(',', '')) > viewers, `${lane}: ${cells[2]} requests a second`);
   }
   await compare.at('chart-growth').locator('canvas').waitFor();
   const csv = (await compare.saved('growth-csv')).bytes.toString();
@@ -366,28 +443,30 @@ async function tabTo(page, target) {
   throw new Error(`Tab never reaches ${target}`);
 }
 
-const pictures = [
-  { name: 'compare', locale: 'en-US', colorScheme: 'light' },
-  { name: 'compare-dark', locale: 'en-US', colorScheme: 'dark' },
-  { name: 'compare-zh', locale: 'zh-CN', colorScheme: 'light' },
-];
-
-for (const { name, ...context } of pictures) {
-  test(`picture: ${name}`, { context: { ...context, viewport: { width: 1280, height: 900 } } }, async (t) => {
-    const { page } = t;
-    const compare = await comparing(page);
-    await compare.set({ rate: 2, seconds: 12, poll: 0.5 });
-    await compare.start.click();
-    assert.equal(await compare.ending(), 'whole');
-    assert.equal(/\p{Script=Han}/u.test(await compare.sentence()), name === 'compare-zh');
+// One run for all pictures: what it found is shown in each theme and language.
+test('pictures of a finished comparison, in both languages and themes', { context: { viewport: { width: 1280, height: 900 } } }, async (t) => {
+  const { page, screen } = t;
+  const compare = await comparing(page);
+  await compare.set({ rate: 2, seconds: 12, poll: 0.5 });
+  await compare.start.click();
+  assert.equal(await compare.ending(), 'whole');
+  for (const [name, language, colorScheme] of [
+    ['compare', 'en', 'light'],
+    ['compare-dark', 'en', 'dark'],
+    ['compare-zh', 'zh', 'light'],
+  ]) {
+    await page.emulateMedia({ colorScheme });
+    await screen.setLanguage(language);
+    await eventually(`it speaks ${language}`, async () => /\p{Script=Han}/u.test(await compare.sentence()) === (language === 'zh'));
     await t.checkAccessibility();
     // The page scrolls inside itself: it is made as tall as what it shows.
+    await page.setViewportSize({ width: 1280, height: 900 });
     const height = await compare.at('compare').evaluate((part) => part.scrollHeight);
     await page.setViewportSize({ width: 1280, height: height + 90 });
     await compare.at('chart-bytes').locator('canvas').waitFor();
     await t.screenshot(name);
-  });
-}
+  }
+});
 
 test('a finished comparison on a narrow page, in the dark', { context: { viewport: { width: 390, height: 844 }, colorScheme: 'dark', hasTouch: true, isMobile: true } }, async (t) => {
   const compare = await comparing(t.page);
