@@ -307,6 +307,45 @@ async fn at_most_four_crowds_run_however_they_are_asked_for() {
     assert_eq!(children(server.pid()).len(), 4);
 }
 
+/// Clients that are connected, and those that will be, are counted once each; what a crowd held is free when it is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_of_several_crowds_add_up() {
+    let server = TestServer::with(&["--max-connections", "128"]);
+    let client = server.client();
+    let peer = TcpPeer::listen().await;
+    let socket = client.open(&peer.target()).await.id;
+    let wish = |clients: u32| json!({ "lane": "websocket", "clients": clients, "socket": socket, "after": 0, "message": 64 });
+    // A refusal says it: a thousand never fit.
+    let free = async || {
+        let refused = client.post("crowds", &wish(1000)).await.refused(429, Code::TooManyClients);
+        refused.params["free"].parse::<u32>().expect("a number")
+    };
+    // 128 less sixteen less whoever asks; a connection of an earlier request is counted until it is closed.
+    let free_is = async |due: u32| {
+        eventually(&format!("{due} are free"), async || free().await == due).await;
+    };
+    free_is(111).await;
+    let mut crowds = Vec::new();
+    for clients in [30, 40] {
+        let crowd = client.post("crowds", &wish(clients)).await.to::<CrowdStarted>().id;
+        crowds.push((format!("crowds/{crowd}"), clients));
+        let due = 111 - crowds.iter().map(|(_, clients)| clients).sum::<u32>();
+        // A client between its connecting and its being ready is counted twice, never not at all.
+        assert!(free().await <= due, "those that are still to come have their places");
+        let (path, clients) = crowds.last().expect("just begun");
+        eventually("all are connected", async || {
+            client.get(path).await.ok::<CrowdReport>().ready == *clients
+        })
+        .await;
+        free_is(due).await;
+    }
+    client.post("crowds", &wish(42)).await.refused(429, Code::TooManyClients);
+    assert_eq!(client.delete(&crowds[0].0).await.status(), 204);
+    free_is(71).await;
+    eventually("as many as are free fit", async || client.post("crowds", &wish(71)).await.status() == 201)
+        .await;
+}
+
 /// Who asks for a crowd and leaves before it is there gets none, and none stays.
 #[tokio::test]
 async fn a_client_that_leaves_while_its_crowd_starts_leaves_nothing_behind() {
