@@ -237,7 +237,7 @@ mod tests {
         let [left, read, used, held] = [(); 4].map(|()| meters.start());
         held.requested(&wire, 100, true);
         advance(UNUSED / 2).await;
-        read.figures();
+        assert_eq!(read.figures().requests, 0);
         used.requested(&wire, 100, true);
         used.released(Arc::as_ptr(&wire));
         advance(UNUSED / 2).await;

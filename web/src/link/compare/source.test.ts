@@ -16,7 +16,7 @@ function server(log: Event[]): { api: Api } {
     const after = Number(query.get('after') ?? 0);
     const types = query.get('type')!.split(',');
     const events = log.filter(({ seq, type, socket }) => seq > after && types.includes(type) && socket === query.get('socket'));
-    return { events, next: log.length, head: log.length, gaps: [] } as unknown as Page;
+    return { epoch: 'e', events, next: log.length, head: log.length, gaps: [] } as unknown as Page;
   };
   const api = {
     call: async (_: string, rest: string) => {
@@ -54,6 +54,15 @@ describe('a ticker as source', () => {
     await Promise.all([source.look(), source.look(), source.look()]);
     expect(source.sent).toEqual([1900, 4900]);
     expect(source.read.whole).toBe(true);
+  });
+
+  it('knows how it was read, with one event from the middle', async () => {
+    const { api } = server(LOG);
+    const source = await openSource(api, DEFAULTS, new Belongings(api), 'x');
+    await source.look();
+    expect(await source.reads()).toEqual({ count: 2, bytes: 128, sample: LOG[3], epoch: 'e' });
+    const nothing = await openSource(server(LOG.slice(0, 1)).api, DEFAULTS, new Belongings(api), 'x');
+    expect(await nothing.reads()).toBeUndefined();
   });
 
   it('reads nothing more once it is closed', async () => {
