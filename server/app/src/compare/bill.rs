@@ -44,7 +44,7 @@ pub(super) fn bill(
     Figures::from([
         ("bytes_up", near(up.value, meter.bytes_up, up.slack)),
         ("bytes_down", near(down.value, meter.bytes_down, down.slack)),
-        ("bytes_per_event", Expected { value: each, at_most: false, agrees }),
+        ("bytes_per_event", Expected { value: each, at_most: false, agrees: Some(agrees) }),
         ("data_up", near(segments_up.value, meter.segments.data_up, segments_up.slack)),
         ("data_down", near(segments_down.value, meter.segments.data_down, segments_down.slack)),
     ])
@@ -167,7 +167,11 @@ mod tests {
     ) -> (Figures, Vec<&'static str>) {
         let premises = Premises { seconds: 60.0, messages: 600.0, ..premises(settings) };
         let figures = bill(lane, &premises, prices, Asked { value: 61.0, slack: 5.0 }, meter);
-        let differ = figures.iter().filter(|(_, expected)| !expected.agrees).map(|(name, _)| *name).collect();
+        let differ = figures
+            .iter()
+            .filter(|(_, expected)| expected.agrees == Some(false))
+            .map(|(name, _)| *name)
+            .collect();
         (figures, differ)
     }
 
@@ -222,8 +226,8 @@ mod tests {
         let even = Settings { regular: true, ..settings() };
         let large = Prices { event: 90_000.0, reads: 10.0, ..STREAM };
         let segments = |sent| differing(Lane::Sse, &large, &counted(210, 0, 1, sent), &even).0["data_down"];
-        assert_eq!(segments(31), Expected { value: 22.0, at_most: false, agrees: true });
-        assert!(!segments(41).agrees);
+        assert_eq!(segments(31), Expected { value: 22.0, at_most: false, agrees: Some(true) });
+        assert_eq!(segments(41).agrees, Some(false));
     }
 
     #[test]
@@ -232,7 +236,7 @@ mod tests {
             let segments = MeterSegments { data_up: 10, data_down: 20, acks_up, acks_down };
             acknowledged(&Meter { connections: 2, segments, ..Meter::default() })
         };
-        assert!(acks(26, 16).values().all(|expected| expected.agrees && expected.at_most));
-        assert!(acks(27, 17).values().all(|expected| !expected.agrees));
+        assert!(acks(26, 16).values().all(|expected| expected.agrees == Some(true) && expected.at_most));
+        assert!(acks(27, 17).values().all(|expected| expected.agrees == Some(false)));
     }
 }

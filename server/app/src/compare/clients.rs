@@ -252,7 +252,7 @@ impl Lanes {
                 missing: (sent.len() as u64 * everybody).saturating_sub(had),
                 complete,
                 error,
-                predicted: premises.predict(lane.lane, &meter, delay.as_ref(), prices.as_ref()),
+                predicted: Some(premises.predict(lane.lane, &meter, delay.as_ref(), prices.as_ref())),
                 delay_ms: delay,
                 segments: meter.segments,
                 cpu_us: meter.cpu_us,

@@ -14,8 +14,8 @@ pub struct Expected {
     pub value: f64,
     /// It may be less.
     pub at_most: bool,
-    /// What was measured is as predicted.
-    pub agrees: bool,
+    /// What was measured is as predicted. Nothing where too few messages came to say.
+    pub agrees: Option<bool>,
 }
 
 /// Figures by name, as in a lane's report.
@@ -30,9 +30,9 @@ pub struct Predicted {
     pub mean_delay_ms: f64,
     /// The requests counted are as predicted, give or take 5 %, two a client, and twice the standard error of how many
     /// messages come together.
-    pub requests_agree: bool,
+    pub requests_agree: Option<bool>,
     /// The mean delay is as predicted, give or take 10 %, twice its standard error, and 5 ms of the machine's.
-    pub delay_agrees: bool,
+    pub delay_agrees: Option<bool>,
     /// Every other figure that can be predicted. Absent where the premises are not known; CPU time always is: it is the
     /// machine's.
     pub figures: BTreeMap<&'static str, Expected>,
@@ -57,6 +57,9 @@ pub(super) struct Asked {
     pub(super) slack: f64,
 }
 
+/// Of fewer messages luck says more than arithmetic: what is predicted is said, and no verdict.
+pub(super) const ENOUGH_FOR_VERDICT: usize = 20;
+
 /// The machine's own share of a delay, in ms.
 const MACHINE_MS: f64 = 5.0;
 
@@ -79,12 +82,12 @@ pub(super) fn segment_to(server: IpAddr) -> f64 {
 
 /// A figure that is as predicted, give or take.
 pub(super) fn near(value: f64, measured: u64, slack: f64) -> Expected {
-    Expected { value, at_most: false, agrees: (measured as f64 - value).abs() <= slack }
+    Expected { value, at_most: false, agrees: Some((measured as f64 - value).abs() <= slack) }
 }
 
 /// A figure that is no more than predicted.
 pub(super) fn at_most(value: f64, measured: f64, slack: f64) -> Expected {
-    Expected { value, at_most: true, agrees: measured <= value + slack }
+    Expected { value, at_most: true, agrees: Some(measured <= value + slack) }
 }
 
 impl Premises<'_> {
@@ -109,18 +112,22 @@ impl Premises<'_> {
             ("full_requests", full),
             ("connections", self.connections(lane, meter)),
         ]);
-        if let (Lane::ShortPoll, Some(delay)) = (lane, delay) {
-            figures.extend(self.quantiles(delay));
-        }
         figures.extend(bill::acknowledged(meter));
         if let Some(prices) = prices {
             figures.extend(bill::bill(lane, self, prices, asked, meter));
         }
+        let told = judge(&mut figures, self.messages as usize);
+        let mut timed = false;
+        if let Some(delay) = delay {
+            let mut quantiles = if lane == Lane::ShortPoll { self.quantiles(delay) } else { Figures::new() };
+            timed = judge(&mut quantiles, delay.samples);
+            figures.extend(quantiles);
+        }
         Predicted {
             requests: asked.value,
             mean_delay_ms: mean,
-            requests_agree: near(asked.value, meter.requests, asked.slack).agrees,
-            delay_agrees: delay.is_some_and(|delay| {
+            requests_agree: near(asked.value, meter.requests, asked.slack).agrees.filter(|_| told),
+            delay_agrees: delay.filter(|_| timed).map(|delay| {
                 let chance = if lane == Lane::ShortPoll { error(delay) + self.lockstep() } else { 0.0 };
                 (delay.mean - mean).abs() <= mean * 0.1 + chance + MACHINE_MS
             }),
@@ -170,7 +177,7 @@ impl Premises<'_> {
             let chance =
                 2.0 * interval * (share * (1.0 - share) / delay.samples as f64).sqrt() + self.lockstep();
             let (value, slack) = (interval * share, interval * share * 0.1 + chance + MACHINE_MS);
-            Expected { value, at_most: false, agrees: (measured - value).abs() <= slack }
+            Expected { value, at_most: false, agrees: Some((measured - value).abs() <= slack) }
         };
         Figures::from([
             ("p50", quantile(0.5, delay.p50)),
@@ -224,6 +231,15 @@ impl Premises<'_> {
     }
 }
 
+/// Takes the verdicts away where too few samples came. Whether there were enough.
+fn judge(figures: &mut Figures, samples: usize) -> bool {
+    let enough = samples >= ENOUGH_FOR_VERDICT;
+    if !enough {
+        figures.values_mut().for_each(|expected| expected.agrees = None);
+    }
+    enough
+}
+
 /// How long an answer and the next question are under way, in seconds, where half of the messages took no longer than
 /// `median`. One that was waited for takes half a round trip; one that came meanwhile waits for the question as well, and
 /// as those become more, the median grows from half a round trip to a whole one.
@@ -246,6 +262,7 @@ fn round_trip(median: f64, rate: f64, regular: bool) -> f64 {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::compare::prices::{Empty, Reads};
 
     pub(in super::super) fn settings() -> Settings {
         Settings {
@@ -273,7 +290,7 @@ pub(super) mod tests {
     }
 
     fn agrees(predicted: &Predicted, figure: &str) -> bool {
-        predicted.figures[figure].agrees
+        predicted.figures[figure].agrees == Some(true)
     }
 
     #[test]
@@ -281,7 +298,7 @@ pub(super) mod tests {
         let meter = Meter { requests: 121, connections: 1, ..Meter::default() };
         let good = said(&settings(), Lane::ShortPoll, &meter, &delay(500.0, 500.0));
         assert_eq!((good.requests, good.mean_delay_ms), (121.0, 500.0));
-        assert!(good.requests_agree && good.delay_agrees, "{good:?}");
+        assert!((good.requests_agree, good.delay_agrees) == (Some(true), Some(true)), "{good:?}");
         for figure in ["p50", "p95", "max", "empty_requests", "full_requests", "connections"] {
             assert!(agrees(&good, figure), "{figure}: {good:?}");
         }
@@ -290,7 +307,7 @@ pub(super) mod tests {
         let mut slow = delay(600.0, 700.0);
         (slow.p95, slow.max) = (1200.0, 1300.0);
         let bad = said(&settings(), Lane::ShortPoll, &meter, &slow);
-        assert!(!bad.requests_agree && !bad.delay_agrees, "{bad:?}");
+        assert!((bad.requests_agree, bad.delay_agrees) == (Some(false), Some(false)), "{bad:?}");
         for figure in ["p50", "p95", "max", "empty_requests", "full_requests", "connections"] {
             assert!(!agrees(&bad, figure), "{figure}: {bad:?}");
         }
@@ -304,12 +321,13 @@ pub(super) mod tests {
         };
         let few = asked(1180, &settings(), 10.0);
         assert!(
-            (few.requests - (1200.0 / (0.2 + (-0.2_f64).exp()) + 2.0)).abs() < 1e-3 && few.requests_agree
+            (few.requests - (1200.0 / (0.2 + (-0.2_f64).exp()) + 2.0)).abs() < 1e-3
+                && few.requests_agree == Some(true)
         );
-        assert!(!asked(900, &settings(), 10.0).requests_agree);
+        assert_eq!(asked(900, &settings(), 10.0).requests_agree, Some(false));
         let many = Settings { rate: 300.0, ..settings() };
-        assert!(asked(755, &many, 3.94).requests_agree, "{:?}", asked(755, &many, 3.94));
-        assert!(!asked(480, &many, 3.94).requests_agree);
+        assert!(asked(755, &many, 3.94).requests_agree == Some(true), "{:?}", asked(755, &many, 3.94));
+        assert_eq!(asked(480, &many, 3.94).requests_agree, Some(false));
         let even = Settings { regular: true, ..settings() };
         assert_eq!(asked(1, &even, 10.0).requests, 1202.0);
         let even = Settings { rate: 300.0, ..even };
@@ -321,10 +339,14 @@ pub(super) mod tests {
         let many = Settings { viewers: 50, ..settings() };
         let meter = Meter { requests: 50, connections: 50, ..Meter::default() };
         let good = said(&many, Lane::Sse, &meter, &delay(2.0, 1.0));
-        assert!(good.requests_agree && good.delay_agrees && agrees(&good, "connections"), "{good:?}");
+        assert!(
+            (good.requests_agree, good.delay_agrees) == (Some(true), Some(true))
+                && agrees(&good, "connections"),
+            "{good:?}"
+        );
         let meter = Meter { requests: 200, empty_requests: 1, connections: 51, ..meter };
         let bad = said(&many, Lane::Websocket, &meter, &delay(20.0, 1.0));
-        assert!(!bad.requests_agree && !bad.delay_agrees, "{bad:?}");
+        assert!((bad.requests_agree, bad.delay_agrees) == (Some(false), Some(false)), "{bad:?}");
         assert!(!agrees(&bad, "connections") && !agrees(&bad, "empty_requests"), "{bad:?}");
     }
 
@@ -336,13 +358,16 @@ pub(super) mod tests {
             premises.predict(Lane::ShortPoll, &meter, None, None).figures["full_requests"]
         };
         let many = Settings { rate: 500.0, poll_interval: 5.0, regular: true, ..settings() };
-        assert_eq!(full(&many, 48, 60_000.0), Expected { value: 48.0, at_most: false, agrees: true });
-        assert!(!full(&many, 0, 60_000.0).agrees);
-        assert!(full(&many, 1, 3000.0).agrees, "an interval and a bit");
+        assert_eq!(full(&many, 48, 60_000.0), Expected { value: 48.0, at_most: false, agrees: Some(true) });
+        assert_eq!(full(&many, 0, 60_000.0).agrees, Some(false));
+        assert!(full(&many, 1, 3000.0).agrees == Some(true), "an interval and a bit");
         let large = Settings { rate: 55.0, payload: 65_536, regular: true, ..settings() };
         assert_eq!(full(&large, 360, 6600.0).value, 360.0);
         let near = Settings { rate: 1000.0, ..settings() };
-        assert!(full(&near, 60, 120_000.0).agrees, "luck says on which side of a page an interval is");
+        assert!(
+            full(&near, 60, 120_000.0).agrees == Some(true),
+            "luck says on which side of a page an interval is"
+        );
     }
 
     #[test]
@@ -375,8 +400,9 @@ pub(super) mod tests {
         let mut stuck = delay(40.0, 40.0);
         stuck.p95 = 260.0;
         let meter = Meter::default();
-        assert!(said(&even, Lane::ShortPoll, &meter, &stuck).delay_agrees);
-        assert!(!said(&Settings { rate: 20.0, ..even }, Lane::ShortPoll, &meter, &stuck).delay_agrees);
+        assert_eq!(said(&even, Lane::ShortPoll, &meter, &stuck).delay_agrees, Some(true));
+        let quick = Settings { rate: 20.0, ..even };
+        assert_eq!(said(&quick, Lane::ShortPoll, &meter, &stuck).delay_agrees, Some(false));
     }
 
     #[test]
@@ -384,6 +410,146 @@ pub(super) mod tests {
         let rare = Settings { poll_interval: 15.0, ..settings() };
         let meter = Meter { requests: 9, connections: 9, ..Meter::default() };
         let said = said(&rare, Lane::ShortPoll, &meter, &delay(1.0, 1.0));
-        assert_eq!(said.figures["connections"], Expected { value: 9.0, at_most: true, agrees: true });
+        assert_eq!(said.figures["connections"], Expected { value: 9.0, at_most: true, agrees: Some(true) });
+    }
+
+    /// One case of the file that the page's unit tests read too. Its figures are those by which a page is as any other
+    /// client: a browser's connections and its WebSocket's goodbye are not among them.
+    #[derive(serde::Deserialize)]
+    struct Case {
+        name: String,
+        lane: Lane,
+        premises: Given,
+        meter: serde_json::Value,
+        delay_ms: Option<Samples>,
+        priced: Option<Priced>,
+        prices: Option<PriceTags>,
+        predicted: Said,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Given {
+        rate: f64,
+        payload: u32,
+        poll: f64,
+        arrivals: sockscope_wire::Arrivals,
+        seconds: f64,
+        messages: f64,
+        segment: f64,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Samples {
+        samples: usize,
+        mean: f64,
+        p50: f64,
+        p95: f64,
+        p99: Option<f64>,
+        max: f64,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Priced {
+        base: serde_json::Value,
+        reads: Read,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Read {
+        count: u64,
+        bytes: u64,
+        sample: sockscope_wire::Event,
+        epoch: String,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct PriceTags {
+        up: f64,
+        down: f64,
+        event: f64,
+        around: f64,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Said {
+        requests: f64,
+        mean_delay_ms: f64,
+        requests_agree: Option<bool>,
+        delay_agrees: Option<bool>,
+        figures: BTreeMap<String, Figure>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Figure {
+        value: f64,
+        at_most: bool,
+        agrees: Option<bool>,
+    }
+
+    /// A meter of which only the counts that matter here are given.
+    fn meter(given: &serde_json::Value) -> Meter {
+        let mut all = serde_json::to_value(Meter::default()).expect("JSON");
+        for (field, value) in given.as_object().expect("a meter") {
+            all[field] = value.clone();
+        }
+        serde_json::from_value(all).expect("a meter")
+    }
+
+    fn close(measured: f64, value: f64) -> bool {
+        (measured - value).abs() <= 1e-9 * value.abs().max(1.0)
+    }
+
+    #[test]
+    fn the_page_predicts_the_same() {
+        let cases: Vec<Case> =
+            serde_json::from_str(include_str!("../../../../tests/vectors/predict.json")).expect("cases");
+        assert!(cases.len() > 10);
+        for Case { name, lane, premises: given, meter: counted, delay_ms, priced, prices: tags, predicted } in
+            cases
+        {
+            let settings = Settings {
+                rate: given.rate,
+                payload: given.payload,
+                poll_interval: given.poll,
+                regular: given.arrivals == sockscope_wire::Arrivals::Regular,
+                ..settings()
+            };
+            let prices = priced.map(|Priced { base, reads: Read { count, bytes, sample, epoch } }| {
+                let base = meter(&base);
+                let empty = Empty { whole: base.bytes_down as f64, body: base.body_down as f64 };
+                Prices::of(lane, &base, empty, &Reads { count, bytes, sample, epoch })
+            });
+            if let Some(PriceTags { up, down, event, around }) = tags {
+                let prices = prices.expect("priced");
+                assert_eq!(
+                    (prices.up, prices.down, prices.event, prices.around),
+                    (up, down, event, around),
+                    "{name}"
+                );
+            }
+            let Given { seconds, messages, segment, .. } = given;
+            let premises = Premises { settings: &settings, seconds, messages, segment };
+            let delay = delay_ms.map(|Samples { samples, mean, p50, p95, p99, max }| Summary {
+                samples,
+                mean,
+                p50,
+                p95,
+                p99,
+                max,
+            });
+            let said = premises.predict(lane, &meter(&counted), delay.as_ref(), prices.as_ref());
+            assert!(close(said.requests, predicted.requests), "{name}: {said:?}");
+            assert!(close(said.mean_delay_ms, predicted.mean_delay_ms), "{name}: {said:?}");
+            assert_eq!(
+                (said.requests_agree, said.delay_agrees),
+                (predicted.requests_agree, predicted.delay_agrees),
+                "{name}: {said:?}"
+            );
+            for (figure, Figure { value, at_most, agrees }) in predicted.figures {
+                let found = said.figures.get(figure.as_str()).copied().expect("it is predicted");
+                assert!(close(found.value, value), "{name}: {figure}: {found:?}, not {value}");
+                assert_eq!((found.at_most, found.agrees), (at_most, agrees), "{name}: {figure}: {found:?}");
+            }
+        }
     }
 }

@@ -5,7 +5,11 @@ use std::fmt::{self, Write as _};
 use serde::Serialize;
 use sockscope_wire::Lane;
 
-use super::{Settings, delays::Summary, predict::Predicted};
+use super::{
+    Settings,
+    delays::Summary,
+    predict::{ENOUGH_FOR_VERDICT, Predicted},
+};
 
 /// What one comparison found.
 #[derive(Debug, Clone, Serialize)]
@@ -60,8 +64,8 @@ pub struct LaneReport {
     pub cpu_us: u64,
     /// Connections the lane used.
     pub connections: u64,
-    /// What arithmetic says.
-    pub predicted: Predicted,
+    /// What arithmetic says; nothing of a run that is incomplete.
+    pub predicted: Option<Predicted>,
 }
 
 impl fmt::Display for Report {
@@ -115,8 +119,12 @@ impl fmt::Display for Report {
         }
         write_table(f, &rows)?;
         writeln!(f)?;
-        write_table(f, &self.predictions())?;
-        writeln!(f, "CPU: no prediction, it is the machine's")?;
+        if self.lanes.iter().any(|lane| lane.predicted.is_some()) {
+            write_table(f, &self.predictions())?;
+            writeln!(f, "CPU: no prediction, it is the machine's")?;
+        } else {
+            writeln!(f, "No predictions: the run is incomplete.")?;
+        }
         for lane in &self.lanes {
             if let Some(error) = &lane.error {
                 writeln!(f, "{}: {error}", lane.name.as_str())?;
@@ -134,8 +142,8 @@ impl Report {
         heads.push("differs");
         let mut rows = vec![heads.into_iter().map(str::to_owned).collect::<Vec<_>>()];
         for lane in &self.lanes {
-            let Predicted { requests, mean_delay_ms, requests_agree, delay_agrees, figures } =
-                &lane.predicted;
+            let Some(predicted) = &lane.predicted else { continue };
+            let Predicted { requests, mean_delay_ms, requests_agree, delay_agrees, figures } = predicted;
             let mut row =
                 vec![lane.name.as_str().to_owned(), mean_delay_ms.to_string(), format!("{requests:.0}")];
             row.extend(PREDICTED.map(|(name, _)| {
@@ -146,8 +154,14 @@ impl Report {
             }));
             let known = [("mean", *delay_agrees), ("requests", *requests_agree)].into_iter();
             let all = known.chain(figures.iter().map(|(name, expected)| (*name, expected.agrees)));
-            let differ: Vec<_> = all.filter(|(_, agrees)| !agrees).map(|(name, _)| name).collect();
-            row.push(if differ.is_empty() { "nothing".to_owned() } else { differ.join(",") });
+            let (unknown, known): (Vec<_>, Vec<_>) = all.partition(|(_, agrees)| agrees.is_none());
+            let differ: Vec<_> =
+                known.iter().filter(|(_, agrees)| *agrees == Some(false)).map(|(name, _)| *name).collect();
+            row.push(match (differ.is_empty(), unknown.is_empty()) {
+                (false, _) => differ.join(","),
+                (true, true) => "nothing".to_owned(),
+                (true, false) => format!("too few messages to say, fewer than {ENOUGH_FOR_VERDICT}"),
+            });
             rows.push(row);
         }
         rows

@@ -64,6 +64,10 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Report> {
         complete: ended.is_ok() && told.is_whole(),
     };
     report.complete &= report.lanes.iter().all(|lane| lane.complete);
+    if !report.complete {
+        // What did not run as it was set can be held against nothing.
+        report.lanes.iter_mut().for_each(|lane| lane.predicted = None);
+    }
     source.end(&mut http).await;
     Ok(report)
 }
