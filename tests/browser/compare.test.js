@@ -174,7 +174,80 @@ test('a source that dies ends the run with what was measured, marked incomplete'
   const report = await compare.report();
   assert.equal(report.complete, false);
   assert.ok(report.sent > 5 && report.lanes.every(({ events }) => events > 0), JSON.stringify(report));
+  assert.equal(report.ending, 'died');
+  assert.match(await compare.at('compare-incomplete').innerText(), /incomplete: the source ended early/);
+  for (const { name, predicted } of report.lanes) {
+    assert.equal(predicted, null, 'what did not run as it was set can be held against nothing');
+    assert.match(await compare.cell('complete', name), /in order.*(until|when) the source ended/);
+  }
+  assert.equal(await page.locator('[data-testid="compare-results"] .expected').count(), 0);
   await nothingLeft(server);
+});
+
+test('somebody else’s source that says goodbye early is marked in the table too', async (t) => {
+  const { page, server } = t;
+  const peer = await t.using(tcpServer((socket) => {
+    const timer = setInterval(() => socket.write('tick'), 50);
+    setTimeout(() => {
+      clearInterval(timer);
+      socket.end();
+    }, 3000);
+  }));
+  const { id } = await server.must('POST', '/sockets', { open: peer.target, name: 'theirs' });
+  const compare = await comparing(page);
+  await compare.at('compare-source').selectOption(id);
+  await compare.set({ seconds: 30, poll: 0.2 });
+  await compare.start.click();
+  assert.equal(await compare.ending(), 'died');
+  await compare.at('compare-incomplete').waitFor();
+  for (const name of LANES) assert.match(await compare.cell('complete', name), /the source ended/);
+});
+
+test('a source that says nothing is said to have said nothing', async (t) => {
+  const { page, server } = t;
+  const peer = await t.using(tcpServer());
+  const { id } = await server.must('POST', '/sockets', { open: peer.target, name: 'theirs' });
+  const compare = await comparing(page);
+  await compare.at('compare-source').selectOption(id);
+  await compare.set({ seconds: 1, poll: 0.2 });
+  await compare.start.click();
+  assert.equal(await compare.ending(), 'whole');
+  assert.match(await compare.sentence(), /0 messages/);
+  assert.equal(await page.locator('[data-testid="compare-results"] .expected').count(), 0, 'nothing came, so nothing agrees');
+});
+
+test('a source that floods is cut where it was due, and does not stop the page', async (t) => {
+  const { page, server } = t;
+  const peer = await t.using(tcpServer((socket) => {
+    const chunk = Buffer.alloc(65_536, 'x');
+    const flood = () => {
+      while (!socket.destroyed && socket.write(chunk));
+    };
+    socket.on('drain', flood);
+    flood();
+  }));
+  const { id } = await server.must('POST', '/sockets', { open: peer.target, name: 'theirs' });
+  const compare = await comparing(page);
+  await compare.at('compare-source').selectOption(id);
+  await compare.set({ seconds: 5, poll: 0.25 });
+  await page.evaluate(() => {
+    globalThis.longest = 0;
+    new PerformanceObserver((list) => {
+      for (const { duration } of list.getEntries()) globalThis.longest = Math.max(globalThis.longest, duration);
+    }).observe({ type: 'longtask' });
+  });
+  await compare.start.click();
+  const ending = await compare.ending();
+  const report = await compare.report();
+  const longest = await page.evaluate(() => globalThis.longest);
+  if (process.env.SHOW_FLOOD) console.log(ending, longest, JSON.stringify(report, null, 1));
+  assert.ok(report.sent > 100, `${report.sent} events`);
+  for (const lane of report.lanes) {
+    assert.ok(lane.body_down <= lane.bytes_down, `${lane.name}: ${lane.body_down} of ${lane.bytes_down}`);
+    assert.ok(lane.events <= report.sent, lane.name);
+    assert.doesNotMatch(await compare.at('figure-down').locator(`[data-lane="${lane.name}"]`).innerText(), /[-−]\d/);
+  }
+  assert.ok(longest < 2000, `the page stood still for ${longest} ms`);
 });
 
 test('a lane that breaks says why, and the others run on', { login: false, allow: [/WebSocket connection/] }, async (t) => {
@@ -203,7 +276,12 @@ test('a server that goes away ends the run with a sentence', { allow: [/ERR_|Fai
   await server.kill();
   assert.equal(await compare.ending(), 'failed');
   assert.match(await compare.sentence(), /does not answer/);
-  assert.ok((await compare.report()).lanes.every(({ events }) => events > 0), 'what was measured stays');
+  const report = await compare.report();
+  assert.ok(report.lanes.every(({ events }) => events > 0), 'what was measured stays');
+  assert.ok(report.seconds > 0.5, `it ran for ${report.seconds} s`);
+  assert.deepEqual(report.lanes.map(({ predicted }) => predicted), [null, null, null, null]);
+  assert.match(await compare.at('compare-incomplete').innerText(), /the run failed/);
+  assert.match(await compare.cell('complete', 'sse'), /until the run failed/);
 });
 
 test('a hidden tab is said, and what came meanwhile is in no delay', async ({ page, server }) => {
@@ -229,6 +307,36 @@ test('a hidden tab is said, and what came meanwhile is in no delay', async ({ pa
     assert.equal(lane.complete, true, 'hidden or not, nothing is lost');
   }
   await nothingLeft(server);
+});
+
+test('a tab that is still hidden at the end was hidden no longer than the run', async ({ page }) => {
+  const compare = await comparing(page);
+  await compare.set({ rate: 40, seconds: 2, poll: 0.1 });
+  await compare.start.click();
+  await compare.waitForPhase('running');
+  await page.evaluate(() => {
+    Object.defineProperty(document, 'hidden', { configurable: true, get: () => true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  });
+  assert.equal(await compare.ending(), 'whole');
+  const said = async () => Number(/hidden for ([\d.]+) s/.exec((await compare.warnings()).join())?.[1]);
+  const before = await said();
+  // Whatever makes the page say it again says the same; a change of language does.
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  await page.getByTestId('language').click();
+  await page.getByTestId('language').click();
+  assert.ok(before > 0 && before < 4, `${before} s`);
+  assert.equal(await said(), before);
+});
+
+test('a poll that is rarer than the run is long is hinted at, and waited for with a sentence', async ({ page }) => {
+  const compare = await comparing(page);
+  await compare.set({ rate: 20, seconds: 2, poll: 6 });
+  await compare.at('compare-slow-poll').waitFor();
+  await compare.start.click();
+  await compare.waitForPhase('running');
+  await eventually('it says what it waits for', async () => /has had its 2 s; waiting.*within 6 s/.test(await compare.sentence()));
+  assert.equal(await compare.ending(), 'whole');
 });
 
 test('requests the browser keeps back for want of connections are said, and are not latency', async ({ page }) => {
@@ -353,7 +461,12 @@ test('a socket that is open already can be the source', async (t) => {
   for (const lane of report.lanes) {
     assert.ok(lane.complete && lane.delay_ms.samples > 20, JSON.stringify(lane));
     assert.equal(lane.delay_ms.samples + lane.not_timed, report.sent, `${lane.name}: what came before all lanes were connected is in no delay`);
+    const mean = await compare.at('figure-mean').locator(`[data-lane="${lane.name}"]`).innerText();
+    if (lane.not_timed > 0) assert.match(mean, /not timed: came before all lanes were connected/);
   }
+  assert.equal(report.premises.arrivals, 'unknown');
+  assert.match(await compare.at('figure-mean').locator('[data-lane="short_poll"]').innerText(), /no verdict, nobody knows how they come/);
+  assert.match(await compare.at('evidence-connection').innerText(), /at most \d/);
   assert.equal((await server.must('GET', `/sockets/${id}`)).state, 'open', 'it is not this page’s to close');
 });
 
@@ -396,13 +509,28 @@ test('how cost grows: a thousand real clients on each way miss nothing, in bound
   assert.deepEqual(rows.map(({ lane, viewers }) => `${lane} ${viewers}`), LANES.map((lane) => `${lane} 1000`));
   for (const { lane, viewers, cells } of rows) {
     assert.equal(cells.at(-1), '1,000 of 1,000', lane);
-    if (lane === 'sse' || lane === 'websocket') assert.equal(cells[2], '0', 'a push costs no request');
-    else assert.ok(Number(cells[2].replace(',', '')) > viewers, `${lane}: ${cells[2]} requests a second`);
+    assert.equal(cells[2], '25', `${lane}: five seconds of five messages, as on every lane`);
+    if (lane === 'sse' || lane === 'websocket') assert.equal(cells[3], '0', 'a push costs no request');
+    else assert.ok(Number(cells[3].replace(',', '')) > viewers, `${lane}: ${cells[3]} requests a second`);
   }
   await compare.at('chart-growth').locator('canvas').waitFor();
   const csv = (await compare.saved('growth-csv')).bytes.toString();
   assert.equal(csv.trimEnd().split('\r\n').length, 1 + LANES.length);
   await nothingLeft(server);
+});
+
+test('how cost grows does not depend on how late the last poll is', async ({ page }) => {
+  const compare = await comparing(page);
+  await compare.set({ rate: 5, poll: 20 });
+  await compare.chooseViewers([10]);
+  await compare.at('growth-start').click();
+  await compare.waitForGrowth('done');
+  const rows = await compare.growth();
+  assert.deepEqual(rows.map(({ cells }) => [cells[2], cells.at(-1)]), LANES.map(() => ['25', '10 of 10']));
+  // One question of each of ten viewers in five seconds.
+  assert.equal(rows[0].cells[3], '2');
+  const [, , sse] = rows.map(({ cells }) => Number(cells[6]));
+  assert.ok(sse > 200 && sse < 500, `${sse} bytes a message and viewer`);
 });
 
 test('more viewers than there are connections are refused clearly', { args: ['--max-connections', '64'], allow: [/429/] }, async ({ page, server }) => {

@@ -1,9 +1,9 @@
 import { type Fix, fixOf, thereUs } from '../../model/compare/clock';
-import { segmentTo } from '../../model/compare/predict';
+import { type Premises, premisesOf } from '../../model/compare/premises';
 import { type Prices, pricesOf, type Reads } from '../../model/compare/prices';
-import { LANES, type Report, reportSettings } from '../../model/compare/report';
+import { type Ending, LANES, type Report, reportSettings } from '../../model/compare/report';
 import { type Blind, merged } from '../../model/compare/samples';
-import type { Settings } from '../../model/compare/settings';
+import { MOST_MESSAGES, type Settings } from '../../model/compare/settings';
 import type { Meter, MeterStarted } from '../../wire/generated';
 import type { Api } from '../api';
 import { Belongings } from './belongings';
@@ -28,6 +28,9 @@ const LOOK_MS = 30;
 /** A source that ends this much before its time, in µs, has died. */
 const EARLY_US = 500_000;
 
+/** Events of somebody else's socket that are kept: each is looked at again for every picture. A source that sends more is cut there. */
+const MOST_EVENTS = MOST_MESSAGES / 10;
+
 /** Pictures are drawn anew every so many readings only: drawing takes time that lanes of the same machine then lack. */
 const PICTURE_EVERY = 5;
 
@@ -36,9 +39,6 @@ const LIVE_MESSAGES = 5000;
 
 /** Where a comparison is. */
 export type Phase = 'preparing' | 'connecting' | 'running' | 'finishing' | 'done';
-
-/** How it ended: with all of it, by whoever watched, because the source died, because lanes were late or broke, or not at all well. */
-export type Ending = 'whole' | 'stopped' | 'died' | 'late' | 'broke' | 'failed';
 
 /** One comparison: a source, four lanes at the same time, and the meters that count them. */
 export class Run {
@@ -65,8 +65,13 @@ export class Run {
   readonly #hidden: { from: number; to: number }[] = [];
   #halt: () => void = () => undefined;
   readonly #halted: Promise<void>;
+  #flood: () => void = () => undefined;
+  /** Somebody else's socket has sent as much as is kept. */
+  readonly #flooded: Promise<void>;
   #stopping = false;
   #left = false;
+  /** The run is over; what comes is the last figures. */
+  #ran = false;
 
   constructor(api: Api, settings: Settings, changed: () => void) {
     this.#api = api;
@@ -75,6 +80,9 @@ export class Run {
     this.#belongings = new Belongings(api);
     this.#halted = new Promise((resolve) => {
       this.#halt = resolve;
+    });
+    this.#flooded = new Promise((resolve) => {
+      this.#flood = resolve;
     });
   }
 
@@ -87,6 +95,7 @@ export class Run {
       this.error = error;
       this.ending = 'failed';
     }
+    this.#over();
     // Shown again after it was left, a page finds nothing more to read: what it started is gone.
     if (this.#left) this.ending = 'stopped';
     else await this.#finishOrFail();
@@ -94,6 +103,15 @@ export class Run {
     const failures = await this.#belongings.endAll();
     this.error ??= failures[0];
     this.#now('done');
+  }
+
+  /** However it ended: how long it ran, and for how long of that nobody watched. */
+  #over(): void {
+    const now = performance.now();
+    if (this.begunMs > 0) this.seconds = (now - this.begunMs) / 1000;
+    const last = this.#hidden.at(-1);
+    if (last?.to === Infinity) last.to = now;
+    this.#ran = true;
   }
 
   async #finishOrFail(): Promise<void> {
@@ -121,6 +139,7 @@ export class Run {
 
   /** The tab was hidden, or is seen again: a browser slows timers of hidden tabs, and what comes meanwhile is not timed. */
   visible(seen: boolean): void {
+    if (this.#ran) return;
     const now = performance.now();
     const last = this.#hidden.at(-1);
     if (!seen) this.#hidden.push({ from: now, to: Infinity });
@@ -151,17 +170,13 @@ export class Run {
     const sent = source?.sent ?? [];
     const seconds = this.phase === 'running' ? (performance.now() - this.begunMs) / 1000 : this.seconds;
     const { settings } = this;
-    const premises = {
-      rate: settings.source === 'ticker' ? settings.rate : sent.length / Math.max(seconds, 1),
-      regular: settings.regular && settings.source === 'ticker',
-      payload: settings.source === 'ticker' ? settings.payload : source === undefined ? 0 : (source.read.covered - source.start) / Math.max(sent.length, 1),
-      poll: settings.poll,
-      seconds,
-      segment: segmentTo(location.hostname),
-    };
+    const bytes = source === undefined ? 0 : source.read.covered - source.start;
+    const premises: Premises = premisesOf(settings, seconds, sent.length, bytes, location.hostname);
+    // What did not run as it was set, or of which nothing came, can be held against nothing.
+    const told = this.phase === 'done' && this.ending === 'whole' && sent.length > 0 ? premises : undefined;
     const { first } = this;
     const hidden = merged(this.blinds);
-    const lanes = this.lanes.map((lane) => laneReport(lane, premises, this.#prices(lane), sent, hidden, first));
+    const lanes = this.lanes.map((lane) => laneReport(lane, told, this.#prices(lane), sent, hidden, first));
     return {
       settings: reportSettings(settings, location.host),
       seconds,
@@ -170,6 +185,8 @@ export class Run {
       reference: source === undefined || settings.source !== 'ticker' ? null : rawReport(source, first),
       lanes,
       complete: this.ending === 'whole' && lanes.every((lane) => lane.complete),
+      ending: this.phase === 'done' ? (this.ending ?? 'stopped') : null,
+      premises,
     };
   }
 
@@ -249,7 +266,6 @@ export class Run {
     const ended = this.settings.source === 'ticker' ? this.#tickerEnds(length) : this.#foreignEnds(length);
     // What ends it is the lanes, the clock or whoever watches; reading figures goes on beside it, and failing at that fails all.
     this.ending = await Promise.race([ended, this.#live()]);
-    this.seconds = (performance.now() - this.begunMs) / 1000;
   }
 
   /** Until every lane has brought the end of a ticker that closes by itself. */
@@ -265,19 +281,30 @@ export class Run {
 
   /** For as long as was asked, and until every lane has brought what the socket had received by then. */
   async #foreignEnds(length: number): Promise<Ending> {
-    if ((await this.#within(length, new Promise(() => undefined))) === 'halted') return 'stopped';
     const source = this.source!;
+    const ran = await this.#within(length, this.#flooded);
+    if (ran === 'halted') return 'stopped';
     await source.look();
     // It goes on sending; what it sends from here on is not waited for.
     source.close();
     const due = source.sent.length;
-    const how = await this.#within(GRACE_MS + this.settings.poll * 1000, this.#each((lane) => lane.arrivals.messages >= due));
+    const how = await this.#within(GRACE_MS + this.settings.poll * 1000, Promise.all(this.lanes.map((lane) => this.#cut(lane, due))));
     if (how === 'halted') return 'stopped';
+    if (ran === 'done') return 'flooded';
     return how === 'late' ? 'late' : source.ended === undefined ? this.#orBroke() : 'died';
   }
 
+  /** Ends a lane as soon as it has brought so many messages: what comes after them would be in its bill and in nothing else. */
+  async #cut(lane: LaneRun, due: number): Promise<void> {
+    lane.arrivals.cut(due);
+    await lane.until(() => lane.arrivals.over);
+    lane.figures = await this.#meter(lane);
+    lane.settled = true;
+    lane.stop();
+  }
+
   #orBroke(): Ending {
-    return this.lanes.some((lane) => lane.broke !== undefined) ? 'broke' : 'whole';
+    return this.lanes.some((lane) => lane.broke !== undefined || !lane.arrivals.whole) ? 'broke' : 'whole';
   }
 
   /** Reads figures until the source has died; never ends otherwise. */
@@ -286,6 +313,7 @@ export class Run {
       await new Promise((resolve) => setTimeout(resolve, LIVE_MS));
       if (this.phase !== 'running') return new Promise(() => undefined);
       await this.source!.look();
+      if (this.settings.source !== 'ticker' && this.source!.sent.length >= MOST_EVENTS) this.#flood();
       await this.#readMeters();
       if (reading % PICTURE_EVERY === 0) this.pictures += 1;
       this.#changed();
@@ -297,7 +325,10 @@ export class Run {
 
   /** One after the other: a browser has six connections to a host, and the lanes hold three of them. */
   async #readMeters(): Promise<void> {
-    for (const lane of this.lanes) lane.figures = await this.#meter(lane);
+    for (const lane of this.lanes) {
+      const figures = await this.#meter(lane);
+      if (!lane.settled) lane.figures = figures;
+    }
     this.#remember();
   }
 
@@ -320,7 +351,7 @@ export class Run {
     await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, END_MS))]);
     await this.source?.look();
     this.#reads = await this.source?.reads();
-    for (const lane of this.lanes) {
+    for (const lane of this.lanes.filter(({ settled }) => !settled)) {
       lane.figures = await this.#meter(lane);
       // A stream and a WebSocket are closed with their lane, which takes a moment; connections of polls the browser keeps.
       const closes = lane.name === 'sse' || lane.name === 'websocket';

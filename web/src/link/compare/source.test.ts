@@ -81,6 +81,31 @@ describe('a socket of somebody else', () => {
   });
 });
 
+describe('a socket that never rests', () => {
+  it('is read up to what there was when the look began', async () => {
+    const { api } = server([]);
+    let head = 30_000;
+    let asked = 0;
+    const flood = {
+      ...api,
+      sockets: () => Promise.resolve({ head: 0, sockets: [{ id: 's7', closed_seq: null, counters: { received_bytes: 0 } }] }),
+      call: (_: string, rest: string) => {
+        const after = Number(new URLSearchParams(rest.split('?')[1]).get('after'));
+        const events = Array.from({ length: 10_000 }, (_, i) => event(after + i + 1, { socket: 's7', type: 'received', len: 1, offset: after + i }));
+        // More comes than a page brings.
+        head += 20_000;
+        asked += 1;
+        if (asked > 50) throw new Error('it is read for ever');
+        return Promise.resolve({ epoch: 'e', events, next: after + 10_000, head, gaps: [] });
+      },
+    } as unknown as Api;
+    const source = await openSource(flood, { ...DEFAULTS, source: 's7' }, new Belongings(flood), 'x');
+    await source.look();
+    expect(source.sent).toHaveLength(50_000);
+    expect(source.read.whole).toBe(true);
+  });
+});
+
 describe('Belongings', () => {
   function doors(refuse: (path: string) => number | undefined): { api: Api; told: string[]; parting: string[] } {
     const told: string[] = [];

@@ -51,12 +51,15 @@ class Reader {
     this.#after = after;
   }
 
+  /** Up to the head as it is now: a socket that never rests would be read for ever. */
   async each(take: (event: Event) => void): Promise<void> {
+    let until = Infinity;
     for (;;) {
       const page: Page = await this.api.call('GET', `events?after=${String(this.#after)}&socket=${this.socket}&type=${this.types}&limit=${String(PAGE)}&payload=none`);
       page.events.forEach(take);
       this.#after = page.next;
-      if (page.next >= page.head) return;
+      until = Math.min(until, page.head);
+      if (page.next >= until) return;
     }
   }
 }

@@ -1,20 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import type { Lane, Meter } from '../../wire/generated';
 import { acknowledged, bill, type BillFigure } from './bill';
-import type { Premises } from './predict';
+import type { LanePremises } from './premises';
 import type { Prices } from './prices';
 
-const premises: Premises = { rate: 10, payload: 64, poll: 1, regular: false, seconds: 60, messages: 600, segment: 65_483 };
-const polls: Prices = { before: 1, up: 210, down: 500, segmentsUp: 1, segmentsDown: 1, event: 250, around: 0, reads: 600 };
-const stream: Prices = { before: 1, up: 210, down: 600, segmentsUp: 1, segmentsDown: 1, event: 300, around: 7, reads: 600 };
-const socket: Prices = { before: 1, up: 300, down: 700, segmentsUp: 1, segmentsDown: 2, event: 250, around: 150, reads: 600 };
+const premises: LanePremises = { rate: 10, payload: 64, poll: 1, arrivals: 'poisson', seconds: 60, messages: 600, segment: 65_483 };
+const polls: Prices = { before: 1, up: 210, down: 500, segmentsUp: 1, segmentsDown: 1, event: 250, json: 240, around: 0, reads: 600 };
+const stream: Prices = { before: 1, up: 210, down: 600, segmentsUp: 1, segmentsDown: 1, event: 300, json: 240, around: 7, reads: 600 };
+const socket: Prices = { before: 1, up: 300, down: 700, segmentsUp: 1, segmentsDown: 2, event: 250, json: 240, around: 150, reads: 600 };
 const asked = { value: 61, slack: 5 };
 
 type Counted = Pick<Meter, 'bytes_up' | 'bytes_down' | 'segments'>;
 const counted = (up: number, down: number, dataUp: number, dataDown: number): Counted => ({ bytes_up: up, bytes_down: down, segments: { data_up: dataUp, data_down: dataDown, acks_up: 0, acks_down: 0 } });
 
 /** Which figures are not as predicted. */
-function differing(lane: Lane, prices: Prices, meter: Counted, over: Partial<Premises> = {}): string[] {
+function differing(lane: Lane, prices: Prices, meter: Counted, over: Partial<LanePremises> = {}): string[] {
   const figures = bill(lane, { ...premises, ...over }, prices, asked, meter);
   return (Object.keys(figures) as BillFigure[]).filter((name) => !figures[name]!.agrees);
 }
@@ -57,14 +57,14 @@ describe('bill', () => {
     expect(differing('sse', stream, few(500))).toEqual(['data_down']);
     expect(differing('sse', stream, few(500), { rate: 100 })).toEqual([]);
     // At even intervals longer than a batch, none do.
-    expect(differing('sse', stream, few(590), { regular: true })).toEqual(['data_down']);
+    expect(differing('sse', stream, few(590), { arrivals: 'regular' })).toEqual(['data_down']);
   });
 
   it('cuts what is longer than a segment', () => {
     const large = { ...stream, event: 90_000, reads: 10 };
-    const figures = bill('sse', { ...premises, regular: true }, large, asked, counted(210, 0, 1, 31));
+    const figures = bill('sse', { ...premises, arrivals: 'regular' }, large, asked, counted(210, 0, 1, 31));
     expect(figures.data_down).toEqual({ value: 22, at_most: false, agrees: true });
-    expect(bill('sse', { ...premises, regular: true }, large, asked, counted(210, 0, 1, 41)).data_down?.agrees).toBe(false);
+    expect(bill('sse', { ...premises, arrivals: 'regular' }, large, asked, counted(210, 0, 1, 41)).data_down?.agrees).toBe(false);
     const far = bill('short_poll', { ...premises, segment: 1448 }, polls, asked, counted(0, 0, 0, 61 * 3));
     expect(far.data_down).toMatchObject({ value: 61 * 3, agrees: true });
   });

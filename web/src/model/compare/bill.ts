@@ -1,13 +1,14 @@
 import type { Lane, Meter } from '../../wire/generated';
+import type { LanePremises } from './premises';
 import type { Prices } from './prices';
-import type { Premises } from './predict';
 
 /** One figure's arithmetic: what it should be, and whether it is. */
 export interface Expected {
   readonly value: number;
   /** It may be less. */
   readonly at_most: boolean;
-  readonly agrees: boolean;
+  /** Null: nothing is said of it. */
+  readonly agrees: boolean | null;
 }
 
 /** Figures of the bill: what bytes and segments a lane takes. */
@@ -43,12 +44,12 @@ export function near(value: number, measured: number, slack: number): Expected {
 }
 
 /** Of how many messages one comes so soon after another that both may be told together. */
-function together({ rate, regular }: Premises): number {
-  return regular ? Math.max(0, 1 - 1 / (rate * TOGETHER_S)) : 1 - Math.exp(-rate * TOGETHER_S);
+function together({ rate, arrivals }: LanePremises): number {
+  return arrivals === 'regular' ? Math.max(0, 1 - 1 / (rate * TOGETHER_S)) : 1 - Math.exp(-rate * TOGETHER_S);
 }
 
 /** What arithmetic says of bytes and segments with data. */
-export function bill(lane: Lane, premises: Premises, prices: Prices, asked: Asked, meter: Pick<Meter, 'bytes_up' | 'bytes_down' | 'segments'>): Partial<Record<BillFigure, Expected>> {
+export function bill(lane: Lane, premises: LanePremises, prices: Prices, asked: Asked, meter: Pick<Meter, 'bytes_up' | 'bytes_down' | 'segments'>): Partial<Record<BillFigure, Expected>> {
   const { up, down, segments } = lane === 'short_poll' || lane === 'long_poll' ? polled(prices, asked, premises) : pushed(lane, prices, premises);
   const messages = Math.max(1, premises.messages);
   const { data_up: dataUp, data_down: dataDown } = meter.segments;
@@ -77,13 +78,13 @@ interface Bill {
 }
 
 /** Segments for so many bytes, `most` of them if luck has it so. */
-function segmentsOf(bytes: number, most: number, { segment }: Premises): Asked {
+function segmentsOf(bytes: number, most: number, { segment }: LanePremises): Asked {
   const value = Math.max(1, Math.ceil(bytes / segment));
   return { value, slack: Math.max(value, Math.ceil(most / Math.min(segment, HALF_WINDOW))) - value };
 }
 
 /** A request each, an answer each, and the messages in them. */
-function polled({ up, down, event, reads }: Prices, { value, slack }: Asked, premises: Premises): Bill {
+function polled({ up, down, event, reads }: Prices, { value, slack }: Asked, premises: LanePremises): Bill {
   const content = reads * event;
   const bytesUp = value * up;
   const bytesDown = value * down + content;
@@ -99,7 +100,7 @@ function polled({ up, down, event, reads }: Prices, { value, slack }: Asked, pre
 }
 
 /** Once what connecting costs, a push a message, and one for the end; fewer where messages come together. */
-function pushed(lane: Lane, { up, down, event, around, reads, segmentsUp, segmentsDown }: Prices, premises: Premises): Bill {
+function pushed(lane: Lane, { up, down, event, around, reads, segmentsUp, segmentsDown }: Prices, premises: LanePremises): Bill {
   const share = together(premises);
   // Fewer pushes by the share that may come together, twice the standard error of that, and two: the end comes by itself or not.
   const fewer = reads * share + 2 * Math.sqrt(reads * share * (1 - share)) + 2;

@@ -24,6 +24,8 @@ export interface Prices {
   readonly segmentsDown: number;
   /** Of one event, with what is said for it alone. */
   readonly event: number;
+  /** Of that, the event itself: its JSON, or in a binary batch that and its payload. */
+  readonly json: number;
   /** Of what wraps a push, however many events it brings. */
   readonly around: number;
   readonly reads: number;
@@ -47,15 +49,15 @@ export function pricesOf(lane: Lane, base: Base, poll: Base, { count, bytes, sam
   const answered = Math.max(1, poll.empty_requests);
   if (lane === 'short_poll' || lane === 'long_poll') {
     // Between two events there is a comma.
-    return { up: base.bytes_up / Math.max(1, base.requests), down: poll.bytes_down / answered, ...connecting, event: json + 1, around: 0 };
+    return { up: base.bytes_up / Math.max(1, base.requests), down: poll.bytes_down / answered, ...connecting, event: json + 1, json, around: 0 };
   }
   const price = { up: base.bytes_up, down: base.bytes_down, ...connecting };
   if (lane === 'sse') {
     const event = `id: ${epoch}:${String(sample.seq)}\ndata: \n\n`.length + json;
-    return { ...price, event, around: event.toString(16).length + '\r\n\r\n'.length };
+    return { ...price, event, json, around: event.toString(16).length + '\r\n\r\n'.length };
   }
   // A frame is a page as a poll is answered with; in a binary one its length comes first, and payloads last.
   const page = poll.body_down / answered;
   const event = binary ? jsonOf({ ...rest, payload_range: [0, content] }) + content : json;
-  return { ...price, event, around: page + (binary ? 4 : 0) + frameHeader(page + event) };
+  return { ...price, event, json: event, around: page + (binary ? 4 : 0) + frameHeader(page + event) };
 }
