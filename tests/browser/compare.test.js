@@ -605,5 +605,9 @@ test('a finished comparison on a narrow page, in the dark', { context: { viewpor
   assert.equal(overflow, 0, 'nothing sticks out sideways');
   const part = await compare.at('compare').evaluate((element) => element.scrollWidth - element.clientWidth);
   assert.equal(part, 0, 'the table scrolls in itself');
+  await compare.chooseViewers([1]);
+  await compare.at('growth-start').click();
+  await compare.waitForGrowth('done');
+  assert.equal(await compare.at('compare').evaluate((element) => element.scrollWidth - element.clientWidth), 0, 'so do its figures of growth');
   await t.checkAccessibility();
 });

@@ -98,7 +98,7 @@ export const compare = {
     stopped: 'Stopped before its time.',
     refused: (viewers: number, why: string) => `${n(viewers)} viewers were refused. ${why}`,
     plot: 'Figure in the plot',
-    chart: 'Both scales are logarithmic. Ten times the viewers cost about ten times as much on every way, until answers begin to carry several messages. What differs is where a line lies, and whether requests grow at all.',
+    chart: 'Both scales are logarithmic. Ten times the viewers cost about ten times as much on every way, until answers begin to carry several messages; a message to one viewer costs about the same, however many there are. What differs is where a line lies, and whether requests grow at all.',
   },
   saving: { title: 'Take it away', json: 'Save as JSON', csv: 'Save as CSV', png: 'Save the charts as PNG', failed: 'The browser could not make a picture of the charts.' },
   charts: {

@@ -26,7 +26,7 @@ describe('the comparison’s words', () => {
   it('hold whatever the run shows: few messages or many, wrapped as they are', () => {
     expect(en.lanes.short_poll.says).not.toMatch(/mostly an empty one/u);
     expect(en.lanes.short_poll.says).toMatch(/fewer messages than questions.*with more, one answer brings several/u);
-    expect(en.claims.list.again.evidence(31, 0, '10', 'a', 'b')).toMatch(/10 messages came in an interval.*none of them for nothing/u);
+    expect(en.claims.list.again.evidence(31, 0, '10', 'a', 'b')).toMatch(/an interval brought 10 messages.*none of them for nothing/u);
     for (const { figures, claims, table } of [en, zh]) {
       expect(figures.down.says).toContain('{epoch, first, shelves, head, next, gaps}');
       expect(figures.perEvent.says).toMatch(/WebSocket/u);

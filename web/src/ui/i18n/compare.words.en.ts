@@ -58,7 +58,7 @@ export const claims = {
     again: {
       claim: '“So the client must ask again and again.”',
       now: 'It may, and then messages are half an interval old on average; the fewer come in an interval, the more answers are empty. It need not: a question that the server keeps until it has something is answered at once, and costs a request for about every message.',
-      evidence: (requests: number, empty: number, due: string, short: string, long: string) => `about ${due} messages came in an interval; short polling made ${many(requests, 'request', 'requests')}, ${empty === 0 ? 'none' : n(empty)} of them for nothing, and was ${short} late on average; long polling ${long}.`,
+      evidence: (requests: number, empty: number, due: string, short: string, long: string) => `an interval brought ${due} messages on average; short polling made ${many(requests, 'request', 'requests')}, ${empty === 0 ? 'none' : n(empty)} of them for nothing, and was ${short} late on average; long polling ${long}.`,
     },
     open: {
       claim: '“A socket stays open, so either side speaks when it has something to say.”',

@@ -59,7 +59,7 @@ export const claims: typeof enClaims = {
     again: {
       claim: '“所以客户端只能一遍遍地问。”',
       now: '可以这样做，那么消息平均已过半个间隔；一个间隔里来的越少，空答复就越多。但不必如此：服务器把问题留到有话可说，就能立刻答复，代价是几乎每条消息一个请求。',
-      evidence: (requests, empty, due, short, long) => `一个间隔里约来 ${due} 条消息；短轮询发出 ${n(requests)} 个请求，其中 ${n(empty)} 个一无所获，平均晚到 ${short}；长轮询为 ${long}。`,
+      evidence: (requests, empty, due, short, long) => `一个间隔里平均来 ${due} 条消息；短轮询发出 ${n(requests)} 个请求，其中 ${n(empty)} 个一无所获，平均晚到 ${short}；长轮询为 ${long}。`,
     },
     open: {
       claim: '“套接字一直开着，任何一方有话随时可说。”',

@@ -98,7 +98,7 @@ export const compare: CompareMessages = {
     stopped: '提前停止。',
     refused: (viewers, why) => `${n(viewers)} 个观看者被拒绝。${why}`,
     plot: '图中的数字',
-    chart: '两条轴都是对数。每种方式上，观看者多十倍，开销也大约多十倍，直到一次答复开始带上几条消息。差别在于线的高低，以及请求数是否随之增长。',
+    chart: '两条轴都是对数。每种方式上，观看者多十倍，开销也大约多十倍，直到一次答复开始带上几条消息；给一个观看者的一条消息，开销大致不变。差别在于线的高低，以及请求数是否随之增长。',
   },
   saving: { title: '带走结果', json: '保存为 JSON', csv: '保存为 CSV', png: '把图表保存为 PNG', failed: '浏览器未能把图表做成图片。' },
   charts: {
