@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 
 import { CompareScreen, LANES } from './support/compare.js';
-import { tcpServer } from './support/peers.js';
+import { tcpServer, udpPeer } from './support/peers.js';
 import { countingProxy } from './support/proxy.js';
 import { test } from './support/test.js';
 import { eventually } from './support/wait.js';
@@ -16,15 +16,31 @@ async function comparing(page) {
 }
 
 /** Fails unless nothing that a comparison starts is left on the server: no meter, no crowd, no open socket. */
-async function nothingLeft(server) {
+async function nothingLeft(server, most = 8) {
   await eventually('nothing is left on the server', async () => {
     const { sockets } = await server.must('GET', '/sockets?hidden=true');
     assert.deepEqual(sockets.filter(({ closed_seq }) => closed_seq === null).map(({ id, target }) => `${id} ${target}`), []);
-    for (let number = 1; number <= 8; number += 1) {
+    for (let number = 1; number <= most; number += 1) {
       assert.equal((await server.api('GET', `/meters/m${number}`)).status, 404, `meter m${number}`);
       assert.equal((await server.api('GET', `/crowds/n${number}`)).status, 404, `crowd n${number}`);
     }
   });
+}
+
+/** Figures that depend on how requests are made and messages wrapped, and not on luck with a few delays. */
+const BILL = ['empty_requests', 'full_requests', 'bytes_up', 'bytes_down', 'bytes_per_event', 'data_up', 'data_down', 'acks_up', 'acks_down', 'connections'];
+
+/** Fails unless everything that arithmetic says of the bill is so on every lane, and is said beside the figure. */
+async function agreeing(compare, report) {
+  for (const lane of report.lanes) {
+    assert.equal(lane.predicted.requests_agree, true, `${lane.name}: ${JSON.stringify(lane)}`);
+    for (const name of BILL) assert.equal(lane.predicted.figures[name]?.agrees, true, `${lane.name}: ${name}: ${JSON.stringify(lane)}`);
+    for (const figure of ['requests', 'empty', 'full', 'up', 'down', 'perEvent', 'data', 'acks', 'connections']) {
+      const { text, agrees } = await compare.predicted(figure, lane.name);
+      assert.ok(agrees && /predicted/.test(text), `${lane.name}: ${figure}: ${text}`);
+    }
+    assert.match(await compare.at('figure-cpu').locator(`[data-lane="${lane.name}"]`).innerText(), /no prediction: it is the machine’s/);
+  }
 }
 
 /** Logs in through another origin than the server's own, with a link that was not used. */
@@ -66,6 +82,7 @@ test('bytes and requests of every lane are what a relay in front of the server c
     assert.equal(await compare.cell('requests', name), lane.requests.toLocaleString('en'));
     assert.equal(await compare.cell('complete', name), 'every byte, in order');
   }
+  await agreeing(compare, report);
   const [short, long, sse, ws] = report.lanes;
   assert.deepEqual([sse.requests, ws.requests, sse.connections, ws.connections], [1, 1, 1, 1]);
   assert.ok(short.predicted.requests_agree && long.predicted.requests_agree, JSON.stringify([short, long]));
@@ -82,6 +99,25 @@ test('bytes and requests of every lane are what a relay in front of the server c
     assert.ok(spoke.requests === 0 && spoke.pushes > 100, `${name}: ${JSON.stringify(spoke)}`);
   }
   await nothingLeft(server);
+});
+
+test('binary batches bring every event, and cost what a relay counts', { login: false }, async (t) => {
+  const { server, page } = t;
+  const proxy = await t.using(countingProxy(server.port));
+  await through(proxy.port, server, page);
+  const compare = await comparing(page);
+  await compare.follow('#compare?rate=20&payload=1000&seconds=4&poll=0.5&websocket=binary');
+  await compare.start.click();
+  assert.equal(await compare.ending(), 'whole');
+  const report = await compare.report();
+  assert.equal(report.complete, true, JSON.stringify(report));
+  const [ws, sse] = [report.lanes[3], report.lanes[2]];
+  const [request, ...more] = proxy.of('m4');
+  assert.match(request.line, /binary=1/);
+  assert.deepEqual([more.length, ws.bytes_up, ws.bytes_down], [0, request.up, request.down]);
+  assert.deepEqual([ws.events, ws.missing, ws.complete], [report.sent, 0, true]);
+  assert.ok(ws.bytes_down < sse.bytes_down, 'without base64 it is less, page around it or not');
+  await agreeing(compare, report);
 });
 
 test('a report is JSON, CSV and a picture, and a link brings its settings back without starting anything', async ({ page, server }) => {
@@ -138,7 +174,80 @@ test('a source that dies ends the run with what was measured, marked incomplete'
   const report = await compare.report();
   assert.equal(report.complete, false);
   assert.ok(report.sent > 5 && report.lanes.every(({ events }) => events > 0), JSON.stringify(report));
+  assert.equal(report.ending, 'died');
+  assert.match(await compare.at('compare-incomplete').innerText(), /incomplete: the source ended early/);
+  for (const { name, predicted } of report.lanes) {
+    assert.equal(predicted, null, 'what did not run as it was set can be held against nothing');
+    assert.match(await compare.cell('complete', name), /in order.*(until|when) the source ended/);
+  }
+  assert.equal(await page.locator('[data-testid="compare-results"] .expected').count(), 0);
   await nothingLeft(server);
+});
+
+test('somebody else’s source that says goodbye early is marked in the table too', async (t) => {
+  const { page, server } = t;
+  const peer = await t.using(tcpServer((socket) => {
+    const timer = setInterval(() => socket.write('tick'), 50);
+    setTimeout(() => {
+      clearInterval(timer);
+      socket.end();
+    }, 3000);
+  }));
+  const { id } = await server.must('POST', '/sockets', { open: peer.target, name: 'theirs' });
+  const compare = await comparing(page);
+  await compare.at('compare-source').selectOption(id);
+  await compare.set({ seconds: 30, poll: 0.2 });
+  await compare.start.click();
+  assert.equal(await compare.ending(), 'died');
+  await compare.at('compare-incomplete').waitFor();
+  for (const name of LANES) assert.match(await compare.cell('complete', name), /the source ended/);
+});
+
+test('a source that says nothing is said to have said nothing', async (t) => {
+  const { page, server } = t;
+  const peer = await t.using(tcpServer());
+  const { id } = await server.must('POST', '/sockets', { open: peer.target, name: 'theirs' });
+  const compare = await comparing(page);
+  await compare.at('compare-source').selectOption(id);
+  await compare.set({ seconds: 1, poll: 0.2 });
+  await compare.start.click();
+  assert.equal(await compare.ending(), 'whole');
+  assert.match(await compare.sentence(), /0 messages/);
+  assert.equal(await page.locator('[data-testid="compare-results"] .expected').count(), 0, 'nothing came, so nothing agrees');
+});
+
+test('a source that floods is cut where it was due, and does not stop the page', async (t) => {
+  const { page, server } = t;
+  const peer = await t.using(tcpServer((socket) => {
+    const chunk = Buffer.alloc(65_536, 'x');
+    const flood = () => {
+      while (!socket.destroyed && socket.write(chunk));
+    };
+    socket.on('drain', flood);
+    flood();
+  }));
+  const { id } = await server.must('POST', '/sockets', { open: peer.target, name: 'theirs' });
+  const compare = await comparing(page);
+  await compare.at('compare-source').selectOption(id);
+  await compare.set({ seconds: 5, poll: 0.25 });
+  await page.evaluate(() => {
+    globalThis.longest = 0;
+    new PerformanceObserver((list) => {
+      for (const { duration } of list.getEntries()) globalThis.longest = Math.max(globalThis.longest, duration);
+    }).observe({ type: 'longtask' });
+  });
+  await compare.start.click();
+  const ending = await compare.ending();
+  const report = await compare.report();
+  const longest = await page.evaluate(() => globalThis.longest);
+  if (process.env.SHOW_FLOOD) console.log(ending, longest, JSON.stringify(report, null, 1));
+  assert.ok(report.sent > 100, `${report.sent} events`);
+  for (const lane of report.lanes) {
+    assert.ok(lane.body_down <= lane.bytes_down, `${lane.name}: ${lane.body_down} of ${lane.bytes_down}`);
+    assert.ok(lane.events <= report.sent, lane.name);
+    assert.doesNotMatch(await compare.at('figure-down').locator(`[data-lane="${lane.name}"]`).innerText(), /[-−]\d/);
+  }
+  assert.ok(longest < 2000, `the page stood still for ${longest} ms`);
 });
 
 test('a lane that breaks says why, and the others run on', { login: false, allow: [/WebSocket connection/] }, async (t) => {
@@ -167,7 +276,12 @@ test('a server that goes away ends the run with a sentence', { allow: [/ERR_|Fai
   await server.kill();
   assert.equal(await compare.ending(), 'failed');
   assert.match(await compare.sentence(), /does not answer/);
-  assert.ok((await compare.report()).lanes.every(({ events }) => events > 0), 'what was measured stays');
+  const report = await compare.report();
+  assert.ok(report.lanes.every(({ events }) => events > 0), 'what was measured stays');
+  assert.ok(report.seconds > 0.5, `it ran for ${report.seconds} s`);
+  assert.deepEqual(report.lanes.map(({ predicted }) => predicted), [null, null, null, null]);
+  assert.match(await compare.at('compare-incomplete').innerText(), /the run failed/);
+  assert.match(await compare.cell('complete', 'sse'), /until the run failed/);
 });
 
 test('a hidden tab is said, and what came meanwhile is in no delay', async ({ page, server }) => {
@@ -193,6 +307,36 @@ test('a hidden tab is said, and what came meanwhile is in no delay', async ({ pa
     assert.equal(lane.complete, true, 'hidden or not, nothing is lost');
   }
   await nothingLeft(server);
+});
+
+test('a tab that is still hidden at the end was hidden no longer than the run', async ({ page }) => {
+  const compare = await comparing(page);
+  await compare.set({ rate: 40, seconds: 2, poll: 0.1 });
+  await compare.start.click();
+  await compare.waitForPhase('running');
+  await page.evaluate(() => {
+    Object.defineProperty(document, 'hidden', { configurable: true, get: () => true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  });
+  assert.equal(await compare.ending(), 'whole');
+  const said = async () => Number(/hidden for ([\d.]+) s/.exec((await compare.warnings()).join())?.[1]);
+  const before = await said();
+  // Whatever makes the page say it again says the same; a change of language does.
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  await page.getByTestId('language').click();
+  await page.getByTestId('language').click();
+  assert.ok(before > 0 && before < 4, `${before} s`);
+  assert.equal(await said(), before);
+});
+
+test('a poll that is rarer than the run is long is hinted at, and waited for with a sentence', async ({ page }) => {
+  const compare = await comparing(page);
+  await compare.set({ rate: 20, seconds: 2, poll: 6 });
+  await compare.at('compare-slow-poll').waitFor();
+  await compare.start.click();
+  await compare.waitForPhase('running');
+  await eventually('it says what it waits for', async () => /has had its 2 s; waiting.*within 6 s/.test(await compare.sentence()));
+  assert.equal(await compare.ending(), 'whole');
 });
 
 test('requests the browser keeps back for want of connections are said, and are not latency', async ({ page }) => {
@@ -247,6 +391,35 @@ test('leaving the page ends everything it started', async ({ page, server }) => 
   await nothingLeft(server);
 });
 
+test('a page that is put away and shown again has ended everything, and compares anew', async ({ page, server }) => {
+  const compare = await comparing(page);
+  await compare.set({ rate: 20, seconds: 60, poll: 0.2 });
+  await compare.start.click();
+  await compare.waitForPhase('running');
+  // This browser keeps no page: the page is told what one that does would tell it.
+  const tell = (type) => page.evaluate((type) => dispatchEvent(new PageTransitionEvent(type, { persisted: true })), type);
+  await tell('pagehide');
+  await nothingLeft(server);
+  await tell('pageshow');
+  assert.equal(await compare.ending(), 'stopped');
+  await compare.set({ seconds: 1 });
+  await compare.start.click();
+  await compare.waitForPhase('running');
+  assert.equal(await compare.ending(), 'whole');
+  // And really left, and come back to by the browser's own button.
+  await compare.set({ seconds: 60 });
+  await compare.start.click();
+  await compare.waitForPhase('running');
+  await page.goto('about:blank');
+  await nothingLeft(server, 16);
+  await page.goBack();
+  await page.getByTestId('app').waitFor();
+  const again = await comparing(page);
+  await again.set({ rate: 20, seconds: 1, poll: 0.2 });
+  await again.start.click();
+  assert.equal(await again.ending(), 'whole');
+});
+
 test('leaving the page ends its crowds', async ({ page, server }) => {
   const compare = await comparing(page);
   await compare.chooseViewers([10]);
@@ -288,27 +461,76 @@ test('a socket that is open already can be the source', async (t) => {
   for (const lane of report.lanes) {
     assert.ok(lane.complete && lane.delay_ms.samples > 20, JSON.stringify(lane));
     assert.equal(lane.delay_ms.samples + lane.not_timed, report.sent, `${lane.name}: what came before all lanes were connected is in no delay`);
+    const mean = await compare.at('figure-mean').locator(`[data-lane="${lane.name}"]`).innerText();
+    if (lane.not_timed > 0) assert.match(mean, /not timed: came before all lanes were connected/);
   }
+  assert.equal(report.premises.arrivals, 'unknown');
+  assert.match(await compare.at('figure-mean').locator('[data-lane="short_poll"]').innerText(), /no verdict, nobody knows how they come/);
+  assert.match(await compare.at('evidence-connection').innerText(), /at most \d/);
   assert.equal((await server.must('GET', `/sockets/${id}`)).state, 'open', 'it is not this page’s to close');
 });
 
-test('how cost grows: crowds of real clients, lane after lane', async ({ page, server }) => {
+for (const kind of ['udp', 'udp-bind']) {
+  test(`datagrams can be the source, one a message: ${kind}`, async (t) => {
+    const { page, server } = t;
+    const peer = await t.using(udpPeer());
+    const target = kind === 'udp' ? `udp://${peer.address}` : 'udp-bind://127.0.0.1:0';
+    const { id } = await server.must('POST', '/sockets', { open: target, name: 'theirs' });
+    const { local } = await eventually('it is bound', async () => {
+      const socket = await server.must('GET', `/sockets/${id}`);
+      return socket.local === null ? false : socket;
+    });
+    const timer = setInterval(() => peer.send('a datagram', local), 50);
+    t.cleanup(() => clearInterval(timer));
+    const compare = await comparing(page);
+    await compare.at('compare-source').selectOption(id);
+    await compare.set({ seconds: 2, poll: 0.25 });
+    await compare.start.click();
+    assert.equal(await compare.ending(), 'whole');
+    const report = await compare.report();
+    assert.ok(report.sent > 20, `${report.sent} datagrams`);
+    assert.equal(report.reference, null, 'when its peer sent is not known');
+    for (const lane of report.lanes) {
+      assert.ok(lane.complete && lane.delay_ms.samples > 20, JSON.stringify(lane));
+      assert.equal(lane.events, report.sent, lane.name);
+      assert.equal(lane.predicted.figures.bytes_down, undefined, 'nobody knows what comes, so nothing is said of its bytes');
+    }
+    assert.equal((await server.must('GET', `/sockets/${id}`)).state, 'open', 'it is not this page’s to close');
+  });
+}
+
+test('how cost grows: a thousand real clients on each way miss nothing, in bounded time', async ({ page, server }) => {
   const compare = await comparing(page);
-  await compare.set({ rate: 20, poll: 0.5 });
-  await compare.chooseViewers([10]);
+  await compare.set({ rate: 5, poll: 0.5 });
+  await compare.chooseViewers([1000]);
   await compare.at('growth-start').click();
   await compare.waitForGrowth('done');
   const rows = await compare.growth();
-  assert.deepEqual(rows.map(({ lane, viewers }) => `${lane} ${viewers}`), LANES.map((lane) => `${lane} 10`));
+  assert.deepEqual(rows.map(({ lane, viewers }) => `${lane} ${viewers}`), LANES.map((lane) => `${lane} 1000`));
   for (const { lane, viewers, cells } of rows) {
-    assert.equal(cells.at(-1), `${viewers} of ${viewers}`, lane);
-    if (lane === 'sse' || lane === 'websocket') assert.equal(cells[2], '0', 'a push costs no request');
-    else assert.ok(Number(cells[2]) > viewers, `${lane}: ${cells[2]} requests a second`);
+    assert.equal(cells.at(-1), '1,000 of 1,000', lane);
+    assert.equal(cells[2], '25', `${lane}: five seconds of five messages, as on every lane`);
+    if (lane === 'sse' || lane === 'websocket') assert.equal(cells[3], '0', 'a push costs no request');
+    else assert.ok(Number(cells[3].replace(',', '')) > viewers, `${lane}: ${cells[3]} requests a second`);
   }
   await compare.at('chart-growth').locator('canvas').waitFor();
   const csv = (await compare.saved('growth-csv')).bytes.toString();
   assert.equal(csv.trimEnd().split('\r\n').length, 1 + LANES.length);
   await nothingLeft(server);
+});
+
+test('how cost grows does not depend on how late the last poll is', async ({ page }) => {
+  const compare = await comparing(page);
+  await compare.set({ rate: 5, poll: 20 });
+  await compare.chooseViewers([10]);
+  await compare.at('growth-start').click();
+  await compare.waitForGrowth('done');
+  const rows = await compare.growth();
+  assert.deepEqual(rows.map(({ cells }) => [cells[2], cells.at(-1)]), LANES.map(() => ['25', '10 of 10']));
+  // One question of each of ten viewers in five seconds.
+  assert.equal(rows[0].cells[3], '2');
+  const [, , sse] = rows.map(({ cells }) => Number(cells[6]));
+  assert.ok(sse > 200 && sse < 500, `${sse} bytes a message and viewer`);
 });
 
 test('more viewers than there are connections are refused clearly', { args: ['--max-connections', '64'], allow: [/429/] }, async ({ page, server }) => {
@@ -349,28 +571,30 @@ async function tabTo(page, target) {
   throw new Error(`Tab never reaches ${target}`);
 }
 
-const pictures = [
-  { name: 'compare', locale: 'en-US', colorScheme: 'light' },
-  { name: 'compare-dark', locale: 'en-US', colorScheme: 'dark' },
-  { name: 'compare-zh', locale: 'zh-CN', colorScheme: 'light' },
-];
-
-for (const { name, ...context } of pictures) {
-  test(`picture: ${name}`, { context: { ...context, viewport: { width: 1280, height: 900 } } }, async (t) => {
-    const { page } = t;
-    const compare = await comparing(page);
-    await compare.set({ rate: 2, seconds: 12, poll: 0.5 });
-    await compare.start.click();
-    assert.equal(await compare.ending(), 'whole');
-    assert.equal(/\p{Script=Han}/u.test(await compare.sentence()), name === 'compare-zh');
+// One run for all pictures: what it found is shown in each theme and language.
+test('pictures of a finished comparison, in both languages and themes', { context: { viewport: { width: 1280, height: 900 } } }, async (t) => {
+  const { page, screen } = t;
+  const compare = await comparing(page);
+  await compare.set({ rate: 2, seconds: 12, poll: 0.5 });
+  await compare.start.click();
+  assert.equal(await compare.ending(), 'whole');
+  for (const [name, language, colorScheme] of [
+    ['compare', 'en', 'light'],
+    ['compare-dark', 'en', 'dark'],
+    ['compare-zh', 'zh', 'light'],
+  ]) {
+    await page.emulateMedia({ colorScheme });
+    await screen.setLanguage(language);
+    await eventually(`it speaks ${language}`, async () => /\p{Script=Han}/u.test(await compare.sentence()) === (language === 'zh'));
     await t.checkAccessibility();
     // The page scrolls inside itself: it is made as tall as what it shows.
+    await page.setViewportSize({ width: 1280, height: 900 });
     const height = await compare.at('compare').evaluate((part) => part.scrollHeight);
     await page.setViewportSize({ width: 1280, height: height + 90 });
     await compare.at('chart-bytes').locator('canvas').waitFor();
     await t.screenshot(name);
-  });
-}
+  }
+});
 
 test('a finished comparison on a narrow page, in the dark', { context: { viewport: { width: 390, height: 844 }, colorScheme: 'dark', hasTouch: true, isMobile: true } }, async (t) => {
   const compare = await comparing(t.page);
@@ -381,5 +605,9 @@ test('a finished comparison on a narrow page, in the dark', { context: { viewpor
   assert.equal(overflow, 0, 'nothing sticks out sideways');
   const part = await compare.at('compare').evaluate((element) => element.scrollWidth - element.clientWidth);
   assert.equal(part, 0, 'the table scrolls in itself');
+  await compare.chooseViewers([1]);
+  await compare.at('growth-start').click();
+  await compare.waitForGrowth('done');
+  assert.equal(await compare.at('compare').evaluate((element) => element.scrollWidth - element.clientWidth), 0, 'so do its figures of growth');
   await t.checkAccessibility();
 });

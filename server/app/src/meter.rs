@@ -9,15 +9,20 @@ use std::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use sockscope_sockets::tcp_info::Segments;
 use sockscope_wire::{Meter as Figures, MeterSegments};
+use tokio::time::Instant;
 
 use crate::http::Wire;
 
-/// Meters that run at once; when there are more, the oldest is forgotten.
-const METERS: usize = 256;
+/// Meters that run at once. One more is refused: whoever begins many must not end those of others.
+pub const METERS: usize = 256;
+
+/// A meter that was neither used nor read for so long, and has no connection, belongs to somebody who has left.
+const UNUSED: Duration = Duration::from_secs(600);
 
 /// Every meter that runs.
 #[derive(Default)]
@@ -32,6 +37,8 @@ pub struct Meters {
 #[derive(Default)]
 pub struct Meter {
     id: String,
+    /// When it was begun, used or read last.
+    touched: Mutex<Option<Instant>>,
     requests: AtomicU64,
     empty: AtomicU64,
     full: AtomicU64,
@@ -50,17 +57,19 @@ pub struct Meter {
 }
 
 impl Meters {
-    /// Begins one.
-    pub fn start(&self) -> Arc<Meter> {
-        let number = self.next.fetch_add(1, Relaxed) + 1;
-        let meter = Arc::new(Meter { id: format!("m{number}"), ..Meter::default() });
+    /// Begins one, unless there are as many as there may be.
+    pub fn start(&self) -> Option<Arc<Meter>> {
         let mut by_id = self.by_id.lock().unwrap_or_else(PoisonError::into_inner);
-        by_id.insert(number, Arc::clone(&meter));
-        if by_id.len() > METERS {
-            by_id.pop_first();
-        }
+        by_id.retain(|_, meter| !meter.is_left());
+        let begun = (by_id.len() < METERS).then(|| {
+            let number = self.next.fetch_add(1, Relaxed) + 1;
+            let meter = Arc::new(Meter { id: format!("m{number}"), ..Meter::default() });
+            meter.touch();
+            by_id.insert(number, Arc::clone(&meter));
+            meter
+        });
         self.running.store(by_id.len(), Relaxed);
-        meter
+        begun
     }
 
     /// The meter of that name.
@@ -129,10 +138,27 @@ impl Meter {
         self.connections.fetch_add(u64::from(fresh), Relaxed);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.insert(Arc::as_ptr(wire).addr(), Arc::downgrade(wire));
+        drop(open);
+        self.touch();
+    }
+
+    fn touch(&self) {
+        *self.touched.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Nobody uses it any more.
+    fn is_left(&self) -> bool {
+        let unused = self
+            .touched
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_none_or(|at| at.elapsed() >= UNUSED);
+        unused && self.open.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Its request on this connection is over.
     pub(crate) fn released(&self, wire: *const Wire) {
+        self.touch();
         self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&wire.addr());
     }
 
@@ -163,12 +189,14 @@ impl Meter {
     /// What was counted until now.
     #[must_use]
     pub fn figures(&self) -> Figures {
+        self.touch();
         let open: Vec<_> = {
             let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
             open.values().filter_map(Weak::upgrade).collect()
         };
         // Segments are counted by the kernel: of connections in use, it is asked now.
         open.iter().for_each(|wire| wire.settle());
+        let bytes_down = self.down.load(Relaxed);
         Figures {
             id: self.id.clone(),
             requests: self.requests.load(Relaxed),
@@ -178,8 +206,9 @@ impl Meter {
             connections: self.connections.load(Relaxed),
             open_connections: open.len() as u64,
             bytes_up: self.up.load(Relaxed),
-            bytes_down: self.down.load(Relaxed),
-            body_down: self.body_down.load(Relaxed),
+            bytes_down,
+            // Content is counted when it is handed over, so a connection that is cut may have some that was never sent.
+            body_down: self.body_down.load(Relaxed).min(bytes_down),
             segments: MeterSegments {
                 data_up: self.data_up.load(Relaxed),
                 data_down: self.data_down.load(Relaxed),
@@ -188,5 +217,70 @@ impl Meter {
             },
             cpu_us: self.cpu_ns.load(Relaxed) / 1000,
         }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a connection to be counted")]
+mod tests {
+    use tokio::{
+        net::{TcpListener, TcpStream},
+        time::advance,
+    };
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_meter_that_nobody_uses_or_reads_leaves_when_the_next_begins() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let wire = Wire::new(TcpStream::connect(address).await.expect("it listens"));
+        let meters = Meters::default();
+        let begin = || meters.start().expect("there is room");
+        let [left, read, used, held] = [(); 4].map(|()| begin());
+        held.requested(&wire, 100, true);
+        advance(UNUSED / 2).await;
+        assert_eq!(read.figures().requests, 0);
+        used.requested(&wire, 100, true);
+        used.released(Arc::as_ptr(&wire));
+        advance(UNUSED / 2).await;
+        let fresh = begin();
+        let there = |meter: &Meter| meters.get(meter.id()).is_some();
+        assert_eq!(
+            [&left, &read, &used, &held, &fresh].map(|meter| there(meter)),
+            [false, true, true, true, true]
+        );
+        advance(UNUSED).await;
+        held.released(Arc::as_ptr(&wire));
+        begin();
+        assert_eq!([&read, &used, &held, &fresh].map(|meter| there(meter)), [false, false, true, false]);
+        assert!(meters.any());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_begins_too_many_meters_is_refused_and_ends_nobody_elses() {
+        let meters = Meters::default();
+        let first = meters.start().expect("there is room");
+        for _ in 1..METERS {
+            meters.start().expect("there is room");
+        }
+        assert!(meters.start().is_none());
+        assert!(meters.get(first.id()).is_some(), "the oldest is still there");
+        assert!(meters.stop("m2"));
+        assert!(meters.start().is_some(), "one has gone");
+        assert!(meters.start().is_none());
+        advance(UNUSED).await;
+        assert!(meters.start().is_some(), "those that nobody used have left");
+    }
+
+    #[test]
+    fn content_that_was_never_sent_is_not_counted() {
+        let meter = Meter::default();
+        meter.body(1000);
+        meter.written(700);
+        let figures = meter.figures();
+        assert_eq!((figures.bytes_down, figures.body_down), (700, 700));
+        meter.written(400);
+        assert_eq!(meter.figures().body_down, 1000);
     }
 }

@@ -95,9 +95,12 @@ pub fn status(code: Code) -> u16 {
         Code::InvalidRange => 416,
         Code::BadHost => 421,
         Code::NotAWebSocket => 426,
-        Code::RateLimited | Code::QueueFull | Code::TooManySockets | Code::TooManyClients | Code::LogFull => {
-            429
-        }
+        Code::RateLimited
+        | Code::QueueFull
+        | Code::TooManySockets
+        | Code::TooManyClients
+        | Code::TooManyMeters
+        | Code::LogFull => 429,
         Code::Internal => 500,
         Code::NameNotFound
         | Code::NoAddress

@@ -35,7 +35,8 @@ pub struct Meter {
     pub bytes_up: u64,
     /// Bytes to the client.
     pub bytes_down: u64,
-    /// Of those, bodies of answers, stream contents and WebSocket messages; the rest is headers and framing.
+    /// Of those, bodies of answers, stream contents and WebSocket messages; the rest is headers and framing. A connection
+    /// that was cut while it was written to may have had less of them than is said here, never more than was sent.
     pub body_down: u64,
     /// TCP segments, as the server's end of the connections counts them.
     pub segments: MeterSegments,

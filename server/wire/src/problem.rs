@@ -158,6 +158,7 @@ codes! {
     QueueFull "queue_full" "The socket's send queue is full",
     TooManySockets "too_many_sockets" "No more sockets may be open",
     TooManyClients "too_many_clients" "There are not enough connections for so many clients",
+    TooManyMeters "too_many_meters" "No more meters may run",
     TooManyConnections "too_many_connections" "No more connections are served",
     LogFull "log_full" "The log is full",
     ShuttingDown "shutting_down" "The server is shutting down",

@@ -79,6 +79,20 @@ async fn wire_bytes_and_requests_are_what_a_relay_in_front_counts() {
     }
 }
 
+/// Figures that depend on how requests are made and messages wrapped, and not on luck with a few delays.
+const BILL: [&str; 10] = [
+    "empty_requests",
+    "full_requests",
+    "bytes_up",
+    "bytes_down",
+    "bytes_per_event",
+    "data_up",
+    "data_down",
+    "acks_up",
+    "acks_down",
+    "connections",
+];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_lane_behaves_as_arithmetic_predicts() {
     let report = measured(&["--seconds", "10", "--rate", "20", "--poll-interval", "0.5"], None).await;
@@ -105,6 +119,13 @@ async fn each_lane_behaves_as_arithmetic_predicts() {
         assert_eq!(predicted["requests_agree"], true, "{name}: {}", lane(&report, name));
     }
     assert_eq!(short["predicted"]["delay_agrees"], true, "{short}");
+    for name in LANES {
+        let figures = &lane(&report, name)["predicted"]["figures"];
+        for figure in BILL {
+            assert_eq!(figures[figure]["agrees"], true, "{name}: {figure}: {}", lane(&report, name));
+        }
+        assert!(figures["cpu_us"].is_null(), "the machine's own: {figures}");
+    }
     let reference = report["reference"]["p50"].as_f64().expect("measured");
     assert!(reference > 0.0 && reference < mean(lane(&report, "websocket")) + 50.0);
 }
@@ -118,7 +139,10 @@ async fn many_clients_miss_nothing() {
     for name in LANES {
         let lane = lane(&report, name);
         assert_eq!((&lane["missing"], &lane["complete"]), (&json!(0), &json!(true)), "{lane}");
-        assert!(lane["connections"].as_u64() >= Some(50), "{lane}");
+        assert_eq!(lane["connections"], 50, "{lane}");
+        for figure in ["bytes_up", "bytes_down", "data_up", "data_down", "acks_up", "acks_down"] {
+            assert_eq!(lane["predicted"]["figures"][figure]["agrees"], true, "{name}: {figure}: {lane}");
+        }
     }
     assert_eq!(lane(&report, "websocket")["requests"], 50);
 }
@@ -142,6 +166,9 @@ async fn the_table_names_every_lane_and_bad_settings_are_refused_with_the_range(
     for name in LANES.into_iter().chain(["raw socket"]) {
         assert!(out.lines().any(|line| line.starts_with(name)), "{name} in\n{out}");
     }
+    let (_, predictions) = out.split_once("\npredicted ").expect("a second table");
+    assert!(LANES.into_iter().all(|name| predictions.lines().any(|line| line.starts_with(name))), "{out}");
+    assert!(predictions.contains("CPU: no prediction"), "{out}");
     for (flags, range) in [
         (["--rate", "0"], "0.1 to 1000"),
         (["--rate", "NaN"], "0.1 to 1000"),
@@ -278,6 +305,45 @@ async fn at_most_four_crowds_run_however_they_are_asked_for() {
     assert_eq!(answers.iter().filter(|status| **status == 201).count(), 4, "{answers:?}");
     assert_eq!(answers.iter().filter(|status| **status == 429).count(), 12, "{answers:?}");
     assert_eq!(children(server.pid()).len(), 4);
+}
+
+/// Clients that are connected, and those that will be, are counted once each; what a crowd held is free when it is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_of_several_crowds_add_up() {
+    let server = TestServer::with(&["--max-connections", "128"]);
+    let client = server.client();
+    let peer = TcpPeer::listen().await;
+    let socket = client.open(&peer.target()).await.id;
+    let wish = |clients: u32| json!({ "lane": "websocket", "clients": clients, "socket": socket, "after": 0, "message": 64 });
+    // A refusal says it: a thousand never fit.
+    let free = async || {
+        let refused = client.post("crowds", &wish(1000)).await.refused(429, Code::TooManyClients);
+        refused.params["free"].parse::<u32>().expect("a number")
+    };
+    // 128 less sixteen less whoever asks; a connection of an earlier request is counted until it is closed.
+    let free_is = async |due: u32| {
+        eventually(&format!("{due} are free"), async || free().await == due).await;
+    };
+    free_is(111).await;
+    let mut crowds = Vec::new();
+    for clients in [30, 40] {
+        let crowd = client.post("crowds", &wish(clients)).await.to::<CrowdStarted>().id;
+        crowds.push((format!("crowds/{crowd}"), clients));
+        let due = 111 - crowds.iter().map(|(_, clients)| clients).sum::<u32>();
+        // A client between its connecting and its being ready is counted twice, never not at all.
+        assert!(free().await <= due, "those that are still to come have their places");
+        let (path, clients) = crowds.last().expect("just begun");
+        eventually("all are connected", async || {
+            client.get(path).await.ok::<CrowdReport>().ready == *clients
+        })
+        .await;
+        free_is(due).await;
+    }
+    client.post("crowds", &wish(42)).await.refused(429, Code::TooManyClients);
+    assert_eq!(client.delete(&crowds[0].0).await.status(), 204);
+    free_is(71).await;
+    eventually("as many as are free fit", async || client.post("crowds", &wish(71)).await.status() == 201)
+        .await;
 }
 
 /// Who asks for a crowd and leaves before it is there gets none, and none stays.

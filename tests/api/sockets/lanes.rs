@@ -7,6 +7,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use socket2::SockRef;
 
 use crate::kit::{Listener, Server, carried, eventually, id, list, number, patient, read_to_fin, text};
 
@@ -140,6 +141,68 @@ fn a_middlebox_forgets_what_is_idle_and_from_then_on_nothing_passes() {
             .filter(|socket| socket["practice"] == "middlebox")
             .all(|socket| socket["closed_seq"].is_u64())
     });
+}
+
+/// IPv6 has another option for it (IPV6_MINHOPCOUNT): the onward leg is silent, too, whichever side speaks.
+#[test]
+fn a_middlebox_forgets_an_onward_leg_over_ipv6() {
+    let server = Server::start(&[]);
+    let behind = Listener::on("[::1]:0");
+    let (_, target) = middlebox(&server, &behind.target(), 700);
+    let client = id(&server.open_with(&target, json!({ "user_timeout_ms": 1500 })));
+    let mut peer = behind.accept();
+    server.say(&client, b"before");
+    let mut before = [0; 6];
+    peer.read_exact(&mut before).expect("handed on");
+    peer.write_all(b"before").expect("open");
+    assert_eq!(server.received(&client, 6), b"before");
+    server.fact("", json!({ "type": "note", "code": "forgotten" }));
+    // The peer's own kernel waits for an acknowledgement that does not come.
+    SockRef::from(&peer).set_tcp_user_timeout(Some(Duration::from_millis(1500))).expect("a living socket");
+    peer.write_all(b"after").expect("the kernel takes it");
+    server.say(&client, b"after");
+    let nothing = peer.read(&mut [0; 1]).expect_err("nothing comes any more");
+    assert_eq!(nothing.kind(), ErrorKind::TimedOut, "{nothing}");
+    server.fact(&client, json!({ "type": "failed", "errno": "ETIMEDOUT" }));
+    assert_eq!(server.received(&client, 6), b"before", "nor back");
+}
+
+/// As an address translator behind a firewall: each forgets by itself, and the one that does cuts both.
+#[test]
+fn a_middlebox_behind_a_middlebox_passes_on_until_either_forgets() {
+    for (near_ms, far_ms) in [(700, 60_000), (60_000, 700)] {
+        let server = Server::start(&[]);
+        let (echo, behind) = server.practice("echo");
+        let (far_box, far) = middlebox(&server, &behind, far_ms);
+        let (_, near) = middlebox(&server, &far, near_ms);
+        let client = id(&server.open_with(&near, json!({ "user_timeout_ms": 1500 })));
+        server.say(&client, b"before");
+        assert_eq!(server.received(&client, 6), b"before");
+        let forgotten = server.fact("", json!({ "type": "note", "code": "forgotten" }));
+        assert_eq!(forgotten["params"]["idle_ms"], "700");
+        server.say(&client, b"after");
+        if near_ms < far_ms {
+            server.fact(&client, json!({ "type": "failed", "errno": "ETIMEDOUT" }));
+        } else {
+            // The near one lives, so its kernel acknowledges; what it hands on is lost behind it.
+            eventually("the near one handed it on", || {
+                let relayed = |event: &Value| event["type"] == "sent" && event["offset"] == 6;
+                server.history("type=sent").0.iter().filter(|event| relayed(event)).count() == 2
+            });
+            let heard = calls(&server, &far_box, "received");
+            assert_eq!(
+                heard.iter().map(|event| number(&event["len"])).sum::<u64>(),
+                6,
+                "and it came nowhere"
+            );
+        }
+        let echoed: u64 = calls(&server, &echo, "received").iter().map(|event| number(&event["len"])).sum();
+        assert_eq!(
+            (echoed, server.received(&client, 6)),
+            (6, b"before".to_vec()),
+            "nothing passes {near_ms} {far_ms}"
+        );
+    }
 }
 
 /// Keepalive probes refresh the middlebox's memory although no relay ever reads them.

@@ -1,6 +1,7 @@
 //! The clients of a comparison: one measured client a lane, and the crowds beside them.
 
 use std::{
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -21,7 +22,9 @@ use super::{
     delays::{Arrivals, Summary},
     lane::{Following, Told, follow},
     link::{ClockOffset, Http, PATIENCE, Place},
-    report::{LaneReport, Predicted},
+    predict::{Premises, segment_to},
+    prices::{Empty, Prices, Reads},
+    report::LaneReport,
     source::Source,
 };
 
@@ -34,6 +37,8 @@ struct LaneRun {
     meter: String,
     state: Arc<State>,
     crowd: Option<Crowd>,
+    /// What connecting, or asking for nothing, had cost before the first message.
+    base: Meter,
 }
 
 struct State {
@@ -89,6 +94,18 @@ impl State {
 pub(super) struct Lanes {
     each: Vec<LaneRun>,
     clients: JoinSet<()>,
+    /// What an answer without events is, once it was measured.
+    empty: Option<Empty>,
+}
+
+/// What a run was, for the report.
+pub(super) struct Ran<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) server: IpAddr,
+    pub(super) seconds: f64,
+    /// When each message was sent.
+    pub(super) sent: &'a [f64],
+    pub(super) reads: Option<Reads>,
 }
 
 impl Lanes {
@@ -100,7 +117,7 @@ impl Lanes {
         clock: ClockOffset,
     ) -> anyhow::Result<Self> {
         let now: Clock = http.json(Method::GET, &Place::path("clock"), &()).await?;
-        let mut lanes = Self { each: Vec::new(), clients: JoinSet::new() };
+        let mut lanes = Self { each: Vec::new(), clients: JoinSet::new(), empty: None };
         for lane in settings.chosen() {
             let meter: MeterStarted = http.json(Method::POST, &Place::path("meters"), &json!({})).await?;
             let following = Following {
@@ -129,7 +146,7 @@ impl Lanes {
                 });
                 client.changed.notify_waiters();
             });
-            lanes.each.push(LaneRun { lane, meter: meter.id, state, crowd });
+            lanes.each.push(LaneRun { lane, meter: meter.id, state, crowd, base: Meter::default() });
         }
         Ok(lanes)
     }
@@ -151,6 +168,35 @@ impl Lanes {
         all.await.context("not every lane could be connected in time")?
     }
 
+    /// Reads what each lane has cost until now, which is before the first message; of long polls once every question has
+    /// arrived. And asks once for nothing, to know what that costs.
+    pub(super) async fn measure_base(
+        &mut self,
+        http: &mut Http,
+        source: &Source,
+        viewers: u32,
+    ) -> anyhow::Result<()> {
+        for lane in &mut self.each {
+            let path = Place::path(&format!("meters/{}", lane.meter));
+            let last = Instant::now() + PATIENCE;
+            loop {
+                lane.base = http.json(Method::GET, &path, &()).await?;
+                if lane.base.requests >= u64::from(viewers) || Instant::now() >= last {
+                    break;
+                }
+                sleep(LOOK).await;
+            }
+        }
+        let meter: MeterStarted = http.json(Method::POST, &Place::path("meters"), &json!({})).await?;
+        let path = format!("events?after=head&socket={}&meter={}", source.socket, meter.id);
+        http.whole(Method::GET, &Place::path(&path), &()).await?;
+        let path = Place::path(&format!("meters/{}", meter.id));
+        let asked: Meter = http.json(Method::GET, &path, &()).await?;
+        http.whole(Method::DELETE, &path, &()).await?;
+        self.empty = Some(Empty { whole: asked.bytes_down as f64, body: asked.body_down as f64 });
+        Ok(())
+    }
+
     /// Waits until every client of every lane has met the end of the stream, or broke.
     pub(super) async fn ended(&mut self) {
         for lane in &mut self.each {
@@ -165,13 +211,9 @@ impl Lanes {
 
     /// Ends every client, and reads the meters once their connections are closed. A lane whose meter cannot be read any
     /// more is incomplete, and says why.
-    pub(super) async fn stop(
-        mut self,
-        http: &mut Http,
-        settings: &Settings,
-        seconds: f64,
-        sent: &[f64],
-    ) -> Vec<LaneReport> {
+    pub(super) async fn stop(mut self, http: &mut Http, ran: &Ran<'_>) -> Vec<LaneReport> {
+        let Ran { settings, seconds, sent, .. } = *ran;
+        let segment = segment_to(ran.server);
         // An end of ours is no error of the lane's.
         let errors: Vec<_> = self.each.iter().map(|lane| lane.state.heard().error.clone()).collect();
         self.clients.shutdown().await;
@@ -195,6 +237,9 @@ impl Lanes {
             let complete = error.is_none()
                 && whole
                 && others.is_none_or(|others| u64::from(others.complete) + 1 == everybody);
+            let premises = Premises { settings, seconds, messages: events as f64, segment };
+            let bill = self.empty.zip(ran.reads.as_ref());
+            let prices = bill.map(|(empty, reads)| Prices::of(lane.lane, &lane.base, empty, reads));
             reports.push(LaneReport {
                 name: lane.lane,
                 requests: meter.requests,
@@ -207,7 +252,7 @@ impl Lanes {
                 missing: (sent.len() as u64 * everybody).saturating_sub(had),
                 complete,
                 error,
-                predicted: Predicted::of(lane.lane, settings, seconds, &meter, delay.as_ref()),
+                predicted: Some(premises.predict(lane.lane, &meter, delay.as_ref(), prices.as_ref())),
                 delay_ms: delay,
                 segments: meter.segments,
                 cpu_us: meter.cpu_us,

@@ -15,10 +15,10 @@ use tokio_tungstenite::{
     tungstenite::{Message, client::IntoClientRequest as _},
 };
 
-use super::link::{Http, Place, body};
-
-/// How long one long poll waits, in seconds.
-const LONG_POLL: u32 = 30;
+use super::{
+    link::{Http, Place, body},
+    predict::LONG_POLL_S,
+};
 
 /// What is followed, and how.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -72,7 +72,7 @@ pub(super) async fn follow(following: &Following, tell: &mut (dyn FnMut(Told) + 
 }
 
 impl Following {
-    fn query(&self, door: &str, after: Seq) -> String {
+    pub(super) fn query(&self, door: &str, after: Seq) -> String {
         let Self { socket, meter, .. } = self;
         let meter = meter.as_ref().map_or(String::new(), |meter| format!("&meter={meter}"));
         Place::path(&format!("{door}?after={after}&socket={socket}&type=received,eof{meter}"))
@@ -89,7 +89,7 @@ async fn poll(following: &Following, tell: &mut (dyn FnMut(Told) + Send)) -> any
     loop {
         let mut path = following.query("events", after);
         if following.lane == Lane::LongPoll {
-            path.push_str(&format!("&wait={LONG_POLL}"));
+            path.push_str(&format!("&wait={LONG_POLL_S}"));
             if std::mem::take(&mut first) {
                 // So that the connection is there when the first message is sent.
                 http.prepare().await?;

@@ -3,11 +3,14 @@
 //! The lanes are the product's own doors, used as any client would use them; nothing here knows the server from inside.
 //! The page runs the same comparison with the browser's clients.
 
+mod bill;
 mod clients;
 mod crowd;
 mod delays;
 mod lane;
 mod link;
+mod predict;
+mod prices;
 mod report;
 mod run;
 mod source;
@@ -22,7 +25,8 @@ pub use crowd::{Crowd, CrowdSpec, MOST, serve};
 pub use delays::Summary;
 pub use lane::Following;
 pub use link::Place;
-pub use report::{LaneReport, Predicted, Report};
+pub use predict::{Expected, Predicted};
+pub use report::{LaneReport, Report};
 pub use run::run;
 
 /// What a comparison is run with.

@@ -3,9 +3,13 @@
 use std::fmt::{self, Write as _};
 
 use serde::Serialize;
-use sockscope_wire::{Lane, Meter};
+use sockscope_wire::Lane;
 
-use super::{Settings, delays::Summary};
+use super::{
+    Settings,
+    delays::Summary,
+    predict::{ENOUGH_FOR_VERDICT, Predicted},
+};
 
 /// What one comparison found.
 #[derive(Debug, Clone, Serialize)]
@@ -60,53 +64,8 @@ pub struct LaneReport {
     pub cpu_us: u64,
     /// Connections the lane used.
     pub connections: u64,
-    /// What arithmetic says.
-    pub predicted: Predicted,
-}
-
-/// What arithmetic says of a lane.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct Predicted {
-    /// Requests of one client.
-    pub requests: f64,
-    /// Mean delay in ms, where the way of asking makes one; a push adds none of its own.
-    pub mean_delay_ms: f64,
-    /// The requests counted are as predicted, give or take 5 % and two a client.
-    pub requests_agree: bool,
-    /// The mean delay is as predicted, give or take 10 %, twice its standard error, and 5 ms of the machine's.
-    pub delay_agrees: bool,
-}
-
-impl Predicted {
-    /// For a lane that ran for so many seconds: a short poll asks at its rate and finds a message half an interval old
-    /// on average; a long poll is asked once a message, less those that come together; a push is asked for once.
-    #[must_use]
-    pub fn of(lane: Lane, settings: &Settings, seconds: f64, meter: &Meter, delay: Option<&Summary>) -> Self {
-        let clients = f64::from(settings.viewers);
-        let interval = settings.poll_interval;
-        let (requests, mean_delay_ms) = match lane {
-            Lane::ShortPoll => (clients * (seconds / interval + 1.0), interval * 500.0),
-            // What comes while an answer and the next question are on their way is told together: k messages on
-            // average. One of them, or the next if there was none, ends the poll; e^−k is the chance of none.
-            Lane::LongPoll => {
-                let trip = delay.map_or(0.0, |delay| 2.0 * delay.p50.max(0.0) / 1000.0);
-                let messages = delay.map_or(0.0, |delay| delay.samples as f64);
-                let k = settings.rate * trip;
-                let together = if settings.regular { k.max(1.0) } else { k + (-k).exp() };
-                (clients * (messages / together + 2.0), 0.0)
-            }
-            Lane::Sse | Lane::Websocket => (clients, 0.0),
-        };
-        let requests_agree = (meter.requests as f64 - requests).abs() <= requests * 0.05 + 2.0 * clients;
-        let delay_agrees = delay.is_some_and(|delay| {
-            // The mean of n delays that are spread evenly over an interval strays by its standard error; twice that is
-            // met 19 times of 20. Five milliseconds are the machine's.
-            let chance = 2.0 * interval * 1000.0 / (12.0 * delay.samples.max(1) as f64).sqrt();
-            let chance = if lane == Lane::ShortPoll { chance } else { 0.0 };
-            (delay.mean - mean_delay_ms).abs() <= mean_delay_ms * 0.1 + chance + 5.0
-        });
-        Self { requests, mean_delay_ms, requests_agree, delay_agrees }
-    }
+    /// What arithmetic says; nothing of a run that is incomplete.
+    pub predicted: Option<Predicted>,
 }
 
 impl fmt::Display for Report {
@@ -158,20 +117,13 @@ impl fmt::Display for Report {
             ]);
             rows.push(row);
         }
-        let widths: Vec<usize> = (0..heads.len())
-            .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
-            .collect();
-        for row in rows {
-            let mut line = String::new();
-            for (index, (cell, width)) in row.iter().zip(&widths).enumerate() {
-                // Names to the left, figures to the right. Writing to a String cannot fail.
-                if index == 0 {
-                    write!(line, "{cell:<width$}").ok()
-                } else {
-                    write!(line, "  {cell:>width$}").ok()
-                };
-            }
-            writeln!(f, "{}", line.trim_end())?;
+        write_table(f, &rows)?;
+        writeln!(f)?;
+        if self.lanes.iter().any(|lane| lane.predicted.is_some()) {
+            write_table(f, &self.predictions())?;
+            writeln!(f, "CPU: no prediction, it is the machine's")?;
+        } else {
+            writeln!(f, "No predictions: the run is incomplete.")?;
         }
         for lane in &self.lanes {
             if let Some(error) = &lane.error {
@@ -180,6 +132,74 @@ impl fmt::Display for Report {
         }
         Ok(())
     }
+}
+
+impl Report {
+    /// What arithmetic says of each lane, and which of its figures are not so; ≤ stands for at most.
+    fn predictions(&self) -> Vec<Vec<String>> {
+        let mut heads = vec!["predicted", "mean ms", "requests"];
+        heads.extend(PREDICTED.map(|(_, head)| head));
+        heads.push("differs");
+        let mut rows = vec![heads.into_iter().map(str::to_owned).collect::<Vec<_>>()];
+        for lane in &self.lanes {
+            let Some(predicted) = &lane.predicted else { continue };
+            let Predicted { requests, mean_delay_ms, requests_agree, delay_agrees, figures } = predicted;
+            let mut row =
+                vec![lane.name.as_str().to_owned(), mean_delay_ms.to_string(), format!("{requests:.0}")];
+            row.extend(PREDICTED.map(|(name, _)| {
+                figures.get(name).map_or_else(
+                    || "–".to_owned(),
+                    |expected| format!("{}{:.0}", if expected.at_most { "≤" } else { "" }, expected.value),
+                )
+            }));
+            let known = [("mean", *delay_agrees), ("requests", *requests_agree)].into_iter();
+            let all = known.chain(figures.iter().map(|(name, expected)| (*name, expected.agrees)));
+            let (unknown, known): (Vec<_>, Vec<_>) = all.partition(|(_, agrees)| agrees.is_none());
+            let differ: Vec<_> =
+                known.iter().filter(|(_, agrees)| *agrees == Some(false)).map(|(name, _)| *name).collect();
+            row.push(match (differ.is_empty(), unknown.is_empty()) {
+                (false, _) => differ.join(","),
+                (true, true) => "nothing".to_owned(),
+                (true, false) => format!("too few messages to say, fewer than {ENOUGH_FOR_VERDICT}"),
+            });
+            rows.push(row);
+        }
+        rows
+    }
+}
+
+/// Figures of the second table that are not in every prediction, by their names in JSON.
+const PREDICTED: [(&str, &str); 10] = [
+    ("empty_requests", "empty"),
+    ("full_requests", "full"),
+    ("bytes_up", "bytes up"),
+    ("bytes_down", "bytes down"),
+    ("bytes_per_event", "B/message"),
+    ("data_up", "segments up"),
+    ("data_down", "down"),
+    ("acks_up", "ACKs up"),
+    ("acks_down", "down"),
+    ("connections", "connections"),
+];
+
+/// Names to the left, figures to the right.
+fn write_table(f: &mut fmt::Formatter<'_>, rows: &[Vec<String>]) -> fmt::Result {
+    let columns = rows.first().map_or(0, Vec::len);
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
+        .collect();
+    for row in rows {
+        let mut line = String::new();
+        for (index, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            if index == 0 {
+                write!(line, "{cell:<width$}")?;
+            } else {
+                write!(line, "  {cell:>width$}")?;
+            }
+        }
+        writeln!(f, "{}", line.trim_end())?;
+    }
+    Ok(())
 }
 
 fn delays(summary: Option<&Summary>) -> Vec<String> {

@@ -13,7 +13,7 @@ use tokio::{
 
 use super::{
     Settings,
-    clients::Lanes,
+    clients::{Lanes, Ran},
     delays::Summary,
     link::{ClockOffset, Http, PATIENCE, Place},
     report::Report,
@@ -41,6 +41,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Report> {
     let clock = ClockOffset::measure(&mut http).await?;
     let mut lanes = Lanes::start(&mut http, place, settings, &source, clock).await?;
     lanes.ready().await?;
+    lanes.measure_base(&mut http, &source, settings.viewers).await?;
 
     let begun = Instant::now();
     let go = Place::path(&format!("sockets/{}/send", source.socket));
@@ -51,16 +52,22 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Report> {
 
     // From here on nothing fails: what was measured is told, and whether it is all.
     let told = source.told().await;
+    let reads = source.reads(&mut http, &told).await;
+    let ran = Ran { settings, server: place.address.ip(), seconds, sent: &told.sent_us, reads };
     let mut report = Report {
         settings: settings.clone(),
         seconds,
         sent: told.sent_us.len() as u64,
         clock_uncertainty_ms: clock.uncertainty_us / 1000.0,
         reference: Summary::of(told.read.delays_ms(&told.sent_us)),
-        lanes: lanes.stop(&mut http, settings, seconds, &told.sent_us).await,
+        lanes: lanes.stop(&mut http, &ran).await,
         complete: ended.is_ok() && told.is_whole(),
     };
     report.complete &= report.lanes.iter().all(|lane| lane.complete);
+    if !report.complete {
+        // What did not run as it was set can be held against nothing.
+        report.lanes.iter_mut().for_each(|lane| lane.predicted = None);
+    }
     source.end(&mut http).await;
     Ok(report)
 }

@@ -21,6 +21,7 @@ use super::{
     Settings,
     delays::Arrivals,
     link::{Http, PATIENCE, Place},
+    prices::Reads,
 };
 
 /// How often the log is read while the source runs: often enough that a full log has not given it up yet.
@@ -49,6 +50,9 @@ pub(super) struct Told {
     pub(super) sent_us: Vec<f64>,
     /// When the server had read each from its socket.
     pub(super) read: Arrivals,
+    /// How often that was, and the first and the last of these events.
+    reads: u64,
+    between: Option<(Seq, Seq)>,
     /// When the ticker heard that it may begin, and when it closed.
     began_us: Option<u64>,
     closed_us: Option<u64>,
@@ -88,6 +92,8 @@ impl Source {
             seconds: settings.seconds,
             sent_us: Vec::new(),
             read: Arrivals::new(message),
+            reads: 0,
+            between: None,
             began_us: None,
             closed_us: None,
             lost: false,
@@ -110,6 +116,17 @@ impl Source {
         timeout(PATIENCE, self.looking.join_next()).await.ok();
         self.looking.shutdown().await;
         lock(&self.told).clone()
+    }
+
+    /// How it was read, with one of these events from the middle: its numbers have about as many digits as most have.
+    /// Nothing where there is none, or it cannot be had any more.
+    pub(super) async fn reads(&self, http: &mut Http, told: &Told) -> Option<Reads> {
+        let (Seq(first), Seq(last)) = told.between?;
+        let after = (first + last) / 2 - 1;
+        let query = format!("events?after={after}&socket={}&type=received&limit=1", self.socket);
+        let page: Page = http.json(Method::GET, &Place::path(&query), &()).await.ok()?;
+        let (count, bytes) = (told.reads, told.read.covered());
+        Some(Reads { count, bytes, sample: page.events.into_iter().next()?, epoch: page.epoch })
     }
 
     /// Takes away what it started. Best effort: the server may be gone, or end with this anyway.
@@ -177,6 +194,8 @@ async fn look(place: &Place, ticker: SocketId, socket: SocketId, told: &Mutex<To
         each(&mut http, socket, "received", &mut of_socket, told, |told, event| {
             if let Fact::Received { len, offset: Some(offset), .. } = event.fact {
                 told.read.bytes(offset, u64::from(len), event.t_us as f64);
+                told.reads += 1;
+                told.between = Some((told.between.map_or(event.seq, |(first, _)| first), event.seq));
             }
         })
         .await?;

@@ -164,14 +164,17 @@ async fn a_meter_there_is_none_of_is_refused_at_every_door() {
 }
 
 #[tokio::test]
-async fn meters_are_bounded_and_the_oldest_is_forgotten() {
+async fn whoever_begins_meters_without_end_is_refused_and_ends_nobody_elses() {
     let server = TestServer::start();
     let client = server.client();
     let first = start(client).await;
-    for _ in 0..256 {
+    for _ in 1..256 {
         start(client).await;
     }
-    client.get(&format!("meters/{first}")).await.refused(404, Code::UnknownMeter);
+    client.post("meters", &json!({})).await.refused(429, Code::TooManyMeters);
+    assert_eq!(client.get(&format!("meters/{first}")).await.ok::<Meter>().id, first);
+    assert_eq!(client.delete(&format!("meters/{first}")).await.status(), 204);
+    start(client).await;
 }
 
 #[tokio::test]

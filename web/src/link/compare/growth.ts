@@ -1,13 +1,10 @@
-import { type Cost, costOf } from '../../model/compare/growth';
+import { type Cost, costOf, crowdSeconds } from '../../model/compare/growth';
 import { LANES } from '../../model/compare/report';
 import type { Settings } from '../../model/compare/settings';
 import type { CrowdReport, CrowdStarted, Lane, Meter, MeterStarted } from '../../wire/generated';
 import { type Api, ApiError } from '../api';
-import { Belongings } from './belongings';
+import { Belongings } from '../belongings';
 import { openSource } from './source';
-
-/** For how many seconds the source sends to each crowd. */
-export const CROWD_S = 5;
 
 /** How long a crowd has to connect, and to bring the end beside one poll interval, in ms. */
 const PATIENCE_MS = 60_000;
@@ -50,8 +47,8 @@ export class Growth {
 
   constructor(api: Api, settings: Settings, sizes: readonly number[], changed: () => void) {
     this.#api = api;
-    // A crowd needs to know the size of a message: a ticker's is known.
-    this.#settings = { ...settings, source: 'ticker', seconds: CROWD_S };
+    // A crowd needs to know the size of a message: a ticker's is known. At even intervals every crowd is sent equally many.
+    this.#settings = { ...settings, source: 'ticker', regular: true, seconds: crowdSeconds(settings.rate) };
     this.#sizes = sizes;
     this.#changed = changed;
     this.#belongings = new Belongings(api);
@@ -107,12 +104,14 @@ export class Growth {
     this.#belongings.add(`crowds/${crowd.id}`);
     await this.#until(step, crowd.id, PATIENCE_MS, ({ ready, broken }) => ready + broken >= viewers);
     const before = await this.#meter(meter);
-    const begun = performance.now();
     await source.go();
-    const end = CROWD_S * 1000 + poll * 1000 + GRACE_MS;
+    const { seconds } = this.#settings;
+    const end = seconds * 1000 + poll * 1000 + GRACE_MS;
     const report = await this.#until(step, crowd.id, end, ({ complete, broken }) => complete + broken >= viewers);
-    const seconds = (performance.now() - begun) / 1000;
-    return costOf(lane, viewers, before, await this.#meter(meter), seconds, report.complete);
+    const after = await this.#meter(meter);
+    await source.look();
+    // By the source's own time: how much later the last viewer is done is a matter of its polls.
+    return costOf(lane, viewers, before, after, { messages: source.sent.length, seconds }, report.complete);
   }
 
   #meter(id: string): Promise<Meter> {

@@ -9,10 +9,14 @@ export class LaneRun {
   readonly name: Lane;
   readonly meter: string;
   readonly arrivals: Arrivals;
-  /** Requests: when made, when answered (ms of the worker's clock), events brought; three numbers each. */
+  /** Requests, times in ms of the worker's clock: the numbers of each `Asked` one after the other, `ASKED` of them. */
   readonly asked: number[] = [];
   /** The last figures of its meter. */
   figures: Meter | undefined;
+  /** They are those of the moment at which it had brought all it was to bring. */
+  settled = false;
+  /** What connecting, or asking for nothing, had cost before the first message. */
+  base: Meter | undefined;
   ready = false;
   /** The stream ended at this offset. */
   end: number | undefined;

@@ -1,4 +1,5 @@
 import type { Look } from '../../model/compare/clock';
+import type { Asked } from '../../model/compare/exchanges';
 import type { Lane, Problem, Seq, SocketId } from '../../wire/generated';
 
 /** What a lane follows, and how. */
@@ -30,8 +31,8 @@ export interface Broken {
 /** Numbers a told event is made of: offset (−1 for a datagram), length, when the worker had it (ms), when the server read it (µs). */
 export const TOLD = 4;
 
-/** Numbers a request is made of: when it was made and answered (ms), and how many events it brought. */
-export const ASKED = 3;
+/** Numbers a request is made of: those of an `Asked`, in ms. */
+export const ASKED = 3 satisfies Asked['length'];
 
 /** Numbers a held-back request is made of: when it was made, and when the browser let it go (ms). */
 export const HELD = 2;

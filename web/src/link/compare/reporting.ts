@@ -1,4 +1,6 @@
-import { type Premises, predict } from '../../model/compare/predict';
+import { predict } from '../../model/compare/predict';
+import type { Premises } from '../../model/compare/premises';
+import type { Prices } from '../../model/compare/prices';
 import { type LaneReport, metered } from '../../model/compare/report';
 import { type Blind, delaysOf, merged, type Summary, summaryOf } from '../../model/compare/samples';
 import type { Meter } from '../../wire/generated';
@@ -10,21 +12,23 @@ const NOTHING: Meter = {
   segments: { data_up: 0, data_down: 0, acks_up: 0, acks_down: 0 }, cpu_us: 0,
 };
 
-/** What a lane cost and brought until now; delays from message `first` on. */
-export function laneReport(lane: LaneRun, premises: Premises, sent: readonly number[], hidden: readonly Blind[], first: number): LaneReport {
+/** What a lane cost and brought until now; delays from message `first` on. Without premises nothing is predicted. */
+export function laneReport(lane: LaneRun, premises: Premises | undefined, prices: Prices | undefined, sent: readonly number[], hidden: readonly Blind[], first: number): LaneReport {
   const figures = lane.figures ?? NOTHING;
   const delays = delaysOf(lane.at(first), sent, merged([...hidden, ...lane.held]), first);
   const summary = summaryOf(delays.ms);
   const { arrivals } = lane;
-  const whole = arrivals.whole && arrivals.messages >= sent.length && (lane.end === undefined || lane.end === arrivals.covered);
+  const whole = arrivals.whole && arrivals.messages >= sent.length && (lane.end === undefined || lane.end === arrivals.covered || arrivals.full);
+  const events = Math.min(arrivals.messages, sent.length);
   return {
     name: lane.name,
     ...metered(figures),
-    events: Math.min(arrivals.messages, sent.length),
+    json_down: prices === undefined ? null : Math.min(figures.body_down, Math.round(prices.reads * prices.json)),
+    events,
     missing: Math.max(0, sent.length - arrivals.messages),
     complete: whole && lane.broke === undefined,
     delay_ms: summary,
-    predicted: predict(lane.name, premises, figures, summary),
+    predicted: premises === undefined ? null : predict(lane.name, { ...premises, messages: events }, figures, summary, prices),
     in_order: arrivals.whole,
     not_timed: delays.blind,
     broke: lane.broke === undefined ? null : `${lane.broke.is} ${lane.broke.problem?.code ?? lane.broke.text}`.trim(),

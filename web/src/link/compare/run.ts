@@ -1,10 +1,12 @@
 import { type Fix, fixOf, thereUs } from '../../model/compare/clock';
-import { LANES, type Report, reportSettings } from '../../model/compare/report';
+import { type Premises, premisesOf } from '../../model/compare/premises';
+import { type Prices, pricesOf, type Reads } from '../../model/compare/prices';
+import { type Ending, LANES, type Report, reportSettings } from '../../model/compare/report';
 import { type Blind, merged } from '../../model/compare/samples';
-import type { Settings } from '../../model/compare/settings';
+import { MOST_MESSAGES, type Settings } from '../../model/compare/settings';
 import type { Meter, MeterStarted } from '../../wire/generated';
 import type { Api } from '../api';
-import { Belongings } from './belongings';
+import { Belongings } from '../belongings';
 import { LaneRun } from './lane';
 import { laneReport, rawReport } from './reporting';
 import { looks } from './worker/role';
@@ -26,6 +28,9 @@ const LOOK_MS = 30;
 /** A source that ends this much before its time, in µs, has died. */
 const EARLY_US = 500_000;
 
+/** Events of somebody else's socket that are kept: each is looked at again for every picture. A source that sends more is cut there. */
+const MOST_EVENTS = MOST_MESSAGES / 10;
+
 /** Pictures are drawn anew every so many readings only: drawing takes time that lanes of the same machine then lack. */
 const PICTURE_EVERY = 5;
 
@@ -34,9 +39,6 @@ const LIVE_MESSAGES = 5000;
 
 /** Where a comparison is. */
 export type Phase = 'preparing' | 'connecting' | 'running' | 'finishing' | 'done';
-
-/** How it ended: with all of it, by whoever watched, because the source died, because lanes were late or broke, or not at all well. */
-export type Ending = 'whole' | 'stopped' | 'died' | 'late' | 'broke' | 'failed';
 
 /** One comparison: a source, four lanes at the same time, and the meters that count them. */
 export class Run {
@@ -59,11 +61,17 @@ export class Run {
   readonly #changed: () => void;
   readonly #belongings: Belongings;
   #fix: Fix | undefined;
+  #reads: Reads | undefined;
   readonly #hidden: { from: number; to: number }[] = [];
   #halt: () => void = () => undefined;
   readonly #halted: Promise<void>;
+  #flood: () => void = () => undefined;
+  /** Somebody else's socket has sent as much as is kept. */
+  readonly #flooded: Promise<void>;
   #stopping = false;
   #left = false;
+  /** The run is over; what comes is the last figures. */
+  #ran = false;
 
   constructor(api: Api, settings: Settings, changed: () => void) {
     this.#api = api;
@@ -72,6 +80,9 @@ export class Run {
     this.#belongings = new Belongings(api);
     this.#halted = new Promise((resolve) => {
       this.#halt = resolve;
+    });
+    this.#flooded = new Promise((resolve) => {
+      this.#flood = resolve;
     });
   }
 
@@ -84,6 +95,7 @@ export class Run {
       this.error = error;
       this.ending = 'failed';
     }
+    this.#over();
     // Shown again after it was left, a page finds nothing more to read: what it started is gone.
     if (this.#left) this.ending = 'stopped';
     else await this.#finishOrFail();
@@ -91,6 +103,15 @@ export class Run {
     const failures = await this.#belongings.endAll();
     this.error ??= failures[0];
     this.#now('done');
+  }
+
+  /** However it ended: how long it ran, and for how long of that nobody watched. */
+  #over(): void {
+    const now = performance.now();
+    if (this.begunMs > 0) this.seconds = (now - this.begunMs) / 1000;
+    const last = this.#hidden.at(-1);
+    if (last?.to === Infinity) last.to = now;
+    this.#ran = true;
   }
 
   async #finishOrFail(): Promise<void> {
@@ -118,6 +139,7 @@ export class Run {
 
   /** The tab was hidden, or is seen again: a browser slows timers of hidden tabs, and what comes meanwhile is not timed. */
   visible(seen: boolean): void {
+    if (this.#ran) return;
     const now = performance.now();
     const last = this.#hidden.at(-1);
     if (!seen) this.#hidden.push({ from: now, to: Infinity });
@@ -148,15 +170,13 @@ export class Run {
     const sent = source?.sent ?? [];
     const seconds = this.phase === 'running' ? (performance.now() - this.begunMs) / 1000 : this.seconds;
     const { settings } = this;
-    const premises = {
-      rate: settings.source === 'ticker' ? settings.rate : sent.length / Math.max(seconds, 1),
-      regular: settings.regular && settings.source === 'ticker',
-      poll: settings.poll,
-      seconds,
-    };
+    const bytes = source === undefined ? 0 : source.read.covered - source.start;
+    const premises: Premises = premisesOf(settings, seconds, sent.length, bytes, location.hostname);
+    // What did not run as it was set, or of which nothing came, can be held against nothing.
+    const told = this.phase === 'done' && this.ending === 'whole' && sent.length > 0 ? premises : undefined;
     const { first } = this;
     const hidden = merged(this.blinds);
-    const lanes = this.lanes.map((lane) => laneReport(lane, premises, sent, hidden, first));
+    const lanes = this.lanes.map((lane) => laneReport(lane, told, this.#prices(lane), sent, hidden, first));
     return {
       settings: reportSettings(settings, location.host),
       seconds,
@@ -165,7 +185,14 @@ export class Run {
       reference: source === undefined || settings.source !== 'ticker' ? null : rawReport(source, first),
       lanes,
       complete: this.ending === 'whole' && lanes.every((lane) => lane.complete),
+      ending: this.phase === 'done' ? (this.ending ?? 'stopped') : null,
+      premises,
     };
+  }
+
+  #prices(lane: LaneRun): Prices | undefined {
+    const poll = this.lanes[0]?.base;
+    return lane.base === undefined || poll === undefined || this.#reads === undefined ? undefined : pricesOf(lane.name, lane.base, poll, this.#reads, this.settings.binary);
   }
 
   /** From which message on delays are looked at: the last ones while it runs, all once it is done. */
@@ -212,6 +239,17 @@ export class Run {
     for (const lane of this.lanes) lane.go();
     const connected = await this.#within(CONNECT_MS, this.#each((lane) => lane.ready));
     if (connected === 'late') this.ending = 'late';
+    else if (connected === 'done') await this.#readBases();
+  }
+
+  /** What each lane's meter says before the first message; of the long poll once its question has arrived. */
+  async #readBases(): Promise<void> {
+    const deadline = performance.now() + CONNECT_MS;
+    for (const lane of this.lanes) {
+      do {
+        lane.base = await this.#meter(lane);
+      } while (lane.base.requests === 0 && lane.broke === undefined && !this.#stopping && performance.now() < deadline);
+    }
   }
 
   #each(so: (lane: LaneRun) => boolean): Promise<unknown> {
@@ -228,7 +266,6 @@ export class Run {
     const ended = this.settings.source === 'ticker' ? this.#tickerEnds(length) : this.#foreignEnds(length);
     // What ends it is the lanes, the clock or whoever watches; reading figures goes on beside it, and failing at that fails all.
     this.ending = await Promise.race([ended, this.#live()]);
-    this.seconds = (performance.now() - this.begunMs) / 1000;
   }
 
   /** Until every lane has brought the end of a ticker that closes by itself. */
@@ -244,19 +281,30 @@ export class Run {
 
   /** For as long as was asked, and until every lane has brought what the socket had received by then. */
   async #foreignEnds(length: number): Promise<Ending> {
-    if ((await this.#within(length, new Promise(() => undefined))) === 'halted') return 'stopped';
     const source = this.source!;
+    const ran = await this.#within(length, this.#flooded);
+    if (ran === 'halted') return 'stopped';
     await source.look();
     // It goes on sending; what it sends from here on is not waited for.
     source.close();
     const due = source.sent.length;
-    const how = await this.#within(GRACE_MS + this.settings.poll * 1000, this.#each((lane) => lane.arrivals.messages >= due));
+    const how = await this.#within(GRACE_MS + this.settings.poll * 1000, Promise.all(this.lanes.map((lane) => this.#cut(lane, due))));
     if (how === 'halted') return 'stopped';
+    if (ran === 'done') return 'flooded';
     return how === 'late' ? 'late' : source.ended === undefined ? this.#orBroke() : 'died';
   }
 
+  /** Ends a lane as soon as it has brought so many messages: what comes after them would be in its bill and in nothing else. */
+  async #cut(lane: LaneRun, due: number): Promise<void> {
+    lane.arrivals.cut(due);
+    await lane.until(() => lane.arrivals.over);
+    lane.figures = await this.#meter(lane);
+    lane.settled = true;
+    lane.stop();
+  }
+
   #orBroke(): Ending {
-    return this.lanes.some((lane) => lane.broke !== undefined) ? 'broke' : 'whole';
+    return this.lanes.some((lane) => lane.broke !== undefined || !lane.arrivals.whole) ? 'broke' : 'whole';
   }
 
   /** Reads figures until the source has died; never ends otherwise. */
@@ -265,6 +313,7 @@ export class Run {
       await new Promise((resolve) => setTimeout(resolve, LIVE_MS));
       if (this.phase !== 'running') return new Promise(() => undefined);
       await this.source!.look();
+      if (this.settings.source !== 'ticker' && this.source!.sent.length >= MOST_EVENTS) this.#flood();
       await this.#readMeters();
       if (reading % PICTURE_EVERY === 0) this.pictures += 1;
       this.#changed();
@@ -276,7 +325,10 @@ export class Run {
 
   /** One after the other: a browser has six connections to a host, and the lanes hold three of them. */
   async #readMeters(): Promise<void> {
-    for (const lane of this.lanes) lane.figures = await this.#meter(lane);
+    for (const lane of this.lanes) {
+      const figures = await this.#meter(lane);
+      if (!lane.settled) lane.figures = figures;
+    }
     this.#remember();
   }
 
@@ -298,7 +350,8 @@ export class Run {
     const stopped = Promise.all(this.lanes.map((lane) => lane.until(() => lane.stopped)));
     await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, END_MS))]);
     await this.source?.look();
-    for (const lane of this.lanes) {
+    this.#reads = await this.source?.reads();
+    for (const lane of this.lanes.filter(({ settled }) => !settled)) {
       lane.figures = await this.#meter(lane);
       // A stream and a WebSocket are closed with their lane, which takes a moment; connections of polls the browser keeps.
       const closes = lane.name === 'sse' || lane.name === 'websocket';

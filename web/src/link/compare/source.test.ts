@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { DEFAULTS } from '../../model/compare/settings';
 import type { Event, Page } from '../../wire/generated';
 import { type Api, ApiError } from '../api';
-import { Belongings } from './belongings';
+import { Belongings } from '../belongings';
 import { NoSource, openSource } from './source';
 
 const event = (seq: number, rest: object): Event => ({ seq, t_us: seq * 1000, at: '', socket: 's1', ...rest }) as unknown as Event;
@@ -16,7 +16,7 @@ function server(log: Event[]): { api: Api } {
     const after = Number(query.get('after') ?? 0);
     const types = query.get('type')!.split(',');
     const events = log.filter(({ seq, type, socket }) => seq > after && types.includes(type) && socket === query.get('socket'));
-    return { events, next: log.length, head: log.length, gaps: [] } as unknown as Page;
+    return { epoch: 'e', events, next: log.length, head: log.length, gaps: [] } as unknown as Page;
   };
   const api = {
     call: async (_: string, rest: string) => {
@@ -56,6 +56,15 @@ describe('a ticker as source', () => {
     expect(source.read.whole).toBe(true);
   });
 
+  it('knows how it was read, with one event from the middle', async () => {
+    const { api } = server(LOG);
+    const source = await openSource(api, DEFAULTS, new Belongings(api), 'x');
+    await source.look();
+    expect(await source.reads()).toEqual({ count: 2, bytes: 128, sample: LOG[3], epoch: 'e' });
+    const nothing = await openSource(server(LOG.slice(0, 1)).api, DEFAULTS, new Belongings(api), 'x');
+    expect(await nothing.reads()).toBeUndefined();
+  });
+
   it('reads nothing more once it is closed', async () => {
     const { api } = server(LOG);
     const source = await openSource(api, DEFAULTS, new Belongings(api), 'x');
@@ -72,44 +81,27 @@ describe('a socket of somebody else', () => {
   });
 });
 
-describe('Belongings', () => {
-  function doors(refuse: (path: string) => number | undefined): { api: Api; told: string[]; parting: string[] } {
-    const told: string[] = [];
-    const parting: string[] = [];
-    const api = {
-      tell: (_: string, path: string) => {
-        told.push(path);
-        const status = refuse(path);
-        return status === undefined ? Promise.resolve() : Promise.reject(new ApiError(status, undefined, 'no'));
+describe('a socket that never rests', () => {
+  it('is read up to what there was when the look began', async () => {
+    const { api } = server([]);
+    let head = 30_000;
+    let asked = 0;
+    const flood = {
+      ...api,
+      sockets: () => Promise.resolve({ head: 0, sockets: [{ id: 's7', closed_seq: null, counters: { received_bytes: 0 } }] }),
+      call: (_: string, rest: string) => {
+        const after = Number(new URLSearchParams(rest.split('?')[1]).get('after'));
+        const events = Array.from({ length: 10_000 }, (_, i) => event(after + i + 1, { socket: 's7', type: 'received', len: 1, offset: after + i }));
+        // More comes than a page brings.
+        head += 20_000;
+        asked += 1;
+        if (asked > 50) throw new Error('it is read for ever');
+        return Promise.resolve({ epoch: 'e', events, next: after + 10_000, head, gaps: [] });
       },
-      sockets: () => Promise.resolve({ sockets: [{ id: 's2' }] }),
-      farewell: (path: string) => parting.push(path),
-    };
-    return { api: api as unknown as Api, told, parting };
-  }
-
-  it('ends the last first, and removes a closed socket from the list', async () => {
-    const { api, told } = doors(() => undefined);
-    const belongings = new Belongings(api);
-    for (const path of ['sockets/s1?children=true', 'sockets/s2', 'meters/m1']) belongings.add(path);
-    expect(await belongings.endAll()).toEqual([]);
-    expect(told).toEqual(['meters/m1', 'sockets/s2', 'sockets/s2', 'sockets/s1?children=true']);
-  });
-
-  it('says what could not be ended, except what is gone already', async () => {
-    const { api } = doors((path) => (path === 'meters/m1' ? 404 : 500));
-    const belongings = new Belongings(api);
-    for (const path of ['meters/m1', 'crowds/n1']) belongings.add(path);
-    expect(await belongings.endAll()).toHaveLength(1);
-  });
-
-  it('asks again for what was not ended yet when the page is left', async () => {
-    const { api, parting } = doors(() => undefined);
-    const belongings = new Belongings(api);
-    for (const path of ['meters/m1', 'meters/m2']) belongings.add(path);
-    const ending = belongings.endAll();
-    belongings.leave();
-    await ending;
-    expect(parting).toEqual(['meters/m2', 'meters/m1']);
+    } as unknown as Api;
+    const source = await openSource(flood, { ...DEFAULTS, source: 's7' }, new Belongings(flood), 'x');
+    await source.look();
+    expect(source.sent).toHaveLength(50_000);
+    expect(source.read.whole).toBe(true);
   });
 });

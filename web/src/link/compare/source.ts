@@ -1,8 +1,9 @@
 import { Arrivals } from '../../model/compare/samples';
+import type { Reads } from '../../model/compare/prices';
 import type { Settings } from '../../model/compare/settings';
 import type { Event, Page, PracticeStarted, Seq, Socket, SocketId, SocketList } from '../../wire/generated';
 import type { Api } from '../api';
-import type { Belongings } from './belongings';
+import type { Belongings } from '../belongings';
 
 /** How long the ticker may take to accept, in looks of a second each. */
 const ACCEPT_LOOKS = 10;
@@ -29,6 +30,8 @@ export interface Source {
   readonly ended: { readonly how: SourceEnd; readonly atUs: number } | undefined;
   /** Lets it send. */
   go(): Promise<void>;
+  /** What was read of it, to reckon with; undefined where nothing was, or where nobody knows what comes next. */
+  reads(): Promise<Reads | undefined>;
   /** Reads on in the log. */
   look(): Promise<void>;
   /** What comes from now on is no longer part of the comparison. */
@@ -48,12 +51,15 @@ class Reader {
     this.#after = after;
   }
 
+  /** Up to the head as it is now: a socket that never rests would be read for ever. */
   async each(take: (event: Event) => void): Promise<void> {
+    let until = Infinity;
     for (;;) {
       const page: Page = await this.api.call('GET', `events?after=${String(this.#after)}&socket=${this.socket}&type=${this.types}&limit=${String(PAGE)}&payload=none`);
       page.events.forEach(take);
       this.#after = page.next;
-      if (page.next >= page.head) return;
+      until = Math.min(until, page.head);
+      if (page.next >= until) return;
     }
   }
 }
@@ -66,6 +72,9 @@ abstract class Read implements Source {
   abstract readonly sent: readonly number[];
   ended: Source['ended'];
   #closed = false;
+  #count = 0;
+  #bytes = 0;
+  #last: Seq;
   /** The look that is under way: two at a time would read the same events twice. */
   #looking: Promise<void> = Promise.resolve();
   readonly #own: Reader;
@@ -76,9 +85,18 @@ abstract class Read implements Source {
     readonly after: Seq,
   ) {
     this.#own = new Reader(api, socket, 'received,eof,reset,closed,failed', after);
+    this.#last = after;
   }
 
   abstract go(): Promise<void>;
+
+  async reads(): Promise<Reads | undefined> {
+    // One from the middle: its numbers have about as many digits as most have.
+    const middle = Math.floor((this.after + this.#last) / 2);
+    const page: Page = await this.api.call('GET', `events?after=${String(middle)}&socket=${this.socket}&type=received&limit=1`);
+    const sample = page.events[0];
+    return sample === undefined ? undefined : { count: this.#count, bytes: this.#bytes, sample, epoch: page.epoch };
+  }
 
   close(): void {
     this.#closed = true;
@@ -93,8 +111,12 @@ abstract class Read implements Source {
 
   protected async readOn(): Promise<void> {
     await this.#own.each((event) => {
-      if (event.type === 'received') this.received(event.offset ?? -1, event.len, event.t_us);
-      else if (event.type === 'eof') this.ended ??= { how: 'eof', atUs: event.t_us };
+      if (event.type === 'received') {
+        this.#count += 1;
+        this.#bytes += event.len;
+        this.#last = event.seq;
+        this.received(event.offset ?? -1, event.len, event.t_us);
+      } else if (event.type === 'eof') this.ended ??= { how: 'eof', atUs: event.t_us };
       else if (event.type !== 'failed' || event.fatal) this.ended ??= { how: 'died', atUs: event.t_us };
     });
   }
@@ -159,6 +181,11 @@ class ForeignSource extends Read {
 
   go(): Promise<void> {
     return Promise.resolve();
+  }
+
+  /** It sends what and when it likes, also before every lane is connected: there is no moment at which connecting alone can be billed. */
+  override reads(): Promise<undefined> {
+    return Promise.resolve(undefined);
   }
 
   protected received(offset: number, len: number, atUs: number): void {

@@ -1,3 +1,6 @@
+/** A request: when it was made, when its answer was there, and how many events that brought. */
+export type Asked = readonly [made: number, answered: number, events: number];
+
 /** One exchange, as a rung: from the question to the answer, or a push nobody asked for. Times in s of the stretch looked at. */
 export interface Exchange {
   readonly from: number;
@@ -18,8 +21,8 @@ export interface Stretch {
 /** How long the stretch is that the lanes are looked at side by side, in s. */
 export const STRETCH_S = 10;
 
-/** Requests of a polling lane in a stretch that begins at `from` (µs): three numbers each, made and answered (µs), events. */
-export function polled(asked: readonly (readonly [number, number, number])[], from: number): Stretch {
+/** Requests of a polling lane in a stretch that begins at `from`; times in µs. */
+export function polled(asked: readonly Asked[], from: number): Stretch {
   const seconds = (us: number): number => (us - from) / 1e6;
   const rungs: Exchange[] = [];
   for (const [made, answered, events] of asked) {
@@ -31,7 +34,7 @@ export function polled(asked: readonly (readonly [number, number, number])[], fr
 }
 
 /** Messages of a pushing lane, by when each was there (µs). What came at the same moment is one rung. */
-export function pushed(at: readonly number[], asked: readonly (readonly [number, number, number])[], from: number): Stretch {
+export function pushed(at: readonly number[], asked: readonly Asked[], from: number): Stretch {
   const rungs: Exchange[] = [];
   let pushes = 0;
   for (const us of at) {

@@ -30,6 +30,22 @@ describe('Arrivals', () => {
     expect(arrivals.whole).toBe(false);
   });
 
+  it('keeps nothing behind what is due, however much comes', () => {
+    const arrivals = new Arrivals(0, 100);
+    for (let i = 0; i < 3; i += 1) arrivals.bytes(100 + i, 1, i);
+    expect([arrivals.full, arrivals.over]).toEqual([false, false]);
+    arrivals.cut(5);
+    for (let i = 3; i < 50; i += 1) arrivals.bytes(100 + i, 1, i);
+    arrivals.lost();
+    expect([arrivals.messages, arrivals.full, arrivals.over, arrivals.whole]).toEqual([5, true, true, true]);
+    arrivals.cut(2);
+    expect(arrivals.at).toEqual([0, 1]);
+    const holed = new Arrivals(0);
+    holed.lost();
+    holed.cut(5);
+    expect([holed.full, holed.over, holed.whole]).toEqual([false, true, false]);
+  });
+
   it('counts datagrams, which have no offset', () => {
     const arrivals = new Arrivals(0);
     arrivals.bytes(-1, 7, 1);

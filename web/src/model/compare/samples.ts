@@ -13,6 +13,8 @@ export class Arrivals {
   readonly #start: number;
   #covered: number;
   #broken = false;
+  /** No more messages than these are of interest. */
+  #due = Infinity;
 
   /** `start`: the offset of the first byte that is to come. */
   constructor(message: number, start = 0) {
@@ -23,16 +25,32 @@ export class Arrivals {
 
   /** Bytes came, in order or the stream is broken for good. A negative offset: a datagram, which has none. */
   bytes(offset: number, len: number, at: number): void {
-    if (offset >= 0 && offset !== this.#covered) this.#broken = true;
-    if (this.#broken) return;
+    if (offset >= 0 && offset !== this.#covered && this.#at.length < this.#due) this.#broken = true;
+    if (this.#broken || this.#at.length >= this.#due) return;
     this.#covered += len;
     if (this.#message === 0) this.#at.push(at);
     else while ((this.#at.length + 1) * this.#message <= this.#covered - this.#start) this.#at.push(at);
   }
 
+  /** What comes after so many messages is not kept; what came already is forgotten. */
+  cut(due: number): void {
+    this.#due = due;
+    this.#at.length = Math.min(this.#at.length, due);
+  }
+
+  /** All that is of interest has come. */
+  get full(): boolean {
+    return this.#at.length >= this.#due;
+  }
+
+  /** It has, or never will. */
+  get over(): boolean {
+    return this.#broken || this.full;
+  }
+
   /** History was given up before it came. */
   lost(): void {
-    this.#broken = true;
+    if (this.#at.length < this.#due) this.#broken = true;
   }
 
   /** The offset behind the last byte that was had without a hole. */

@@ -60,8 +60,8 @@ export function draftOf(settings: Settings): Draft {
 }
 
 function numberOf(text: string, { min, max, whole }: Range): number | undefined {
-  // Number('') is 0 and Number('0x10') is 16: neither was meant.
-  if (!/^\s*\d+(?:\.\d*)?\s*$|^\s*\.\d+\s*$/u.test(text)) return undefined;
+  // Whatever `sockscope compare` reads as a number. Number('') is 0 and Number('0x10') is 16: neither was meant.
+  if (!/^\s*\+?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/iu.test(text)) return undefined;
   const value = Number(text);
   return value >= min && value <= max && (!whole || Number.isInteger(value)) ? value : undefined;
 }

@@ -23,6 +23,30 @@ describe('the comparison’s words', () => {
     }
   });
 
+  it('hold whatever the run shows: few messages or many, wrapped as they are', () => {
+    expect(en.lanes.short_poll.says).not.toMatch(/mostly an empty one/u);
+    expect(en.lanes.short_poll.says).toMatch(/fewer messages than questions.*with more, one answer brings several/u);
+    expect(en.claims.list.again.evidence(31, 0, '10', 'a', 'b')).toMatch(/an interval brought 10 messages.*none of them for nothing/u);
+    for (const { figures, claims, table } of [en, zh]) {
+      expect(figures.down.says).toContain('{epoch, first, shelves, head, next, gaps}');
+      expect(figures.perEvent.says).toMatch(/WebSocket/u);
+      for (const figure of [figures.requests, figures.up]) expect(figure.says, figure.name).toMatch(/ticket|票/u);
+      expect(claims.list.connection.evidence(30, 5)).toMatch(/at most|最多/u);
+      expect(table.split3('1', '2', '3')).toMatch(/1.*2.*3/u);
+    }
+  });
+
+  it('say how a run ended, and why messages were not timed', () => {
+    for (const { table, warn } of [en, zh]) {
+      for (const ending of ['stopped', 'died', 'flooded', 'late', 'broke', 'failed'] as const) {
+        expect(table.until[ending](0)).not.toBe(table.complete);
+        expect(table.until[ending](7)).toMatch(/7/u);
+        expect(table.mark(ending)).toMatch(/incomplete|不完整/u);
+      }
+      expect(warn.notTimed(17, [warn.whyNot.early])).toMatch(/17.*(?:before all lanes were connected|尚未全部连上)/u);
+    }
+  });
+
   it('take two or three sentences for each lane and each figure', () => {
     for (const table of [en, zh]) {
       for (const { name, says } of [...Object.values(table.lanes), ...Object.values(table.figures)]) {

@@ -6,7 +6,7 @@ export const lanes = {
   },
   short_poll: {
     name: 'Short polling',
-    says: 'The page asks “anything new?” at a fixed rate and gets an answer at once, mostly an empty one. This is what tutorials mean by “HTTP must ask again and again”. A message waits, on average, half the time between two questions.',
+    says: 'The page asks “anything new?” at a fixed rate and is answered at once, which is what tutorials mean by “HTTP must ask again and again”. With fewer messages than questions most answers are empty; with more, one answer brings several. A message waits, on average, half the time between two questions.',
   },
   long_poll: {
     name: 'Long polling',
@@ -29,12 +29,12 @@ export const figures = {
   p95: { name: 'Delay, 95 of 100', says: 'Ninety-five of a hundred messages took no longer. This is what a user notices as “sometimes slow”.' },
   p99: { name: 'Delay, 99 of 100', says: 'Ninety-nine of a hundred took no longer. It is only said of 1,000 messages and more: of fewer, one slow message would decide it.' },
   max: { name: 'Delay, longest', says: 'The one message that took longest. It depends on luck, and grows with the length of the run.' },
-  requests: { name: 'Requests', says: 'HTTP requests this lane made, counted by the server; the one that becomes a WebSocket is among them. Asking has a price each time: headers up, headers down, work on both sides.' },
+  requests: { name: 'Requests', says: 'HTTP requests this lane made, counted by the server; the one that becomes a WebSocket is among them. The page buys a ticket first, since a browser sends no token with a WebSocket: that one request of a few hundred bytes is in no figure. Asking has a price each time: headers up, headers down, work on both sides.' },
   empty: { name: 'Empty answers', says: 'Requests that were answered “nothing new”. They are the waste of polling: the rarer the events, the more of them.' },
   full: { name: 'Only continued', says: 'Polls whose page was full, so that the next request only fetched the rest. They say that more came in one interval than fits into one answer.' },
-  up: { name: 'Bytes up', says: 'Everything this lane sent to the server: request lines, headers with the token, frames. Counted at the accepted connection, request by request; TCP and IP headers are not in it.' },
-  down: { name: 'Bytes down', says: 'Everything the server sent for this lane. Content is told apart from headers, chunk sizes and frames, which are the wrapping.' },
-  perEvent: { name: 'Bytes per message', says: 'Bytes up and down together, divided by the messages that came. The message itself is JSON with the payload in base64, on every lane alike, so what differs is the wrapping.' },
+  up: { name: 'Bytes up', says: 'Everything this lane sent to the server: request lines, headers with the token, frames. Counted at the accepted connection, request by request; TCP and IP headers are not in it, and neither is the WebSocket’s ticket.' },
+  down: { name: 'Bytes down', says: 'Everything the server sent for this lane, in three parts: the events, what stands around them in the content, and headers, chunk sizes and frames. Around the events a poll’s answer and a WebSocket’s message have a page, `{epoch, first, shelves, head, next, gaps}`, of some 150 bytes; a stream has `id:` and `data:` lines. How much is events is reckoned from one of them.' },
+  perEvent: { name: 'Bytes per message', says: 'Bytes up and down together, divided by the messages that came. The event is the same JSON with the payload in base64 on every lane (binary batches apart), but what wraps it is not. Events that come in one answer share its headers and its page, so a short poll that brings many at once can need fewer bytes for each than a WebSocket that wraps every one.' },
   data: { name: 'TCP segments with data', says: 'Packets that carried bytes, as the server’s kernel counted them: exact. Many small pushes are many segments, though each is small.' },
   acks: { name: 'Pure ACKs', says: 'Packets that only acknowledged. The number is approximate (±): an ACK that comes late, on a connection used for something else by then, is counted there.' },
   cpu: { name: 'Server CPU', says: 'Processor time the server’s threads spent on this lane’s connections. Reading a request, checking the token and writing headers is most of what polling costs.' },
@@ -57,8 +57,8 @@ export const claims = {
     },
     again: {
       claim: '“So the client must ask again and again.”',
-      now: 'It may, and then messages are half an interval old and many answers are empty. It need not: a question that the server keeps until it has something is answered at once, and costs a request for about every message.',
-      evidence: (requests: number, empty: number, short: string, long: string) => `short polling made ${many(requests, 'request', 'requests')}, ${n(empty)} of them for nothing, and was ${short} late on average; long polling ${long}.`,
+      now: 'It may, and then messages are half an interval old on average; the fewer come in an interval, the more answers are empty. It need not: a question that the server keeps until it has something is answered at once, and costs a request for about every message.',
+      evidence: (requests: number, empty: number, due: string, short: string, long: string) => `an interval brought ${due} messages on average; short polling made ${many(requests, 'request', 'requests')}, ${empty === 0 ? 'none' : n(empty)} of them for nothing, and was ${short} late on average; long polling ${long}.`,
     },
     open: {
       claim: '“A socket stays open, so either side speaks when it has something to say.”',
@@ -68,7 +68,7 @@ export const claims = {
     connection: {
       claim: '“HTTP opens a connection for every request and closes it afterwards.”',
       now: 'That was HTTP/1.0. Since HTTP/1.1 (1997) a connection is kept and used again. The cost of polling is not handshakes but headers and work, again with every question.',
-      evidence: (requests: number, connections: number) => `${many(requests, 'request', 'requests')} of the two polling lanes went over ${many(connections, 'connection', 'connections')}.`,
+      evidence: (requests: number, connections: number) => `${many(requests, 'request', 'requests')} of the two polling lanes went over at most ${many(connections, 'connection', 'connections')}.`,
     },
     engine: {
       claim: '“HTTP is the car, the socket is the engine.”',

@@ -16,5 +16,5 @@ export function ms(value: number): string {
 
 /** A count that may be a fraction, where arithmetic made it. */
 export function about(value: number): string {
-  return value < 10 && !Number.isInteger(value) ? value.toFixed(1) : Math.round(value).toLocaleString('en');
+  return value < 10 ? String(Number(value.toFixed(1))) : Math.round(value).toLocaleString('en');
 }

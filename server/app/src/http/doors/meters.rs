@@ -10,11 +10,15 @@ use crate::http::{
     answer::{Answer, No, done, json, ok},
     request::{Ask, IdNamed, OfEpoch, Room, same_epoch},
 };
-use crate::problem::problem;
+use crate::{
+    meter::METERS,
+    problem::{Saying as _, problem},
+};
 
 /// Begins one.
 pub(in crate::http) async fn start(State(app): State<App>, _: Room) -> Answer {
-    let meter = app.meters.start();
+    let full = || No(problem(Code::TooManyMeters, "end another meter first").with("max", METERS));
+    let meter = app.meters.start().ok_or_else(full)?;
     Ok(json(StatusCode::CREATED, &MeterStarted { id: meter.id().to_owned() }))
 }
 

@@ -85,7 +85,7 @@ impl Tally {
 }
 
 impl Wire {
-    pub(in crate::http) fn new(stream: TcpStream) -> Arc<Self> {
+    pub(crate) fn new(stream: TcpStream) -> Arc<Self> {
         Arc::new(Self {
             stream,
             received: AtomicU64::default(),
