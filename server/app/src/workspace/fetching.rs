@@ -399,6 +399,7 @@ mod tests {
             practice_policy: Arc::clone(&policy),
             policy,
             resolver: Arc::new(Resolver::system()),
+            eyes: crate::workspace::Eyes::Shut,
         })
     }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULTS } from '../../model/compare/settings';
 import type { Event, Page } from '../../wire/generated';
-import { type Api, ApiError } from '../api';
+import { type Api } from '../api';
 import { Belongings } from '../belongings';
 import { NoSource, openSource } from './source';
 
