@@ -132,7 +132,7 @@ async fn each_lane_behaves_as_arithmetic_predicts() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_clients_miss_nothing() {
-    let flags = ["--seconds", "3", "--rate", "10", "--viewers", "50", "--poll-interval", "0.5"];
+    let flags = ["--seconds", "3", "--rate", "10", "--viewers", "50", "--poll-interval", "0.5", "--regular"];
     let report = measured(&flags, None).await;
     let sent = report["sent"].as_u64().expect("a number");
     assert!(sent > 0);
