@@ -85,6 +85,13 @@ impl Server {
         Self { process: Process::Test(server), address, idle: Mutex::default() }
     }
 
+    /// One that records that much of the kernel's side: `all`, `states` or `off`.
+    pub(crate) fn seeing(eyes: &str, flags: &[&str]) -> Self {
+        let server = TestServer::builder().args(flags).env("SOCKSCOPE_KERNEL", eyes).start();
+        let address = server.address();
+        Self { process: Process::Test(server), address, idle: Mutex::default() }
+    }
+
     /// With so many descriptors, hard.
     pub(crate) fn start_with_descriptors(descriptors: usize) -> Self {
         let script = format!("ulimit -n {descriptors} && exec \"$0\" \"$@\"");
