@@ -14,14 +14,18 @@ use crate::{
     kernel::{clocks::Clocks, interfaces::Names},
 };
 
-/// Room for what comes beside a datagram: drop counter, time, hops and interface of both families, and an error with its
-/// sender. Aligned as its headers are.
+/// For how long what the wall clock differs by from the other is believed: slewed as fast as it may be (500 ppm, adjtimex(2)),
+/// it is off by 5 µs then.
+const CLOCKS_AGE: Duration = Duration::from_millis(10);
+
+/// Room for what comes beside a datagram: drop counter, time, hops and interface of both families (176 bytes), or an error
+/// with its sender (64 more, and less of the rest). Aligned as its headers are.
 #[repr(align(8))]
-pub(crate) struct Control(pub(crate) [u8; 512]);
+pub(crate) struct Control(pub(crate) [u8; 256]);
 
 impl Default for Control {
     fn default() -> Self {
-        Self([0; 512])
+        Self([0; 256])
     }
 }
 
@@ -71,16 +75,11 @@ pub struct Arrivals {
     /// The sender of the latest, with the index of its interface: most come from the same one in the same way.
     last: Option<(Option<u32>, Arc<Peer>)>,
     names: Names,
-    /// Both clocks, for the datagrams at hand.
+    /// Both clocks, as read a moment ago.
     clocks: Option<Clocks>,
 }
 
 impl Arrivals {
-    /// Those that follow are received later: clocks are read again.
-    pub fn pause(&mut self) {
-        self.clocks = None;
-    }
-
     /// What to record of a datagram that was received at that moment.
     ///
     /// # Panics
@@ -89,7 +88,8 @@ impl Arrivals {
         let Message { len, whole, from, overflow: _, ttl, interface, at } = *message;
         let size = |len: usize| u32::try_from(len).expect("a datagram is at most 64 KiB");
         let place = at.map_or(Place::Nowhere, |at| {
-            let clocks = self.clocks.get_or_insert_with(Clocks::read);
+            let fresh = self.clocks.filter(|clocks| clocks.age(received) < CLOCKS_AGE);
+            let clocks = self.clocks.insert(fresh.unwrap_or_else(Clocks::read));
             Place::Arrived(clocks.instant_by(at, received))
         });
         let peer = from.map(|from| self.peer(from, ttl, interface));

@@ -234,7 +234,6 @@ impl Task {
     }
 
     fn receive(&mut self) {
-        self.arrivals.pause();
         for _ in 0..RECEIVE_BURST {
             let size = self.options.datagram_read_size();
             let granted = self.recorder.admit(size);

@@ -15,7 +15,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use socket2::SockRef;
 
-use crate::support::{TOKEN, TestServer, wait::DEADLINE};
+use crate::support::{Builder, TOKEN, TestServer, wait::DEADLINE};
 
 /// How long anything may take before the test says that it did not happen.
 pub(crate) const PATIENCE: Duration = DEADLINE;
@@ -87,7 +87,11 @@ impl Server {
 
     /// One that records that much of the kernel's side: `all`, `states` or `off`.
     pub(crate) fn seeing(eyes: &str, flags: &[&str]) -> Self {
-        let server = TestServer::builder().args(flags).env("SOCKSCOPE_KERNEL", eyes).start();
+        Self::built(TestServer::builder().args(flags).env("SOCKSCOPE_KERNEL", eyes))
+    }
+
+    pub(crate) fn built(builder: Builder) -> Self {
+        let server = builder.start();
         let address = server.address();
         Self { process: Process::Test(server), address, idle: Mutex::default() }
     }

@@ -102,7 +102,6 @@ pub async fn serve_datagrams(socket: UdpSocket, mut inbox: Inbox, recorder: Arc<
                     drops.note(overflow, recorder.as_ref(), false);
                 }
                 let stamp = Stamp::since(entered);
-                arrivals.pause();
                 let chunk = arrivals.chunk(&message, stamp.at);
                 recorder.record(stamp, &None, Fact::Received(chunk), Some(&[]));
                 let Some(from) = message.from else { continue };

@@ -173,6 +173,11 @@ impl Capture {
         }
     }
 
+    /// Appends the frames that are there now, oldest first; does not wait.
+    pub fn batch(&self, batch: &mut Vec<Raw>) {
+        self.drain(batch);
+    }
+
     /// How many frames were lost since the capture was opened: they passed the filter and found the ring full.
     ///
     /// # Errors

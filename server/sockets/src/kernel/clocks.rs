@@ -34,6 +34,11 @@ impl Clocks {
         best.expect("at least one reading").1
     }
 
+    /// How long ago they were read.
+    pub(crate) fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.mono)
+    }
+
     /// When the wall clock showed this; now, where it was set back since.
     pub(crate) fn instant(&self, wall: Duration) -> Instant {
         self.instant_by(wall, self.mono)

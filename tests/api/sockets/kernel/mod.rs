@@ -4,6 +4,10 @@
 //! Needs what the pipeline has: root, or CAP_NET_RAW.
 
 mod datagrams;
+mod knobs;
+mod shelf;
+mod sight;
+mod states;
 
 use serde_json::{Value, json};
 
@@ -20,6 +24,12 @@ fn field(server: &Server, segment: &Value, name: &str) -> Option<String> {
     let layers = list(&frame["layers"]);
     let fields = layers.iter().flat_map(|layer| list(&layer["fields"]));
     fields.into_iter().find(|field| field["name"] == name).map(|field| text(&field["value"]))
+}
+
+/// Sets an option of a living socket.
+#[track_caller]
+fn set(server: &Server, id: &str, options: Value) {
+    server.ask("PATCH", &format!("sockets/{id}"), Some(&json!({ "options": options }))).ok();
 }
 
 /// Whether a list of names has that one.

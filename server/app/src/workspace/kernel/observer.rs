@@ -66,6 +66,11 @@ pub(in crate::workspace) async fn run(workspace: Arc<Workspace>) {
         let now = Instant::now();
         match step {
             Step::Stirred | Step::Due => {
+                // What was captured before a state was read is to be there when it is told, however busy this task is.
+                if let Ok(capture) = &kernel.capture {
+                    capture.batch(&mut frames);
+                }
+                record_frames(&workspace, &mut frames, &mut lost);
                 let due = kernel.lock().due(now);
                 look(&workspace, &due, false);
             }
@@ -83,22 +88,26 @@ pub(in crate::workspace) async fn run(workspace: Arc<Workspace>) {
                 tracing::debug!(%error, "the kernel says no more when a socket is gone");
                 destroyed = None;
             }
-            Step::Frames(Ok(())) => {
-                let Ok(capture) = &kernel.capture else { continue };
-                while !frames.is_empty() {
-                    let seen = kernel.lock().frames(capture, &mut frames);
-                    workspace.record_kernel(seen);
-                }
-                if let Ok(total) = capture.lost()
-                    && total > lost
-                {
-                    let telling = log::Kernel::Lost(total - lost, total);
-                    workspace.record_kernel(vec![(None, (Instant::now(), telling), Stored::None)]);
-                    lost = total;
-                }
-            }
+            Step::Frames(Ok(())) => record_frames(&workspace, &mut frames, &mut lost),
             Step::Frames(Err(error)) => tracing::warn!(%error, "a frame could not be read"),
         }
+    }
+}
+
+/// Records frames, and how many were lost.
+fn record_frames(workspace: &Workspace, frames: &mut Vec<Raw>, lost: &mut u64) {
+    let kernel = &workspace.kernel;
+    let Ok(capture) = &kernel.capture else { return };
+    while !frames.is_empty() {
+        let seen = kernel.lock().frames(capture, frames);
+        workspace.record_kernel(seen);
+    }
+    if let Ok(total) = capture.lost()
+        && total > *lost
+    {
+        let telling = log::Kernel::Lost(total - *lost, total);
+        workspace.record_kernel(vec![(None, (Instant::now(), telling), Stored::None)]);
+        *lost = total;
     }
 }
 
@@ -131,9 +140,14 @@ fn look(workspace: &Workspace, ids: &[SocketId], sample: bool) {
         let Some(subject) = watched.subjects.get_mut(&id) else { continue };
         let hold = if kernel.capture.is_ok() { HOLD } else { Duration::ZERO };
         let mut told = subject.take(looked, sample, can_read, hold, now);
+        let ends = subject.local.zip(subject.remote).filter(|_| !subject.listens);
         let holding =
             holding.filter(|_| told.iter().any(|(_, kernel)| is_far_state(kernel)) && subject.wants_owner());
-        if subject.is_over() {
+        let over = subject.is_over();
+        if let Some((local, remote)) = ends {
+            watched.was_told(&told, local, remote);
+        }
+        if over {
             watched.forget(id, kernel.capture.as_ref().ok());
         }
         drop(watched);
