@@ -38,9 +38,17 @@ pub struct Builder {
     listen: String,
     args: Vec<OsString>,
     env: Vec<(String, String)>,
+    /// What starts the binary, where it is not started by itself.
+    under: Vec<String>,
 }
 
 impl Builder {
+    /// Started by another program, which becomes it.
+    pub fn under(mut self, program: &[&str]) -> Self {
+        self.under = program.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
     /// More arguments.
     pub fn args(mut self, args: &[&str]) -> Self {
         self.args.extend(args.iter().map(OsString::from));
@@ -71,7 +79,15 @@ impl Builder {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sockscope"));
+        let binary = env!("CARGO_BIN_EXE_sockscope");
+        let mut command = match &self.under[..] {
+            [] => Command::new(binary),
+            [program, args @ ..] => {
+                let mut command = Command::new(program);
+                command.args(args).arg(binary);
+                command
+            }
+        };
         for (name, _) in
             std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SOCKSCOPE_"))
         {
@@ -160,6 +176,7 @@ impl TestServer {
             listen: "127.0.0.1:0".to_owned(),
             args: Vec::new(),
             env: Vec::new(),
+            under: Vec::new(),
         }
     }
 

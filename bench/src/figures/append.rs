@@ -55,7 +55,7 @@ fn rates(rounds: usize, mut once: impl FnMut() -> f64) -> Option<f64> {
 }
 
 fn received(offset: u64) -> Fact {
-    Fact::Received(Chunk { len: 64, offset: Some(offset), peer: None, truncated: false })
+    Fact::Received(Chunk::of_stream(64, offset))
 }
 
 fn alone(count: u64) -> f64 {

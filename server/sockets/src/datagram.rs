@@ -1,8 +1,7 @@
 //! The task that owns a UDP socket, connected or not.
 
-use std::{collections::VecDeque, io, mem, net::SocketAddr, os::fd::AsRawFd as _, sync::Arc};
+use std::{collections::VecDeque, io, mem, net::SocketAddr, sync::Arc};
 
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg};
 use socket2::SockRef;
 use tokio::{
     io::{Interest, Ready},
@@ -12,13 +11,15 @@ use tokio::{
 };
 
 use crate::{
+    arrival::{Arrivals, try_receive},
     dial,
     drops::{Drops, IDLE_LOOK},
     errno::Errno,
     fact::{
-        Cause, Chunk, DropReason, EndReason, Fact, Failed, Failure, Leftover, PauseReason, Phase, Recorder,
-        Stamp, Wait, What,
+        Cause, Chunk, DropReason, EndReason, Fact, Failed, Failure, Icmp, Leftover, PauseReason, Phase,
+        Recorder, Stamp, Wait, What,
     },
+    icmp::{Errors, Met},
     mailbox::{Command, Inbox, Outgoing},
     options::Options,
     policy::CheckedAddr,
@@ -27,6 +28,12 @@ use crate::{
 
 /// Datagrams received in a row before commands get a turn.
 const RECEIVE_BURST: usize = 64;
+
+/// ICMP errors told in a row before commands and datagrams get a turn.
+const ERROR_BURST: usize = 64;
+
+/// How often one datagram is given to the kernel again after an error that is about another. Then it has failed.
+const SEND_TRIES: usize = 8;
 
 enum Step {
     Command(Option<Command>),
@@ -44,7 +51,8 @@ pub async fn run(socket: UdpSocket, options: Options, mut inbox: Inbox, recorder
         pending: VecDeque::new(),
         sending: None,
         waiting: Instant::now(),
-        last_peer: None,
+        arrivals: Arrivals::default(),
+        errors: Errors::of(&socket),
         drops: Drops::of(&socket),
         no_room: None,
         more: false,
@@ -84,6 +92,17 @@ pub async fn run(socket: UdpSocket, options: Options, mut inbox: Inbox, recorder
     task.close(inbox, &cause, reason);
 }
 
+/// What a failed send failed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// An error of its own.
+    Own,
+    /// What an earlier datagram to the same place met.
+    Ours(Option<Icmp>),
+    /// What one to another place met, and that is told.
+    Another,
+}
+
 struct Task {
     socket: UdpSocket,
     options: Options,
@@ -94,8 +113,10 @@ struct Task {
     sending: Option<Instant>,
     /// When the current receive was entered.
     waiting: Instant,
-    /// The sender of the latest datagram: most come from the same one, and share its address.
-    last_peer: Option<Arc<SocketAddr>>,
+    /// How datagrams come.
+    arrivals: Arrivals,
+    /// What those that went met on their way.
+    errors: Errors,
     /// Datagrams that never reached the log.
     drops: Drops,
     /// The last burst ended by its number, so there is more to receive.
@@ -156,22 +177,60 @@ impl Task {
     }
 
     fn ready(&mut self, ready: Ready, inbox: &Inbox) {
+        // Errors first: a call made before would fail with one, whatever it is about.
+        if ready.is_error() {
+            self.tell_errors();
+        }
         if ready.is_writable() {
             self.send(inbox);
         }
         if ready.is_readable() || ready.is_read_closed() {
             self.receive();
         }
-        if ready.is_error() {
-            let pending = self.socket.try_io(Interest::ERROR, || match self.socket.take_error() {
-                Ok(Some(error)) | Err(error) => Ok(error),
-                // Clears the readiness: the error was met by a read or write already.
-                Ok(None) => Err(io::ErrorKind::WouldBlock.into()),
+    }
+
+    /// Tells what waits in the error queue. What is left stays ready for the next turn.
+    fn tell_errors(&mut self) {
+        for _ in 0..ERROR_BURST {
+            let (socket, errors) = (&self.socket, &mut self.errors);
+            let met = socket.try_io(Interest::ERROR, || match errors.next(socket) {
+                // Without a message there may still be an error: the queue was full, or the message is told already.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => match socket.take_error()? {
+                    Some(error) => Ok(Met { errno: Errno::from(&error), icmp: None, remote: None }),
+                    // Clears the readiness.
+                    None => Err(io::ErrorKind::WouldBlock.into()),
+                },
+                met => met,
             });
-            if let Ok(error) = pending {
-                self.failed(&None, Phase::Receive, None, Errno::from(&error), false);
+            match met {
+                Ok(met) => self.tell(met),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
             }
         }
+        self.more = true;
+    }
+
+    /// A call of ours found an error that came before it: the queue says which.
+    fn tell_pending(&mut self, errno: Errno) {
+        let mut found = false;
+        for _ in 0..ERROR_BURST {
+            let Ok(met) = self.errors.next(&self.socket) else { break };
+            found |= met.errno == errno;
+            self.tell(met);
+        }
+        if !found {
+            self.tell(Met { errno, icmp: None, remote: None });
+        }
+    }
+
+    fn tell(&mut self, met: Met) {
+        let Met { errno, icmp, remote } = met;
+        if icmp.is_none() && self.errors.is_echo(errno) {
+            return;
+        }
+        let failed = Failed { remote, icmp, ..Failed::minor(Failure::Os(errno), Phase::Receive) };
+        self.recorder.record(Stamp::now(), &None, Fact::Failed(Box::new(failed)), None);
     }
 
     fn receive(&mut self) {
@@ -194,8 +253,10 @@ impl Task {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // An ICMP error about an earlier datagram (ip(7)): a fact, and the socket lives on.
                 Err(error) => {
-                    self.failed(&None, Phase::Receive, None, Errno::from(&error), false);
+                    self.tell_pending(Errno::from(&error));
                     self.waiting = Instant::now();
+                    // As many as wait were told: others get their turn.
+                    break;
                 }
             }
         }
@@ -206,8 +267,8 @@ impl Task {
     /// grant it used.
     fn receive_one(&mut self, buffer: &mut [u8], room: bool) -> io::Result<usize> {
         let received = self.socket.try_io(Interest::READABLE, || try_receive(&self.socket, buffer));
-        let Message { len: n, from, truncated, overflow } = received?;
-        if let Some(overflow) = overflow {
+        let message = received?;
+        if let Some(overflow) = message.overflow {
             self.drops.note(overflow, self.recorder.as_ref(), self.no_room.is_some());
         }
         let stamp = Stamp::since(self.waiting);
@@ -218,31 +279,20 @@ impl Task {
             }
             return Ok(0);
         }
-        let peer = from.map(|from| match &self.last_peer {
-            Some(last) if **last == from => Arc::clone(last),
-            _ => {
-                let peer = Arc::new(from);
-                self.last_peer = Some(Arc::clone(&peer));
-                peer
-            }
-        });
-        let len = u32::try_from(n).expect("a datagram is at most 64 KiB");
-        let chunk = Chunk { len, offset: None, peer, truncated };
+        let n = message.len;
+        let chunk = self.arrivals.chunk(&message, stamp.at);
         self.recorder.record(stamp, &None, Fact::Received(chunk), Some(&buffer[..n]));
         Ok(n)
     }
 
     fn send(&mut self, inbox: &Inbox) {
+        let mut tries = 0;
         while let Some(outgoing) = self.pending.front() {
             let entered = *self.sending.get_or_insert_with(Instant::now);
             match dial::try_send(&self.socket, &outgoing.data, outgoing.to) {
                 Ok(n) => {
-                    let chunk = Chunk {
-                        len: u32::try_from(n).expect("a datagram is at most 64 KiB"),
-                        offset: None,
-                        peer: outgoing.to.map(|to| Arc::new(to.get())),
-                        truncated: false,
-                    };
+                    let len = u32::try_from(n).expect("a datagram is at most 64 KiB");
+                    let chunk = Chunk::to(len, outgoing.to.map(CheckedAddr::get));
                     let sent = Some(&outgoing.data[..n]);
                     self.recorder.record(Stamp::since(entered), &outgoing.cause, Fact::Sent(chunk), sent);
                 }
@@ -250,16 +300,47 @@ impl Task {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => {
                     let (cause, to) = (outgoing.cause.clone(), outgoing.to.map(CheckedAddr::get));
-                    self.recorder.decline(outgoing.data.len());
-                    self.failed(&cause, Phase::Send, to, Errno::from(&error), false);
+                    let len = outgoing.data.len();
+                    tries += 1;
+                    let errno = Errno::from(&error);
+                    let found = self.found_sending(errno, to);
+                    if found == Found::Another && tries < SEND_TRIES {
+                        continue;
+                    }
+                    let icmp = if let Found::Ours(icmp) = found { icmp } else { None };
+                    self.recorder.decline(len);
+                    let failed =
+                        Failed { remote: to, icmp, ..Failed::minor(Failure::Os(errno), Phase::Send) };
+                    self.recorder.record(Stamp::now(), &cause, Fact::Failed(Box::new(failed)), None);
                 }
             }
+            tries = 0;
             self.sending = None;
             if let Some(outgoing) = self.pending.pop_front() {
                 inbox.queue.sent(outgoing.data.len() as u64);
                 inbox.queue.done();
             }
         }
+    }
+
+    /// A send failed: with its own error, or with one that an earlier datagram met (ip(7)), in which case this one did not
+    /// go. One to the same place takes the error for its own; one to another is to be sent again, for only a socket that
+    /// asked to hear of errors without being connected is held up by them.
+    fn found_sending(&mut self, errno: Errno, to: Option<SocketAddr>) -> Found {
+        let mut found = Found::Own;
+        for _ in 0..ERROR_BURST {
+            let Ok(met) = self.errors.next(&self.socket) else { break };
+            if met.errno == errno && found == Found::Own {
+                if to.is_none_or(|to| met.remote == Some(to)) {
+                    // Told with the call that failed.
+                    found = Found::Ours(met.icmp);
+                    continue;
+                }
+                found = Found::Another;
+            }
+            self.tell(met);
+        }
+        if found == Found::Own && self.errors.is_echo(errno) { Found::Another } else { found }
     }
 
     fn resume(&mut self) {
@@ -281,7 +362,12 @@ impl Task {
             self.drops.lost(lost, DropReason::LogFull, self.recorder.as_ref());
         }
         // What the kernel already holds was received by this socket: record it, so that sent = recorded + dropped.
-        self.receive_all();
+        let at_most = self.at_most();
+        self.receive_all(at_most);
+        for _ in 0..at_most {
+            let Ok(met) = self.errors.next(&self.socket) else { break };
+            self.tell(met);
+        }
         self.drops.look(&self.socket, self.recorder.as_ref());
         while let Ok(command) = inbox.commands.try_recv() {
             if let Command::Send(outgoing) = command {
@@ -303,11 +389,15 @@ impl Task {
         );
     }
 
+    /// How many datagrams and errors the kernel can hold for it.
+    fn at_most(&self) -> usize {
+        // At least 512 bytes each are accounted against SO_RCVBUF.
+        SockRef::from(&self.socket).recv_buffer_size().unwrap_or(0) / 512 + 1
+    }
+
     /// Receives what lies in the socket's buffer, and no more than it can hold: a flood must not keep a close waiting.
-    fn receive_all(&mut self) {
+    fn receive_all(&mut self, at_most: usize) {
         let size = self.options.datagram_read_size();
-        // The kernel accounts at least 512 bytes a datagram against SO_RCVBUF.
-        let at_most = SockRef::from(&self.socket).recv_buffer_size().unwrap_or(0) / 512 + 1;
         let mut unrecorded = 0;
         for _ in 0..at_most {
             let granted = self.recorder.admit(size);
@@ -319,52 +409,11 @@ impl Task {
                 Ok(_) => unrecorded += 1,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 // An ICMP error comes before the datagrams behind it.
-                Err(_) => {}
+                Err(error) => self.tell_pending(Errno::from(&error)),
             }
         }
         if unrecorded > 0 {
             self.drops.lost(unrecorded, DropReason::LogFull, self.recorder.as_ref());
         }
     }
-}
-
-/// What one recvmsg(2) brought.
-#[derive(Debug, Clone, Copy)]
-pub struct Message {
-    /// How many bytes were handed over.
-    pub len: usize,
-    /// Who sent them.
-    pub from: Option<SocketAddr>,
-    /// The datagram was longer than the buffer.
-    pub truncated: bool,
-    /// The socket's drop counter (SO_RXQ_OVFL), once it has dropped any.
-    pub overflow: Option<u32>,
-}
-
-/// Waits for a datagram.
-///
-/// # Errors
-/// What recvmsg(2) says.
-pub async fn receive_message(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Message> {
-    socket.async_io(Interest::READABLE, || try_receive(socket, buffer)).await
-}
-
-fn try_receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Message> {
-    let mut control = nix::cmsg_space!(u32);
-    let mut slices = [io::IoSliceMut::new(buffer)];
-    let message = recvmsg::<SockaddrStorage>(
-        socket.as_raw_fd(),
-        &mut slices,
-        Some(&mut control),
-        MsgFlags::MSG_DONTWAIT,
-    )?;
-    let from = message.address.as_ref().and_then(|address| {
-        let v4 = address.as_sockaddr_in().map(|v4| SocketAddr::V4((*v4).into()));
-        v4.or_else(|| address.as_sockaddr_in6().map(|v6| SocketAddr::V6((*v6).into())))
-    });
-    let overflow = message.cmsgs()?.find_map(|control| match control {
-        ControlMessageOwned::RxqOvfl(count) => Some(count),
-        _ => None,
-    });
-    Ok(Message { len: message.bytes, from, truncated: message.flags.contains(MsgFlags::MSG_TRUNC), overflow })
 }

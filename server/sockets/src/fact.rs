@@ -1,6 +1,12 @@
 //! What sockets report, and who they report it to.
 
-use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    net::{IpAddr, SocketAddr},
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
@@ -146,12 +152,67 @@ pub enum DropReason {
 pub struct Chunk {
     /// How many bytes.
     pub len: u32,
-    /// Stream offset of the first; `None` for datagrams.
-    pub offset: Option<u64>,
-    /// The other end of a datagram.
-    pub peer: Option<Arc<SocketAddr>>,
-    /// The datagram was longer than the read.
-    pub truncated: bool,
+    /// How long a datagram was that was longer than the read; 0 where nothing was cut off.
+    pub cut: u32,
+    /// Where in its stream, or when in the kernel.
+    pub place: Place,
+    /// The other end of a datagram. Shared, because most come from the same one in the same way.
+    pub peer: Option<Arc<Peer>>,
+}
+
+impl Chunk {
+    /// Bytes of a stream, from that offset on.
+    #[must_use]
+    pub fn of_stream(len: u32, offset: u64) -> Self {
+        Self { len, cut: 0, place: Place::Offset(offset), peer: None }
+    }
+
+    /// A datagram that goes there.
+    #[must_use]
+    pub fn to(len: u32, to: Option<SocketAddr>) -> Self {
+        Self { len, cut: 0, place: Place::Nowhere, peer: to.map(|to| Arc::new(Peer::at(to))) }
+    }
+}
+
+/// What places bytes among others. Streams have offsets and datagrams times, so one field is enough for both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Stream offset of the first.
+    Offset(u64),
+    /// When the kernel had the datagram (SO_TIMESTAMPNS).
+    Arrived(Instant),
+    /// A datagram, and the kernel does not say.
+    Nowhere,
+}
+
+/// The other end of a datagram, and how it came from there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// Its address.
+    pub address: SocketAddr,
+    /// How many hops the datagram had left (IP_RECVTTL, IPV6_RECVHOPLIMIT).
+    pub ttl: Option<u8>,
+    /// By which interface it came (IP_PKTINFO, IPV6_RECVPKTINFO).
+    pub interface: Option<Arc<str>>,
+}
+
+impl Peer {
+    /// One that something goes to.
+    #[must_use]
+    pub fn at(address: SocketAddr) -> Self {
+        Self { address, ttl: None, interface: None }
+    }
+}
+
+/// An ICMP error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Icmp {
+    /// Its type.
+    pub kind: u8,
+    /// Its code.
+    pub code: u8,
+    /// Who sent it.
+    pub from: Option<IpAddr>,
 }
 
 /// What happened to a socket.
@@ -238,6 +299,8 @@ pub struct Failed {
     pub remote: Option<SocketAddr>,
     /// Which option, of a setsockopt(2).
     pub option: Option<OptionName>,
+    /// The ICMP error it is due to.
+    pub icmp: Option<Icmp>,
     /// The socket is over.
     pub fatal: bool,
 }
@@ -246,7 +309,7 @@ impl Failed {
     /// A call the socket survives.
     #[must_use]
     pub fn minor(failure: Failure, phase: Phase) -> Self {
-        Self { failure, phase, remote: None, option: None, fatal: false }
+        Self { failure, phase, remote: None, option: None, icmp: None, fatal: false }
     }
 }
 

@@ -3,11 +3,13 @@
 //! A socket is opened by [`open::Opening`] and then owned by exactly one task: [`stream::run`], [`listener::run`] or
 //! [`datagram::run`]. Commands come down through a [`mailbox::Mailbox`]; facts go up through a [`fact::Recorder`].
 
+pub mod arrival;
 pub mod datagram;
 pub mod dial;
 pub mod drops;
 pub mod errno;
 pub mod fact;
+mod icmp;
 pub mod kernel;
 pub mod listener;
 pub mod mailbox;

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use crate::{
-    dial,
+    arrival, dial,
     errno::Errno,
     fact::{Cause, Denied, Fact, Failed, Failure, Phase, Recorder, Stamp},
     options::{DATAGRAM_RECV_BUFFER, Options},
@@ -339,6 +339,7 @@ impl Opening {
         let mut options = self.options.clone();
         options.recv_buffer.get_or_insert(DATAGRAM_RECV_BUFFER);
         options.apply(socket, self.recorder.as_ref(), &self.cause);
+        arrival::ask(socket);
     }
 }
 

@@ -202,6 +202,7 @@ impl Options {
                     phase: Phase::Option,
                     remote: None,
                     option: Some(name),
+                    icmp: None,
                     fatal: false,
                 })),
             };

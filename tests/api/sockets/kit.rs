@@ -15,7 +15,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use socket2::SockRef;
 
-use crate::support::{TOKEN, TestServer, wait::DEADLINE};
+use crate::support::{Builder, TOKEN, TestServer, wait::DEADLINE};
 
 /// How long anything may take before the test says that it did not happen.
 pub(crate) const PATIENCE: Duration = DEADLINE;
@@ -81,6 +81,17 @@ impl Answer {
 impl Server {
     pub(crate) fn start(flags: &[&str]) -> Self {
         let server = TestServer::with(flags);
+        let address = server.address();
+        Self { process: Process::Test(server), address, idle: Mutex::default() }
+    }
+
+    /// One that records that much of the kernel's side: `all`, `states` or `off`.
+    pub(crate) fn seeing(eyes: &str, flags: &[&str]) -> Self {
+        Self::built(TestServer::builder().args(flags).env("SOCKSCOPE_KERNEL", eyes))
+    }
+
+    pub(crate) fn built(builder: Builder) -> Self {
+        let server = builder.start();
         let address = server.address();
         Self { process: Process::Test(server), address, idle: Mutex::default() }
     }

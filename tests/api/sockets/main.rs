@@ -4,6 +4,7 @@
 mod datagrams;
 mod ends;
 mod failures;
+mod kernel;
 mod kit;
 mod lanes;
 mod limits;

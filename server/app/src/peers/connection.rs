@@ -163,5 +163,5 @@ impl Connection {
 }
 
 fn chunk(n: usize, offset: u64) -> Chunk {
-    Chunk { len: u32::try_from(n).unwrap_or(u32::MAX), offset: Some(offset), peer: None, truncated: false }
+    Chunk::of_stream(u32::try_from(n).unwrap_or(u32::MAX), offset)
 }

@@ -13,7 +13,7 @@ mod ticker;
 use std::{future::pending, sync::Arc, time::Duration};
 
 use sockscope_sockets::{
-    datagram::receive_message,
+    arrival::{Arrivals, receive_message},
     dial::answer,
     drops::{Drops, IDLE_LOOK},
     errno::Errno,
@@ -72,6 +72,7 @@ pub async fn serve(program: &Program, stream: TcpStream, mut inbox: Inbox, recor
 pub async fn serve_datagrams(socket: UdpSocket, mut inbox: Inbox, recorder: Arc<dyn Recorder>) {
     let mut buffer = vec![0; DATAGRAM];
     let mut drops = Drops::of(&socket);
+    let mut arrivals = Arrivals::default();
     let mut look_at = None;
     let ending = loop {
         let entered = Instant::now();
@@ -100,20 +101,15 @@ pub async fn serve_datagrams(socket: UdpSocket, mut inbox: Inbox, recorder: Arc<
                 if let Some(overflow) = message.overflow {
                     drops.note(overflow, recorder.as_ref(), false);
                 }
-                let len = message.len.min(buffer.len());
-                let peer = message.from.map(Arc::new);
-                let chunk = |peer| Chunk {
-                    len: u32::try_from(len).unwrap_or(u32::MAX),
-                    offset: None,
-                    peer,
-                    truncated: false,
-                };
-                recorder.record(Stamp::since(entered), &None, Fact::Received(chunk(peer.clone())), Some(&[]));
+                let stamp = Stamp::since(entered);
+                let chunk = arrivals.chunk(&message, stamp.at);
+                recorder.record(stamp, &None, Fact::Received(chunk), Some(&[]));
                 let Some(from) = message.from else { continue };
                 let entered = Instant::now();
-                match answer(&socket, &buffer[..len], from).await {
-                    Ok(_) => {
-                        recorder.record(Stamp::since(entered), &None, Fact::Sent(chunk(peer)), Some(&[]))
+                match answer(&socket, &buffer[..message.len], from).await {
+                    Ok(n) => {
+                        let sent = Fact::Sent(Chunk::to(u32::try_from(n).unwrap_or(u32::MAX), Some(from)));
+                        recorder.record(Stamp::since(entered), &None, sent, Some(&[]));
                     }
                     Err(error) => fail(recorder.as_ref(), Phase::Send, &error),
                 }

@@ -7,7 +7,10 @@ use std::{net::SocketAddr, time::Duration};
 
 use sockscope_sockets::{
     errno::Errno,
-    fact::{Chunk, Denied, DropReason, EndReason, Fact, Failed, Failure, Leftover, PauseReason, Phase, What},
+    fact::{
+        Chunk, Denied, DropReason, EndReason, Fact, Failed, Failure, Icmp, Leftover, PauseReason, Peer,
+        Phase, Place, What,
+    },
     options::Options,
     policy::{ResolveError, display_addr},
 };
@@ -31,11 +34,11 @@ pub fn event(record: &Record, anchor: &Anchor, mode: PayloadMode) -> wire::Event
         socket: *socket,
         cause: origin.as_ref().map(|origin| origin.cause.to_string()),
         by: origin.as_ref().map(|origin| origin.by.to_string()),
-        fact: fact(entry, payload, mode),
+        fact: fact(entry, payload, anchor, mode),
     }
 }
 
-fn fact(entry: &Entry, payload: &Stored, mode: PayloadMode) -> wire::Fact {
+fn fact(entry: &Entry, payload: &Stored, anchor: &Anchor, mode: PayloadMode) -> wire::Fact {
     match entry {
         Entry::Opening(opening) => {
             let crate::log::Opening { target, role, name, practice, options } = &**opening;
@@ -69,11 +72,11 @@ fn fact(entry: &Entry, payload: &Stored, mode: PayloadMode) -> wire::Fact {
         Entry::Gone => {
             wire::Fact::Note(wire::Note { code: Code::Evicted, params: std::collections::BTreeMap::new() })
         }
-        Entry::Fact(fact) => socket_fact(fact, payload, mode),
+        Entry::Fact(fact) => socket_fact(fact, payload, anchor, mode),
     }
 }
 
-fn socket_fact(fact: &Fact, payload: &Stored, mode: PayloadMode) -> wire::Fact {
+fn socket_fact(fact: &Fact, payload: &Stored, anchor: &Anchor, mode: PayloadMode) -> wire::Fact {
     match fact {
         Fact::Resolved(resolved) => wire::Fact::Resolved {
             name: resolved.0.clone(),
@@ -96,18 +99,18 @@ fn socket_fact(fact: &Fact, payload: &Stored, mode: PayloadMode) -> wire::Fact {
             backlog: listening.1,
             reachable_from_outside: is_reachable(&listening.0),
         },
-        Fact::Sent(Chunk { len, offset, peer, truncated: _ }) => wire::Fact::Sent {
+        Fact::Sent(Chunk { len, cut: _, place, peer }) => wire::Fact::Sent {
             len: *len,
-            offset: *offset,
-            to: peer.as_deref().map(display_addr),
+            offset: offset(*place),
+            to: peer.as_ref().map(|peer| display_addr(&peer.address)),
             bytes: counted(payload, mode),
         },
-        Fact::Received(Chunk { len, offset, peer, truncated }) => wire::Fact::Received {
+        Fact::Received(Chunk { len, cut, place, peer }) => wire::Fact::Received {
             len: *len,
-            offset: *offset,
-            from: peer.as_deref().map(display_addr),
-            truncated: *truncated,
-            arrival: None,
+            offset: offset(*place),
+            from: peer.as_ref().map(|peer| display_addr(&peer.address)),
+            truncated: *cut > 0,
+            arrival: arrival(*cut, *place, peer.as_deref(), anchor),
             bytes: counted(payload, mode),
         },
         Fact::Eof(offset) => wire::Fact::Eof { offset: *offset },
@@ -132,14 +135,14 @@ fn socket_fact(fact: &Fact, payload: &Stored, mode: PayloadMode) -> wire::Fact {
             }
         }
         Fact::Failed(failed) => {
-            let Failed { failure, phase, remote, option, fatal } = &**failed;
+            let Failed { failure, phase, remote, option, icmp, fatal } = &**failed;
             wire::Fact::Failed {
                 code: failure_code(failure),
                 phase: self::phase(*phase),
                 errno: errno_name(failure),
                 remote: remote.as_ref().map(display_addr),
                 option: option.map(|option| option.as_str().to_owned()),
-                icmp: None,
+                icmp: icmp.map(self::icmp),
                 fatal: *fatal,
             }
         }
@@ -174,6 +177,32 @@ fn socket_fact(fact: &Fact, payload: &Stored, mode: PayloadMode) -> wire::Fact {
             params: [("idle_ms".to_owned(), idle.as_millis().to_string())].into(),
         }),
     }
+}
+
+fn offset(place: Place) -> Option<u64> {
+    match place {
+        Place::Offset(offset) => Some(offset),
+        Place::Arrived(_) | Place::Nowhere => None,
+    }
+}
+
+/// How a datagram arrived; nothing of a stream, and nothing where the kernel says nothing.
+fn arrival(cut: u32, place: Place, peer: Option<&Peer>, anchor: &Anchor) -> Option<wire::Arrival> {
+    let (ttl, interface) = match peer {
+        Some(Peer { address: _, ttl, interface }) => (*ttl, interface.as_deref().map(str::to_owned)),
+        None => (None, None),
+    };
+    let kernel_us = match place {
+        Place::Arrived(at) => Some(anchor.micros(at)),
+        Place::Offset(_) | Place::Nowhere => None,
+    };
+    let arrival = wire::Arrival { ttl, interface, kernel_us, len: (cut > 0).then_some(cut) };
+    (arrival != wire::Arrival { ttl: None, interface: None, kernel_us: None, len: None }).then_some(arrival)
+}
+
+fn icmp(icmp: Icmp) -> wire::Icmp {
+    let Icmp { kind, code, from } = icmp;
+    wire::Icmp { kind, code, from: from.map(|from| from.to_string()) }
 }
 
 fn closed(reason: EndReason, left: Leftover, counters: Counters) -> wire::Fact {

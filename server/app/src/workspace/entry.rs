@@ -108,7 +108,7 @@ impl SocketEntry {
                 self.counters.sent_bytes += u64::from(chunk.len);
                 self.counters.sent_events += 1;
                 if let (Role::Bound, Some(peer)) = (self.role, &chunk.peer) {
-                    let seen = self.seen(**peer, t_us);
+                    let seen = self.seen(peer.address, t_us);
                     seen.sent_bytes += u64::from(chunk.len);
                     seen.sent_events += 1;
                 }
@@ -117,7 +117,7 @@ impl SocketEntry {
                 self.counters.received_bytes += u64::from(chunk.len);
                 self.counters.received_events += 1;
                 if let (Role::Bound, Some(peer)) = (self.role, &chunk.peer) {
-                    let seen = self.seen(**peer, t_us);
+                    let seen = self.seen(peer.address, t_us);
                     seen.received_bytes += u64::from(chunk.len);
                     seen.received_events += 1;
                 }

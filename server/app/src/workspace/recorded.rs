@@ -233,5 +233,5 @@ impl AsyncWrite for Recorded {
 }
 
 fn chunk(n: usize, offset: u64) -> Chunk {
-    Chunk { len: u32::try_from(n).unwrap_or(u32::MAX), offset: Some(offset), peer: None, truncated: false }
+    Chunk::of_stream(u32::try_from(n).unwrap_or(u32::MAX), offset)
 }

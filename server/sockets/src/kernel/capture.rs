@@ -4,7 +4,7 @@
 //! kernel drops the copy, never the frame, and counts.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     io,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -13,11 +13,14 @@ use std::{
     time::Duration,
 };
 
-use nix::time::{ClockId, clock_gettime};
 use socket2::{Domain, SockFilter, Socket, Type};
 use tokio::{io::unix::AsyncFd, task::coop::consume_budget, time::Instant};
 
-use super::filter::{self, Endpoint, Instruction};
+use super::{
+    clocks::Clocks,
+    filter::{self, Endpoint, Instruction},
+    interfaces::Names,
+};
 use crate::sys::{self, Ring};
 
 /// The ring: 64 blocks of 128 KiB, each of about 350 frames. Full, it loses frames and counts them; at a frame of 64 KiB
@@ -34,12 +37,6 @@ const RETIRE_MS: u32 = 5;
 
 /// How many frames a batch has at least before the blocks that are left wait for the next.
 const BATCH: usize = 4096;
-
-/// For how long the name of an interface is believed.
-const NAME_AGE: Duration = Duration::from_secs(2);
-
-/// How many interfaces are remembered; those beyond begin anew.
-const NAMES: usize = 1024;
 
 /// What a frame begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +89,7 @@ pub struct Capture {
     /// What is wanted, and how often. Held while the filter is attached, so that the last change wins.
     wanted: Mutex<BTreeMap<Endpoint, usize>>,
     lost: AtomicU64,
-    names: Mutex<HashMap<u32, (Instant, Arc<str>)>>,
+    names: Mutex<Names>,
 }
 
 impl Capture {
@@ -176,6 +173,11 @@ impl Capture {
         }
     }
 
+    /// Appends the frames that are there now, oldest first; does not wait.
+    pub fn batch(&self, batch: &mut Vec<Raw>) {
+        self.drain(batch);
+    }
+
     /// How many frames were lost since the capture was opened: they passed the filter and found the ring full.
     ///
     /// # Errors
@@ -188,24 +190,7 @@ impl Capture {
     /// What an interface is called. One that is gone keeps the name it had; one that was never asked for while it was
     /// there is called by its number.
     pub fn interface(&self, index: u32) -> Arc<str> {
-        let mut names = lock(&self.names);
-        let known = names.get(&index);
-        if let Some((asked, name)) = known
-            && asked.elapsed() < NAME_AGE
-        {
-            return Arc::clone(name);
-        }
-        // Where there is none, nix answers with an empty name.
-        let name = match (nix::net::if_::if_indextoname(index), known) {
-            (Ok(name), _) if !name.is_empty() => name.to_string_lossy().into(),
-            (_, Some((_, name))) => Arc::clone(name),
-            (_, None) => format!("if{index}").into(),
-        };
-        if names.len() >= NAMES {
-            names.clear();
-        }
-        names.insert(index, (Instant::now(), Arc::clone(&name)));
-        name
+        lock(&self.names).of(index)
     }
 
     /// Takes what is in the ring now; whether there was anything.
@@ -291,35 +276,6 @@ const FRAME_HEADER: usize = 48 + 12;
 /// Whose a block is (`TP_STATUS_KERNEL`, `TP_STATUS_USER`).
 const STATUS_KERNEL: u32 = 0;
 const STATUS_USER: u32 = 1;
-
-/// Both clocks, read at one moment: the kernel stamps frames by the wall clock, facts are ordered by the other.
-#[derive(Debug, Clone, Copy)]
-struct Clocks {
-    mono: Instant,
-    wall: Duration,
-}
-
-impl Clocks {
-    /// Reads them. Whoever is interrupted between the two would shift a whole batch against the calls around it, so the
-    /// closest of three readings counts.
-    fn read() -> Self {
-        (0..3)
-            .map(|_| {
-                let before = Instant::now();
-                let wall = clock_gettime(ClockId::CLOCK_REALTIME).map_or(Duration::ZERO, Duration::from);
-                let took = before.elapsed();
-                (took, Self { mono: before + took / 2, wall })
-            })
-            .min_by_key(|(took, _)| *took)
-            .expect("three readings")
-            .1
-    }
-
-    /// When the wall clock showed this; now, where it was set back since.
-    fn instant(&self, wall: Duration) -> Instant {
-        self.wall.checked_sub(wall).and_then(|ago| self.mono.checked_sub(ago)).unwrap_or(self.mono)
-    }
-}
 
 fn attach(socket: &Socket, program: &[Instruction]) -> io::Result<()> {
     let program = program

@@ -6,11 +6,13 @@
 //! field of one.
 
 pub mod capture;
+pub(crate) mod clocks;
 pub mod destroyed;
 pub mod diag;
 pub mod filter;
 pub mod flow;
 pub mod info;
+pub(crate) mod interfaces;
 pub mod layers;
 pub mod owner;
 pub mod packet;

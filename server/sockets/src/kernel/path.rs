@@ -68,6 +68,20 @@ impl Path {
         self.state
     }
 
+    /// The kernel says that it is in this state, and everything that was sent until then was seen: a FIN that waits behind
+    /// bytes nobody reads has ended the direction, and is not on the wire yet.
+    pub const fn is_in(&mut self, state: TcpState) {
+        use TcpState as S;
+        match (self.state, state) {
+            (S::SynReceived | S::Established, S::FinWait1)
+            | (S::CloseWait, S::LastAck)
+            | (S::SynReceived | S::Established | S::FinWait1 | S::CloseWait | S::LastAck, S::Closing) => {
+                self.state = state;
+            }
+            _ => {}
+        }
+    }
+
     /// Takes the next segment, in the order they were seen: the states it led to, one behind the other.
     pub fn see(&mut self, segment: &Segment) -> Vec<Step> {
         let mut steps = Vec::new();
@@ -215,6 +229,20 @@ impl Path {
             TcpState::SynSent => self.acknowledges_syn(segment),
             _ => self.received.is_none_or(|received| reaches(segment.seq, received)),
         }
+    }
+}
+
+/// Whether one state may come after another, with or without others between them, in the life of one connection.
+#[must_use]
+pub const fn leads(from: TcpState, to: TcpState) -> bool {
+    use TcpState as S;
+    match from {
+        S::Closed | S::Listen | S::SynSent => true,
+        S::SynReceived | S::Established => !matches!(to, S::Listen | S::SynSent),
+        S::FinWait1 => matches!(to, S::FinWait2 | S::Closing | S::TimeWait | S::Closed),
+        S::FinWait2 | S::Closing => matches!(to, S::TimeWait | S::Closed),
+        S::CloseWait => matches!(to, S::LastAck | S::Closed),
+        S::LastAck | S::TimeWait => matches!(to, S::Closed),
     }
 }
 

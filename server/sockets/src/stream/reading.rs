@@ -25,12 +25,8 @@ impl Task {
             let result = with_scratch(|scratch| {
                 let result = try_read(&self.stream, &mut scratch[..granted]);
                 if let Ok(n @ 1..) = result {
-                    let chunk = Chunk {
-                        len: u32::try_from(n).expect("a read is at most 256 KiB"),
-                        offset: Some(self.received),
-                        peer: None,
-                        truncated: false,
-                    };
+                    let len = u32::try_from(n).expect("a read is at most 256 KiB");
+                    let chunk = Chunk::of_stream(len, self.received);
                     let stamp = Stamp::since(self.waiting);
                     self.recorder.record(stamp, &None, Fact::Received(chunk), Some(&scratch[..n]));
                     self.waiting = stamp.at;

@@ -24,12 +24,8 @@ impl Task {
             }
             match self.stream.try_write(rest) {
                 Ok(n) => {
-                    let chunk = Chunk {
-                        len: u32::try_from(n).expect("a send is at most 1 MiB"),
-                        offset: Some(self.sent),
-                        peer: None,
-                        truncated: false,
-                    };
+                    let len = u32::try_from(n).expect("a send is at most 1 MiB");
+                    let chunk = Chunk::of_stream(len, self.sent);
                     let stamp = Stamp::since(entered);
                     // Before it is told: who hears of it finds room for as much again.
                     self.inbox.queue.sent(n as u64);

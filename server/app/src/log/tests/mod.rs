@@ -33,7 +33,7 @@ fn tag(socket: u32) -> Tag {
 
 fn received(len: usize) -> Entry {
     let len = u32::try_from(len).expect("small");
-    Entry::Fact(Fact::Received(Chunk { len, offset: Some(0), peer: None, truncated: false }))
+    Entry::Fact(Fact::Received(Chunk::of_stream(len, 0)))
 }
 
 /// Bytes that tell which record they belong to.

@@ -103,6 +103,7 @@ impl End {
             let (state, at) = self.passed.remove(0);
             self.tell(state, Evidence::Read, at, told);
         } else if self.state() != Some(state) {
+            let seen = self.contradict(state, seen);
             if seen == 0 {
                 for implied in path::implied(self.state().unwrap_or(self.from), state) {
                     self.tell(*implied, Evidence::PassedThrough, at, told);
@@ -111,6 +112,29 @@ impl End {
             self.infers(seen, told);
             self.tell(state, Evidence::Read, at, told);
         }
+    }
+
+    /// Segments do not say everything: a program may have ended its direction with a FIN that waits behind its bytes. What
+    /// follows from them and cannot be before this state that was read, of the first `seen`, or after it, is not so. Returns
+    /// how many are left of those before.
+    fn contradict(&mut self, state: TcpState, mut seen: usize) -> usize {
+        while seen > 0 && !path::leads(self.passed[seen - 1].0, state) {
+            seen -= 1;
+            self.passed.remove(seen);
+        }
+        // The same again, seen a moment after it was read, is this one.
+        if self.passed.get(seen).is_some_and(|(next, _)| *next == state) {
+            self.passed.remove(seen);
+        }
+        let mut from = state;
+        let possible = self.passed[seen..].iter().take_while(|(to, _)| {
+            let leads = path::leads(from, *to);
+            from = *to;
+            leads
+        });
+        let possible = possible.count();
+        self.passed.truncate(seen + possible);
+        seen
     }
 
     /// So many states follow from segments, and nobody has read them.
@@ -183,6 +207,23 @@ mod tests {
         end.reads(Some(FinWait2), now);
         let told = shown(&end.settle(now));
         assert_eq!(told, [(Established, Read), (FinWait1, PassedThrough), (FinWait2, Read)]);
+    }
+
+    #[test]
+    fn what_was_read_counts_where_segments_say_something_that_cannot_be() {
+        use TcpState::{Closing, LastAck};
+        let start = Instant::now();
+        let mut end = End::new(Closed);
+        end.reads(Some(Established), start);
+        end.settle(start);
+        // Its FIN waits behind bytes, so the other's seems to be the first.
+        end.passes(CloseWait, after(start, 10));
+        end.passes(LastAck, after(start, 30));
+        end.passes(Closed, after(start, 40));
+        end.reads(Some(Closing), after(start, 20));
+        let told = shown(&end.settle(after(start, 20)));
+        assert_eq!(told, [(FinWait1, PassedThrough), (Closing, Read)]);
+        assert!(!end.is_ahead(), "what followed from it is not so either");
     }
 
     #[test]

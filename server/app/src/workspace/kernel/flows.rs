@@ -10,7 +10,7 @@ use sockscope_sockets::kernel::{
     filter::Endpoint,
     flow::{End, Flow},
     packet::{Carries, Packet},
-    state::Protocol,
+    state::{Protocol, TcpState},
 };
 use sockscope_wire::{Direction, SocketId};
 
@@ -56,6 +56,8 @@ struct Followed {
     far: SocketAddr,
     flow: Flow,
     paths: Paths,
+    /// A frame of it was told.
+    begun: bool,
 }
 
 /// Every flow that is somebody's, and those that may still be.
@@ -116,9 +118,25 @@ impl Flows {
         }
     }
 
-    /// A connection is a socket's, from here to there. Told once, by the end that was there first.
+    /// A connection is a socket's, from here to there. Told once, by the end that was there first: where both are of this
+    /// workspace, that is the one that connects, though it may hear of its own address after the other was accepted.
     pub(super) fn claim(&mut self, id: SocketId, protocol: Protocol, local: SocketAddr, remote: SocketAddr) {
-        self.followed.entry(key(protocol, local, remote)).or_insert_with(|| Followed::new(id, local, remote));
+        let followed = self
+            .followed
+            .entry(key(protocol, local, remote))
+            .or_insert_with(|| Followed::new(id, local, remote));
+        if id < followed.socket && !followed.begun {
+            *followed = Followed::new(id, local, remote);
+        }
+    }
+
+    /// The kernel says in which state the end at `local` is, of the connection that has these ends.
+    pub(super) fn is_in(&mut self, local: SocketAddr, remote: SocketAddr, state: TcpState) {
+        if let Some(followed) = self.followed.get_mut(&key(Protocol::Tcp, local, remote)) {
+            let near = canonical(local) == followed.near;
+            let end = if near { Direction::Local } else { Direction::Peer };
+            followed.paths.is_in(end, state);
+        }
     }
 
     /// A socket is observed no more.
@@ -233,10 +251,11 @@ fn takes(bound: IpAddr, address: IpAddr) -> bool {
 impl Followed {
     fn new(socket: SocketId, near: SocketAddr, far: SocketAddr) -> Self {
         let (near, far) = (canonical(near), canonical(far));
-        Self { socket, near, far, flow: Flow::new(near, far), paths: Paths::default() }
+        Self { socket, near, far, flow: Flow::new(near, far), paths: Paths::default(), begun: false }
     }
 
     fn take(&mut self, frame: Frame) -> Matched {
+        self.begun = true;
         let Frame { packet, .. } = &frame;
         let ours = match packet.carries {
             // An ICMP error is about something we sent, whoever reports it.

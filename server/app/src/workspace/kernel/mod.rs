@@ -28,7 +28,7 @@ use sockscope_sockets::{
         packet::Packet,
     },
 };
-use sockscope_wire::{Direction, KernelSight, Level, Role, SocketId};
+use sockscope_wire::{Direction, Evidence, KernelSight, Level, Role, SocketId};
 use tokio::{sync::Notify, time::Instant};
 
 use crate::log::{self, Stored};
@@ -40,7 +40,7 @@ use flows::{Flows, Frame, Matched, canonical};
 use looks::Looks;
 use observer::Seen;
 use paths::Passed;
-use subject::Subject;
+use subject::{Subject, Telling};
 
 /// Frames are recorded in stretches of at most so many, so that a flood of them leaves the locks to others.
 const STRETCH: usize = 64;
@@ -292,6 +292,18 @@ impl Watched {
             if ends == (Some(gone.local), Some(gone.remote)) || ends == (Some(gone.remote), Some(gone.local))
             {
                 subject.stir(now);
+            }
+        }
+    }
+
+    /// What the kernel said of a connection's ends, its flow is to know.
+    fn was_told(&mut self, told: &[Telling], local: SocketAddr, remote: SocketAddr) {
+        for (_, telling) in told {
+            if let log::Kernel::State { end, state: Some(state), evidence: Evidence::Read, .. } = telling {
+                match end {
+                    Direction::Local => self.flows.is_in(local, remote, *state),
+                    Direction::Peer => self.flows.is_in(remote, local, *state),
+                }
             }
         }
     }

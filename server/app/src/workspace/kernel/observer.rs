@@ -73,6 +73,11 @@ pub(in crate::workspace) async fn run(workspace: Arc<Workspace>) {
         let now = Instant::now();
         match step {
             Step::Stirred | Step::Due => {
+                // What was captured before a state was read is to be there when it is told, however busy this task is.
+                if let Ok(capture) = &kernel.capture {
+                    capture.batch(&mut frames);
+                }
+                record_frames(&workspace, &mut frames, &mut lost);
                 let due = kernel.lock().due(now);
                 look(&workspace, &due, false, &mut next_owner).await;
             }
@@ -90,22 +95,26 @@ pub(in crate::workspace) async fn run(workspace: Arc<Workspace>) {
                 tracing::debug!(%error, "the kernel says no more when a socket is gone");
                 destroyed = None;
             }
-            Step::Frames(Ok(())) => {
-                let Ok(capture) = &kernel.capture else { continue };
-                while !frames.is_empty() {
-                    let seen = kernel.lock().frames(capture, &mut frames);
-                    workspace.record_kernel(seen);
-                }
-                if let Ok(total) = capture.lost()
-                    && total > lost
-                {
-                    let telling = log::Kernel::Lost(total - lost, total);
-                    workspace.record_kernel(vec![(None, (Instant::now(), telling), Stored::None)]);
-                    lost = total;
-                }
-            }
+            Step::Frames(Ok(())) => record_frames(&workspace, &mut frames, &mut lost),
             Step::Frames(Err(error)) => tracing::warn!(%error, "a frame could not be read"),
         }
+    }
+}
+
+/// Records frames, and how many were lost.
+fn record_frames(workspace: &Workspace, frames: &mut Vec<Raw>, lost: &mut u64) {
+    let kernel = &workspace.kernel;
+    let Ok(capture) = &kernel.capture else { return };
+    while !frames.is_empty() {
+        let seen = kernel.lock().frames(capture, frames);
+        workspace.record_kernel(seen);
+    }
+    if let Ok(total) = capture.lost()
+        && total > *lost
+    {
+        let telling = log::Kernel::Lost(total - *lost, total);
+        workspace.record_kernel(vec![(None, (Instant::now(), telling), Stored::None)]);
+        *lost = total;
     }
 }
 
@@ -169,13 +178,18 @@ impl Watched {
         let holding = looked.far.as_ref().and_then(|far| far.uid.zip(far.inode));
         let hold = if capture.is_some() { HOLD } else { Duration::ZERO };
         let told = subject.take(looked, sample, can_read, hold, now);
+        let ends = subject.local.zip(subject.remote).filter(|_| !subject.listens);
         let first = |kernel: &log::Kernel| {
             matches!(kernel, log::Kernel::State { end: Direction::Peer, state: Some(_), .. })
         };
         let holding = holding
             .filter(|_| told.iter().any(|(_, kernel)| first(kernel)) && subject.wants_owner())
             .map(|(uid, inode)| Holding { uid, inode, ours });
-        if subject.is_over() {
+        let over = subject.is_over();
+        if let Some((local, remote)) = ends {
+            self.was_told(&told, local, remote);
+        }
+        if over {
             self.forget(id, capture);
         }
         Some((told, holding))

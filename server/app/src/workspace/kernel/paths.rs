@@ -25,6 +25,13 @@ pub(super) struct Paths {
 }
 
 impl Paths {
+    /// The kernel says that an end is in this state.
+    pub(super) fn is_in(&mut self, end: Direction, state: TcpState) {
+        if let Some([local, peer]) = &mut self.ends {
+            if end == Direction::Local { local.is_in(state) } else { peer.is_in(state) }
+        }
+    }
+
     /// Takes the next segment.
     pub(super) fn see(&mut self, segment: &Segment) -> Vec<Passed> {
         let opens = segment.flags.syn && !segment.flags.ack;
