@@ -14,3 +14,4 @@ mod queue;
 mod streams;
 #[path = "../../support/mod.rs"]
 mod support;
+mod wire;
