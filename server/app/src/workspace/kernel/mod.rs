@@ -16,6 +16,7 @@ use std::{
     net::SocketAddr,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use sockscope_sockets::{
@@ -48,6 +49,9 @@ const STRETCH: usize = 64;
 /// Sockets under observation at once, those in TIME_WAIT among them. Of more, the one that was closed first is let go.
 const SUBJECTS: usize = 4096;
 
+/// For how long a frame may still come of a socket that is closed.
+const LATE: Duration = Duration::from_secs(1);
+
 /// What is recorded of the kernel's side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Eyes {
@@ -76,8 +80,8 @@ pub struct Kernel {
 struct Watched {
     subjects: BTreeMap<SocketId, Subject>,
     flows: Flows,
-    /// Sockets by their own address and their peer's.
-    by_ends: HashMap<(SocketAddr, SocketAddr), SocketId>,
+    /// Sockets by their own address and their peer's, and when one was closed that is not observed itself.
+    by_ends: HashMap<(SocketAddr, SocketAddr), (SocketId, Option<Instant>)>,
 }
 
 impl Kernel {
@@ -206,9 +210,15 @@ impl Kernel {
         self.lock().meets(id, local, remote);
     }
 
-    /// It has them no more.
+    /// It has them no more. Frames from before are still to come.
     pub(super) fn parts(&self, id: SocketId) {
-        self.lock().by_ends.retain(|_, who| *who != id);
+        let now = Instant::now();
+        self.lock().by_ends.retain(|_, (who, closed)| {
+            if *who == id {
+                *closed = Some(now);
+            }
+            closed.is_none_or(|closed| now < closed + LATE)
+        });
     }
 
     /// A listener accepted this socket.
@@ -264,12 +274,12 @@ impl Watched {
     }
 
     fn meets(&mut self, id: SocketId, local: SocketAddr, remote: SocketAddr) {
-        self.by_ends.insert((canonical(local), canonical(remote)), id);
+        self.by_ends.insert((canonical(local), canonical(remote)), (id, None));
     }
 
     /// The socket with these ends.
     fn at(&self, (local, remote): (SocketAddr, SocketAddr)) -> Option<SocketId> {
-        self.by_ends.get(&(local, remote)).copied()
+        self.by_ends.get(&(local, remote)).map(|(who, _)| *who)
     }
 
     /// Sockets that are to be looked at now.
@@ -291,7 +301,7 @@ impl Watched {
 
     fn forget(&mut self, id: SocketId, capture: Option<&Capture>) {
         self.subjects.remove(&id);
-        self.by_ends.retain(|_, who| *who != id);
+        self.by_ends.retain(|_, (who, _)| *who != id);
         self.flows.forget(id, capture);
     }
 }
