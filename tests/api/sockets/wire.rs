@@ -55,6 +55,9 @@ fn at(host: &str) -> String {
     format!("{host}:{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
+/// What is done with a server.
+type Script<'a> = dyn Fn(&Server) -> Left + Sync + 'a;
+
 type Exchange = fn(&Server) -> Left;
 
 /// Every exchange. Each has a port of its own.
@@ -547,7 +550,7 @@ fn apart(what: impl FnOnce() + Send) {
 }
 
 /// Runs exchanges all at once while dumpcap looks at that interface, and holds both stories against each other.
-fn compare(server: &Server, interface: &str, exchanges: &[(&str, &(dyn Fn(&Server) -> Left + Sync))]) {
+fn compare(server: &Server, interface: &str, exchanges: &[(&str, &Script<'_>)]) {
     let dir = tempfile::tempdir().expect("a place");
     let dump = Dump::start(interface, &dir.path().join("beside.pcapng"));
     let left: Vec<Left> = thread::scope(|scope| {
@@ -609,10 +612,8 @@ fn compare(server: &Server, interface: &str, exchanges: &[(&str, &(dyn Fn(&Serve
 fn the_ladder_is_what_tshark_sees() {
     apart(|| {
         let server = Server::start(&["--kernel", "all"]);
-        let exchanges: Vec<_> = EXCHANGES
-            .iter()
-            .map(|(name, exchange)| (*name, exchange as &(dyn Fn(&Server) -> Left + Sync)))
-            .collect();
+        let exchanges: Vec<_> =
+            EXCHANGES.iter().map(|(name, exchange)| (*name, exchange as &Script<'_>)).collect();
         compare(&server, "lo", &exchanges);
     });
 }

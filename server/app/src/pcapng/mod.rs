@@ -363,6 +363,9 @@ impl Pcapng {
             return;
         }
         if self.wanted.socket.is_some_and(|wanted| record.socket != Some(wanted)) {
+            if let (Entry::Closed(_), Some(socket)) = (&record.entry, record.socket) {
+                self.parts(socket);
+            }
             return;
         }
         let event = convert::event(record, self.workspace.anchor(), PayloadMode::None);
