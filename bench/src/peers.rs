@@ -11,14 +11,17 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail};
 use clap::Subcommand;
 use tokio::task::JoinSet;
 
-use crate::{process, viewer::Viewer};
+use crate::{
+    process,
+    viewer::{Viewer, tell},
+};
 
 /// What a flood writes at once.
 const FLOOD_WRITE: usize = 256 * 1024;
@@ -40,6 +43,13 @@ pub(crate) enum Kind {
     /// `send N`: sends N datagrams of 64 bytes as fast as it can; answers how many the kernel took, and nanoseconds
     Datagrams {
         /// To whom
+        to: SocketAddr,
+    },
+    /// Writes 64 bytes ten times a second
+    Tick,
+    /// A WebSocket viewer that looks at sockets: a JSON array of their ids a line
+    Look {
+        /// The server
         to: SocketAddr,
     },
     /// Accepts and does nothing
@@ -72,6 +82,8 @@ pub(crate) fn run(kind: &Kind) -> Result<()> {
             serve(echo)
         }
         Kind::Flood => serve(flood),
+        Kind::Tick => serve(tick),
+        Kind::Look { to } => look(*to),
         Kind::Datagrams { to } => datagrams(*to),
         Kind::Hold => hold(),
         Kind::Connect { to } => connect(*to),
@@ -135,6 +147,34 @@ fn flood(mut stream: TcpStream) -> std::io::Result<()> {
     loop {
         stream.write_all(&line)?;
     }
+}
+
+fn tick(mut stream: TcpStream) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    loop {
+        stream.write_all(&[b't'; 64])?;
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn look(to: SocketAddr) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let mut held = JoinSet::new();
+    obey(|sockets| {
+        let command = format!(r#"{{"id":"look","watch":{{"sockets":{sockets}}}}}"#);
+        // One at a time, each shorter than the server waits for an answer to its pings.
+        runtime.block_on(async {
+            held.shutdown().await;
+            let (mut reads, mut writes) = Viewer::connect(to, "after=head").await?.split();
+            tell(&mut writes, &command).await?;
+            held.spawn(async move {
+                let _open = writes;
+                tokio::io::copy(&mut reads, &mut tokio::io::sink()).await
+            });
+            anyhow::Ok(())
+        })?;
+        Ok("looks".to_owned())
+    })
 }
 
 fn datagrams(to: SocketAddr) -> Result<()> {

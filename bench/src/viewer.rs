@@ -9,7 +9,10 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
+    net::{
+        TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
 };
 
 /// Where peers find the token.
@@ -47,6 +50,11 @@ impl Viewer {
         viewer.frame().await.context("no greeting")?;
         viewer.buffer = Vec::new();
         Ok(viewer)
+    }
+
+    /// Both directions, for one that says something and does not listen.
+    pub(crate) fn split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        self.stream.into_split()
     }
 
     /// Answers pings until the connection ends.
@@ -88,4 +96,19 @@ impl Viewer {
         }
         Ok(opcode)
     }
+}
+
+/// Says something as one text frame, masked with zeros.
+pub(crate) async fn tell(stream: &mut OwnedWriteHalf, text: &str) -> Result<()> {
+    let mut frame = vec![0x81];
+    match u8::try_from(text.len()) {
+        Ok(len @ ..=125) => frame.push(0x80 | len),
+        _ => {
+            frame.push(0x80 | 126);
+            frame.extend_from_slice(&u16::try_from(text.len())?.to_be_bytes());
+        }
+    }
+    frame.extend_from_slice(&[0; 4]);
+    frame.extend_from_slice(text.as_bytes());
+    Ok(stream.write_all(&frame).await?)
 }

@@ -12,6 +12,7 @@ pub mod http;
 pub mod peer;
 pub mod proxy;
 pub mod server;
+pub mod shark;
 pub mod sse;
 pub mod viewer;
 pub mod wait;

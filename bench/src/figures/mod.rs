@@ -5,6 +5,7 @@ mod datagrams;
 mod flood;
 mod idle_sockets;
 mod idle_viewers;
+mod kernel;
 mod memory;
 mod ping_pong;
 mod start;
@@ -44,6 +45,8 @@ pub(crate) enum Figure {
     Flood,
     /// 64-byte datagrams
     Datagrams,
+    /// Sampling, capturing, foreign TIME_WAITs
+    Kernel,
     /// WebSocket viewers
     IdleViewers,
     /// TCP sockets
@@ -52,12 +55,13 @@ pub(crate) enum Figure {
 
 impl Figure {
     /// All, quiet ones first.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Start,
         Self::Append,
         Self::PingPong,
         Self::Flood,
         Self::Datagrams,
+        Self::Kernel,
         Self::IdleViewers,
         Self::IdleSockets,
     ];
@@ -70,6 +74,7 @@ impl Figure {
             Self::PingPong => "Ping-pong, 64 bytes",
             Self::Flood => "Flood of a stream",
             Self::Datagrams => "Flood of datagrams, 64 bytes",
+            Self::Kernel => "The kernel's side",
             Self::IdleViewers => "Idle WebSocket viewers",
             Self::IdleSockets => "Idle TCP sockets",
         }
@@ -83,6 +88,7 @@ impl Figure {
             Self::PingPong => ping_pong::measure(effort),
             Self::Flood => flood::measure(effort),
             Self::Datagrams => datagrams::measure(effort),
+            Self::Kernel => kernel::measure(effort),
             Self::IdleViewers => idle_viewers::measure(effort),
             Self::IdleSockets => idle_sockets::measure(effort),
         }

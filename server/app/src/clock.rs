@@ -31,6 +31,12 @@ impl Anchor {
         u64::try_from(at.saturating_duration_since(self.mono).as_micros()).unwrap_or(u64::MAX)
     }
 
+    /// So many ns after the anchor, in ns since 1970.
+    #[must_use]
+    pub fn unix_nanos(&self, after: u64) -> u64 {
+        u64::try_from(self.wall.as_nanosecond()).unwrap_or(0).saturating_add(after)
+    }
+
     /// `t_us` as wall-clock time: RFC 3339, UTC, six digits.
     #[must_use]
     pub fn wall(&self, t_us: u64) -> String {

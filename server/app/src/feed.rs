@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use crate::{
-    log::{Filter, Limits},
+    log::{Filter, Limits, Record, Span},
     workspace::{View, Workspace, convert},
 };
 
@@ -170,6 +170,30 @@ impl Batch {
     #[must_use]
     pub fn len(&self) -> usize {
         self.view.slice.records.len()
+    }
+
+    /// What was found, in order.
+    #[must_use]
+    pub fn records(&self) -> &[Record] {
+        &self.view.slice.records
+    }
+
+    /// The same, to keep.
+    #[must_use]
+    pub fn into_records(self) -> Vec<Record> {
+        self.view.slice.records
+    }
+
+    /// What is missing between them.
+    #[must_use]
+    pub fn gaps(&self) -> &[Span] {
+        &self.view.slice.gaps
+    }
+
+    /// Where the cursor goes on.
+    #[must_use]
+    pub fn next(&self) -> Seq {
+        self.view.slice.next
     }
 
     /// As a page.

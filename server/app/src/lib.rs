@@ -15,6 +15,7 @@ pub mod limits;
 pub mod log;
 pub mod memory;
 pub mod meter;
+pub mod pcapng;
 pub mod peers;
 pub mod problem;
 pub mod secret;

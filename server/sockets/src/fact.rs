@@ -167,6 +167,15 @@ impl Chunk {
         Self { len, cut: 0, place: Place::Offset(offset), peer: None }
     }
 
+    /// Stream offset of the first byte; none of a datagram.
+    #[must_use]
+    pub fn offset(&self) -> Option<u64> {
+        match self.place {
+            Place::Offset(offset) => Some(offset),
+            Place::Arrived(_) | Place::Nowhere => None,
+        }
+    }
+
     /// A datagram that goes there.
     #[must_use]
     pub fn to(len: u32, to: Option<SocketAddr>) -> Self {

@@ -44,11 +44,13 @@ enum Answer {
     Feed(&'static str),
     Bytes,
     Text,
+    /// Lines, or a capture.
+    Export,
     Upgrade,
     Empty(u16),
 }
 
-use Answer::{Bytes, Empty, Feed, Json, Text, Upgrade};
+use Answer::{Bytes, Empty, Export, Feed, Json, Text, Upgrade};
 use HttpMethod::{Delete, Get, Patch, Post};
 
 const EPOCH: (&str, &str) = ("epoch", "The log the seq belongs to; another one is told, not ignored.");
@@ -128,7 +130,7 @@ const ROUTES: &[Route] = &[
     route!(Get "/api/v1/workspaces/{ws}/events/{seq}/frame" "A captured frame, taken apart", Body::None, &[EPOCH], Json(200, "Frame")),
     route!(Get "/api/v1/workspaces/{ws}/kernel" "How much of the kernel can be seen", Body::None, &[], Json(200, "KernelSight")),
     route!(Get "/api/v1/workspaces/{ws}/export" "The log to take away", Body::None,
-        &[("format", "`jsonl` or `text`."), ("socket", "Only this socket."), ("hidden", "false leaves practice peers out."), ("kernel", "false leaves the kernel's shelf out.")], Text),
+        &[("format", "`jsonl`, `text` or `pcapng`."), ("follow", "true goes on with what happens, of `pcapng`."), ("socket", "Only this socket."), ("hidden", "false leaves practice peers out."), ("kernel", "false leaves the kernel's shelf out.")], Export),
     route!(Post "/api/v1/workspaces/{ws}/log/trim" "Clear the log up to a seq", Body::Json("TrimRequest"), &[], Json(200, "TrimAnswer")),
     route!(Get "/api/v1/workspaces/{ws}/clock" "The clock of every `t_us`, now", Body::None, &[], Json(200, "Clock")),
     route!(Post "/api/v1/workspaces/{ws}/meters" "Begin to count what requests cost", Body::None, &[], Json(201, "MeterStarted")),
@@ -201,6 +203,13 @@ fn operation(route: &Route) -> OperationBuilder {
             .response("200", ok.description("The bytes").content("application/octet-stream", string()))
             .response("206", ResponseBuilder::new().description("The range asked for")),
         Text => operation.response("200", ok.description("Text").content("text/plain", string())),
+        Export => operation.response(
+            "200",
+            ok.description("A file")
+                .content("application/jsonl", string())
+                .content("text/plain", string())
+                .content("application/x-pcapng", string()),
+        ),
         Upgrade => operation.response("101", ok.description("WebSocket; see docs/PROTOCOL.md")),
         Empty(status) => operation.response(status.to_string(), ok.description("Done")),
     };

@@ -12,4 +12,5 @@ mod delivery;
 mod ending;
 mod gate;
 mod input;
+mod pcapng;
 mod story;

@@ -15,3 +15,4 @@ mod queue;
 mod streams;
 #[path = "../../support/mod.rs"]
 mod support;
+mod wire;

@@ -17,6 +17,7 @@ mod watch;
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -267,6 +268,14 @@ impl Workspace {
     pub fn socket(&self, id: SocketId) -> Result<Socket, Refused> {
         let snapshot = self.lock().sockets.get(&id).map(|entry| entry.snapshot(id));
         snapshot.map(Snapshot::view).ok_or_else(|| unknown_socket(id))
+    }
+
+    /// The addresses of a socket that is listed and has any: its own, and its peer's.
+    #[must_use]
+    pub fn ends(&self, id: SocketId) -> Option<(SocketAddr, Option<SocketAddr>)> {
+        let inner = self.lock();
+        let entry = inner.sockets.get(&id)?;
+        Some((entry.local?, entry.remote))
     }
 
     /// Gives up the log's records up to a seq, for everybody.

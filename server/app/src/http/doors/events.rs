@@ -18,6 +18,7 @@ use crate::http::{
 use crate::{
     feed::{After, Cursor, STREAM_BATCH, Start},
     log::{Filter, Limits},
+    pcapng::{Pcapng, Wanted},
     text,
 };
 
@@ -181,6 +182,14 @@ fn streamed(
 enum Format {
     Jsonl,
     Text,
+    Pcapng,
+}
+
+/// What is taken away a line at a time.
+#[derive(Debug, Clone, Copy)]
+enum Lines {
+    Jsonl,
+    Text,
 }
 
 #[derive(Deserialize)]
@@ -190,14 +199,28 @@ pub(in crate::http) struct ExportQuery {
     socket: Option<String>,
     hidden: Option<bool>,
     kernel: Option<bool>,
+    follow: Option<bool>,
 }
 
-/// The log as it is now, to take away.
-pub(in crate::http) async fn export(room: Room, Ask(query): Ask<ExportQuery>) -> Answer {
-    let ExportQuery { socket, hidden, kernel, .. } = query;
+/// The log as it is now, to take away; a capture may go on.
+pub(in crate::http) async fn export(
+    State(app): State<App>,
+    room: Room,
+    Ask(query): Ask<ExportQuery>,
+) -> Answer {
+    let ExportQuery { socket, hidden, kernel, format, follow } = query;
     let view = ViewQuery { socket, hidden, kernel, ..ViewQuery::default() };
     let filter: Filter = view.filter()?;
-    let format = query.format.unwrap_or(Format::Jsonl);
+    let lines = match (format.unwrap_or(Format::Jsonl), follow.unwrap_or(false)) {
+        (Format::Pcapng, follow) => {
+            let Filter { socket, types: _, without_hidden, without_kernel } = filter;
+            let wanted = Wanted { socket, without_hidden, without_kernel, follow };
+            return Ok(capture(Pcapng::new(&room.workspace, wanted, app.ending.clone())));
+        }
+        (_, true) => return Err(No(invalid("follow", "for format=pcapng"))),
+        (Format::Jsonl, false) => Lines::Jsonl,
+        (Format::Text, false) => Lines::Text,
+    };
     let (_, head) = room.workspace.bounds();
     let cursor = Cursor::new(&room.workspace, &Start::default(), filter, PayloadMode::Full);
     let stream = stream::unfold((cursor, false), move |(mut cursor, done)| async move {
@@ -207,38 +230,50 @@ pub(in crate::http) async fn export(room: Room, Ask(query): Ask<ExportQuery>) ->
         let batch = cursor.now(STREAM_BATCH).await;
         let page = batch.page();
         // What is recorded while the export runs is left out: it ends.
-        let text = exported(&page, head, format);
+        let text = exported(&page, head, lines);
         let done = page.next >= head || batch.is_empty();
         Some((Ok::<_, Infallible>(Bytes::from(text)), (cursor, done)))
     });
-    let (kind, name) = match format {
-        Format::Jsonl => ("application/jsonl", "sockscope.jsonl"),
-        Format::Text => ("text/plain; charset=utf-8", "sockscope.txt"),
-    };
-    let mut response = streamed(kind, stream);
-    let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""));
-    if let Ok(disposition) = disposition {
-        response.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
-    }
-    Ok(response)
+    Ok(match lines {
+        Lines::Jsonl => attached("application/jsonl", "attachment; filename=\"sockscope.jsonl\"", stream),
+        Lines::Text => {
+            attached("text/plain; charset=utf-8", "attachment; filename=\"sockscope.txt\"", stream)
+        }
+    })
 }
 
-fn exported(page: &Page, head: Seq, format: Format) -> String {
+fn capture(pcapng: Pcapng) -> Response {
+    let stream = stream::unfold(pcapng, |mut pcapng| async move { Some((Ok(pcapng.next().await?), pcapng)) });
+    attached("application/x-pcapng", "attachment; filename=\"sockscope.pcapng\"", stream)
+}
+
+/// A stream to be kept as a file.
+fn attached(
+    kind: &'static str,
+    disposition: &'static str,
+    stream: impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static,
+) -> Response {
+    let mut response = streamed(kind, stream);
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(disposition));
+    response
+}
+
+fn exported(page: &Page, head: Seq, format: Lines) -> String {
     let mut text = String::new();
     for told in in_order(page) {
         match (told, format) {
             (Told::Gap(gap), _) if gap.from > head => {}
             (Told::Event(event), _) if event.seq > head => {}
-            (Told::Gap(gap), Format::Jsonl) => {
+            (Told::Gap(gap), Lines::Jsonl) => {
                 let gap = serde_json::to_string(gap).expect("a gap is JSON");
                 text.push_str(&format!("{{\"gap\":{gap}}}\n"));
             }
-            (Told::Event(event), Format::Jsonl) => {
+            (Told::Event(event), Lines::Jsonl) => {
                 text.push_str(&serde_json::to_string(event).expect("an event is JSON"));
                 text.push('\n');
             }
-            (Told::Gap(gap), Format::Text) => text.push_str(&text::gap_line(gap)),
-            (Told::Event(event), Format::Text) => text.push_str(&text::event_lines(event)),
+            (Told::Gap(gap), Lines::Text) => text.push_str(&text::gap_line(gap)),
+            (Told::Event(event), Lines::Text) => text.push_str(&text::event_lines(event)),
         }
     }
     text

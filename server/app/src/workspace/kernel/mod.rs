@@ -16,6 +16,7 @@ use std::{
     net::SocketAddr,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use sockscope_sockets::{
@@ -48,6 +49,9 @@ const STRETCH: usize = 64;
 /// Sockets under observation at once, those in TIME_WAIT among them. Of more, the one that was closed first is let go.
 const SUBJECTS: usize = 4096;
 
+/// For how long a frame may still come of a socket that is closed.
+const LATE: Duration = Duration::from_secs(1);
+
 /// What is recorded of the kernel's side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Eyes {
@@ -76,8 +80,8 @@ pub struct Kernel {
 struct Watched {
     subjects: BTreeMap<SocketId, Subject>,
     flows: Flows,
-    /// Sockets by their own address and their peer's.
-    by_ends: HashMap<(SocketAddr, SocketAddr), SocketId>,
+    /// Sockets by their own address and their peer's, and when one was closed that is not observed itself.
+    by_ends: HashMap<(SocketAddr, SocketAddr), (SocketId, Option<Instant>)>,
 }
 
 impl Kernel {
@@ -201,7 +205,16 @@ impl Kernel {
                 subject.closed = Some(Instant::now());
                 subject.stir(Instant::now());
             }
-            None => watched.by_ends.retain(|_, who| *who != id),
+            // Frames from before are still to come.
+            None => {
+                let now = Instant::now();
+                watched.by_ends.retain(|_, (who, closed)| {
+                    if *who == id {
+                        *closed = Some(now);
+                    }
+                    closed.is_none_or(|closed| now < closed + LATE)
+                });
+            }
         }
         drop(watched);
         self.stirred.notify_one();
@@ -265,7 +278,7 @@ impl Watched {
     }
 
     fn meets(&mut self, id: SocketId, local: SocketAddr, remote: SocketAddr) {
-        self.by_ends.insert((canonical(local), canonical(remote)), id);
+        self.by_ends.insert((canonical(local), canonical(remote)), (id, None));
     }
 
     /// Whether a socket's other end is one of this workspace too.
@@ -276,7 +289,7 @@ impl Watched {
 
     /// The socket with these ends.
     fn at(&self, (local, remote): (SocketAddr, SocketAddr)) -> Option<SocketId> {
-        self.by_ends.get(&(local, remote)).copied()
+        self.by_ends.get(&(local, remote)).map(|(who, _)| *who)
     }
 
     /// Sockets that are to be looked at now.
@@ -310,7 +323,7 @@ impl Watched {
 
     fn forget(&mut self, id: SocketId, capture: Option<&Capture>) {
         self.subjects.remove(&id);
-        self.by_ends.retain(|_, who| *who != id);
+        self.by_ends.retain(|_, (who, _)| *who != id);
         self.flows.forget(id, capture);
     }
 }
