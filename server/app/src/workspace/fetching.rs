@@ -24,7 +24,6 @@ use sockscope_sockets::{
 use sockscope_wire::{Code, HttpAnswer, HttpExchange, HttpRequest, Payload, Phase, SocketId};
 use tokio::{
     io::AsyncReadExt as _,
-    sync::OwnedSemaphorePermit,
     time::{Instant, timeout_at},
 };
 
@@ -188,7 +187,6 @@ struct Line {
     inbox: Inbox,
     ending: Ending,
     allowance: Arc<Allowance>,
-    _seat: OwnedSemaphorePermit,
 }
 
 impl Line {
@@ -196,7 +194,7 @@ impl Line {
         let seat = workspace.seat()?;
         let name = Some("HTTP client".into());
         let New { id, mut inbox, recorder } =
-            workspace.register(order.cause(), target, &Options::default(), name, None)?;
+            workspace.register(order.cause(), target, &Options::default(), name, None, seat)?;
         let watch = Watching::new(workspace, order, id);
         let opening = workspace.dialling(target, order.cause(), recorder.clone());
         let opened = open_unless_ended(opening, &mut inbox).await;
@@ -206,7 +204,7 @@ impl Line {
                 let allowance = Arc::<Allowance>::default();
                 let (ends, allows) = (Arc::clone(&ending), Arc::clone(&allowance));
                 let stream = Recorded::new(stream, recorder, order.cause(), ends, allows);
-                Ok(Self { id, stream: Some(stream), inbox, ending, allowance, _seat: seat })
+                Ok(Self { id, stream: Some(stream), inbox, ending, allowance })
             }
             Some(Opened::Listener(_) | Opened::Datagram(_)) => {
                 Err(problem(Code::Internal, "HTTP needs a stream"))

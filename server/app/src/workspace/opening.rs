@@ -131,7 +131,8 @@ impl Workspace {
         let seat = self.seat()?;
         let role = role(target.scheme);
         let kind = practice.as_deref().map(Program::kind);
-        let New { id, inbox, recorder } = self.register(order.cause(), &target, &options, name, kind)?;
+        let New { id, inbox, recorder } =
+            self.register(order.cause(), &target, &options, name, kind, seat)?;
         // Before its task starts, so that nothing it does can be missed.
         let watcher = self.lock().watches.add(&order.0.cause, id);
         let opening = Opening {
@@ -146,7 +147,7 @@ impl Workspace {
             resolver: Arc::clone(&self.config.resolver),
             recorder,
         };
-        self.tasks.spawn(drive(Arc::clone(self), id, practice, opening, inbox, seat));
+        self.tasks.spawn(drive(Arc::clone(self), id, practice, opening, inbox));
         Ok(OpenGuard { workspace: Arc::clone(self), id, order: order.clone(), watcher, role, done: false })
     }
 
@@ -158,6 +159,7 @@ impl Workspace {
         options: &Options,
         name: Option<Box<str>>,
         practice: Option<PeerKind>,
+        seat: OwnedSemaphorePermit,
     ) -> Result<New, Refused> {
         let (mailbox, inbox) = Mailbox::new();
         let role = role(target.scheme);
@@ -192,7 +194,7 @@ impl Workspace {
             self.kernel.opens(id, role);
         }
         self.news.notify_waiters();
-        let recorder = Arc::new(SocketRecorder::new(self, id, practice.is_some()));
+        let recorder = Arc::new(SocketRecorder::new(self, id, practice.is_some(), seat));
         Ok(New { id, inbox, recorder })
     }
 
@@ -277,7 +279,6 @@ pub struct Leg {
     pub(crate) connection: Option<Connection>,
     /// How somebody ends it.
     pub(crate) inbox: Inbox,
-    _seat: OwnedSemaphorePermit,
 }
 
 impl Leg {
@@ -289,11 +290,11 @@ impl Leg {
         })?;
         let kind = Some(PeerKind::Middlebox);
         let New { mut inbox, recorder, .. } =
-            workspace.register(None, target, &Options::default(), None, kind)?;
+            workspace.register(None, target, &Options::default(), None, kind, seat)?;
         let opening = workspace.dialling(target, None, recorder.clone());
         match open_unless_ended(opening, &mut inbox).await {
             Some(Opened::Stream(stream)) => {
-                Ok(Self { connection: Some(Connection::new(stream, recorder)), inbox, _seat: seat })
+                Ok(Self { connection: Some(Connection::new(stream, recorder)), inbox })
             }
             Some(Opened::Listener(_) | Opened::Datagram(_)) => {
                 Err(problem(Code::Internal, "a middlebox hands streams on"))
@@ -336,14 +337,13 @@ fn role(scheme: Scheme) -> Role {
     }
 }
 
-/// Opens the socket and owns it until it ends; the seat is free again when this returns.
+/// Opens the socket and owns it until it ends.
 async fn drive(
     workspace: Arc<Workspace>,
     id: SocketId,
     practice: Option<Arc<Program>>,
     opening: Opening,
     mut inbox: Inbox,
-    seat: OwnedSemaphorePermit,
 ) {
     let recorder = Arc::clone(&opening.recorder);
     let options = opening.options.clone();
@@ -361,5 +361,4 @@ async fn drive(
             None => datagram::run(socket, options, inbox, recorder).await,
         },
     }
-    drop(seat);
 }

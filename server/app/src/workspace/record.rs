@@ -1,6 +1,9 @@
 //! The way up: a socket's facts into the log.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use sockscope_sockets::{
     fact::{Cause, EndReason, Fact, Recorder, Stamp, Wait},
@@ -30,13 +33,15 @@ pub struct SocketRecorder {
     id: SocketId,
     /// A practice peer's calls are recorded without their bytes.
     practice: bool,
+    /// Its place among the open sockets: free before anybody can know that it has ended.
+    seat: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl SocketRecorder {
-    /// For the socket of that name; of a `practice` peer, calls are recorded without their bytes.
+    /// For the socket of that name, with its place; of a `practice` peer, calls are recorded without their bytes.
     #[must_use]
-    pub fn new(workspace: &Arc<Workspace>, id: SocketId, practice: bool) -> Self {
-        Self { workspace: Arc::clone(workspace), id, practice }
+    pub fn new(workspace: &Arc<Workspace>, id: SocketId, practice: bool, seat: OwnedSemaphorePermit) -> Self {
+        Self { workspace: Arc::clone(workspace), id, practice, seat: Mutex::new(Some(seat)) }
     }
 
     /// Where they are recorded.
@@ -74,7 +79,11 @@ impl Recorder for SocketRecorder {
             if let Stored::Kept(bytes) = &stored {
                 inner.log.settle(bytes.len());
             }
-            inner.fact(tag, fact, stored)
+            let ended = inner.fact(tag, fact, stored);
+            if ended {
+                self.seat.lock().unwrap_or_else(PoisonError::into_inner).take();
+            }
+            ended
         };
         if ended {
             self.workspace.kernel.ends(self.id);
@@ -239,7 +248,7 @@ impl Adopt for Nursery {
         }
         workspace.news.notify_waiters();
         let practice = self.practice.clone();
-        let recorder = Arc::new(SocketRecorder::new(workspace, id, practice.is_some()));
+        let recorder = Arc::new(SocketRecorder::new(workspace, id, practice.is_some(), seat));
         open::prepare_accepted(&socket2::SockRef::from(&stream), &options, recorder.as_ref(), &None);
         let anchor = workspace.anchor.instant();
         workspace.tasks.spawn(async move {
@@ -247,7 +256,6 @@ impl Adopt for Nursery {
                 Some(program) => peers::serve(&program, stream, inbox, recorder).await,
                 None => stream::run(stream, options, inbox, recorder, anchor).await,
             }
-            drop(seat);
         });
     }
 }
