@@ -22,7 +22,7 @@ const WATCHED: usize = 100;
 const FOREIGN: usize = 100_000;
 
 /// Client ports to one listener are fewer than 28,232.
-const TO_ONE: usize = 20_000;
+const TO_ONE: usize = 10_000;
 
 pub(super) fn measure(effort: &Effort) -> Result<Vec<Row>> {
     let mut rows = watching(effort)?;
