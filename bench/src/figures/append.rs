@@ -69,7 +69,7 @@ fn alone(count: u64) -> f64 {
 
 fn through_recorder(count: u64) -> f64 {
     let workspace: Arc<Workspace> = ping_pong::workspace(LOG_BYTES);
-    let recorder = SocketRecorder::new(&workspace, SocketId(1), false);
+    let recorder = SocketRecorder::new(&workspace, SocketId(1), false, None);
     let mut entered = Instant::now();
     per_second(count, |n| {
         let stamp = Stamp::since(entered);

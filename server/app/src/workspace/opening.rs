@@ -194,7 +194,7 @@ impl Workspace {
             self.kernel.opens(id, role);
         }
         self.news.notify_waiters();
-        let recorder = Arc::new(SocketRecorder::new(self, id, practice.is_some(), seat));
+        let recorder = Arc::new(SocketRecorder::new(self, id, practice.is_some(), Some(seat)));
         Ok(New { id, inbox, recorder })
     }
 

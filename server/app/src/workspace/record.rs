@@ -40,8 +40,13 @@ pub struct SocketRecorder {
 impl SocketRecorder {
     /// For the socket of that name, with its place; of a `practice` peer, calls are recorded without their bytes.
     #[must_use]
-    pub fn new(workspace: &Arc<Workspace>, id: SocketId, practice: bool, seat: OwnedSemaphorePermit) -> Self {
-        Self { workspace: Arc::clone(workspace), id, practice, seat: Mutex::new(Some(seat)) }
+    pub fn new(
+        workspace: &Arc<Workspace>,
+        id: SocketId,
+        practice: bool,
+        seat: Option<OwnedSemaphorePermit>,
+    ) -> Self {
+        Self { workspace: Arc::clone(workspace), id, practice, seat: Mutex::new(seat) }
     }
 
     /// Where they are recorded.
@@ -248,7 +253,7 @@ impl Adopt for Nursery {
         }
         workspace.news.notify_waiters();
         let practice = self.practice.clone();
-        let recorder = Arc::new(SocketRecorder::new(workspace, id, practice.is_some(), seat));
+        let recorder = Arc::new(SocketRecorder::new(workspace, id, practice.is_some(), Some(seat)));
         open::prepare_accepted(&socket2::SockRef::from(&stream), &options, recorder.as_ref(), &None);
         let anchor = workspace.anchor.instant();
         workspace.tasks.spawn(async move {
