@@ -406,6 +406,17 @@ export class Screen {
     await this.at('option-set').click();
   }
 
+  /** Types a value an option cannot have; answers what is said of it. */
+  async wrongOption(name, value) {
+    await this.#pane('detail');
+    await this.at('tab-detail').click();
+    await this.at('option-name').selectOption(name);
+    await this.at('option-value').fill(value);
+    const said = await this.at('option-wrong').innerText();
+    if (!(await this.at('option-set').isDisabled())) throw new Error('it could be set all the same');
+    return said;
+  }
+
   /** The sentence of a notice, once there is one that says so. */
   async waitForNotice(pattern) {
     await this.at('notice').filter({ hasText: pattern }).first().waitFor();

@@ -38,7 +38,7 @@ export interface Rails {
 export function rails(width: number, lanes: { readonly ours: number; readonly peer: number }, peer: boolean, captured = false): Rails {
   const narrow = width < NARROW;
   const leader = narrow ? LEADER.narrow : LEADER.wide;
-  const axis = narrow ? 54 : 84;
+  const axis = narrow ? 58 : 84;
   const bars = { ours: railWidth(lanes.ours), peer: railWidth(lanes.peer) };
   const room = Math.max(0, width - axis - bars.ours - bars.peer - 2 * leader - BAR_ROOM);
   const wire = captured ? Math.min(400, room, Math.max(narrow ? 84 : 210, room * (narrow ? 0.38 : 0.4))) : Math.min(220, Math.max(narrow ? 44 : 90, room * (narrow ? 0.16 : 0.26)));

@@ -43,7 +43,7 @@ export function ticks(map: TimeMap, top: number, bottom: number): Tick[] {
     if (gap === undefined) break;
     const t = gap.to - map.start;
     // After a break nobody can count on from the last mark; a digit more, since no round time begins there.
-    if (gap.bottom <= end) marks.push({ y: gap.bottom, t, text: tickText(t, step / 10), moment: false });
+    if (gap.bottom <= end) marks.push({ y: gap.bottom, t, text: tickText(t, Math.max(1, step / 10)), moment: false });
     from = gap.bottom + AFTER_PX;
   }
   return marks;

@@ -190,19 +190,22 @@ class Rows {
       return undefined;
     }
     const ys = new Float64Array(times.length);
+    const count = this.#rails.length;
     for (let i = 0; i < times.length; i += 1) {
       const t = times[i]!;
       let y = i === 0 ? top : ys[i - 1]! + (t - times[i - 1]!) / scale;
-      for (let rail = 0; rail < this.#rails.length; rail += 1) {
+      let returned = false;
+      for (let rail = 0; rail < count; rail += 1) {
+        if (this.#rails[rail]![this.#next[rail]!] !== t) continue;
         const half = this.#halfAt(rail, t);
-        if (half > 0) y = Math.max(y, this.#reach[rail]! + half, i === 0 && top === 0 ? half - this.#row / 2 : 0);
+        y = Math.max(y, this.#reach[rail]! + half, i === 0 && top === 0 ? half - this.#row / 2 : 0);
+        returned = true;
       }
       ys[i] = y;
-      for (let rail = 0; rail < this.#rails.length; rail += 1) {
-        const half = this.#halfAt(rail, t);
-        if (half === 0) continue;
-        this.#reach[rail] = y + half;
+      for (let rail = 0; returned && rail < count; rail += 1) {
         const ends = this.#rails[rail]!;
+        if (ends[this.#next[rail]!] !== t) continue;
+        this.#reach[rail] = y + this.#halfAt(rail, t);
         while (ends[this.#next[rail]!] === t) this.#next[rail]! += 1;
       }
     }
