@@ -56,20 +56,21 @@ function roomyIn(map: TimeMap, top: number, bottom: number): Roomy | undefined {
 
 /** Marks at moments themselves, where distances say nothing: each counts from the first, which the mark of the break names. */
 function moments({ from, times, ys, top }: Roomy, start: number, above: number, below: number): Tick[] {
-  const marks: Tick[] = [];
+  const chosen: { readonly t: number; readonly y: number }[] = [];
   const begins = from === start;
   let last = begins ? -Infinity : top;
-  let lastT = from;
-  for (let i = 0; i < times.length; i += 1) {
-    const [t, y] = [times[i]!, ys[i]!];
-    if (y > below) break;
-    if (y < last + MOMENT_PX) continue;
-    const since = tickText(t - from, 10 ** Math.max(0, Math.floor(Math.log10(t - lastT || 1)) - 1));
-    if (y >= above) marks.push({ y, t: t - start, text: begins ? since : `+${since}`, moment: true });
-    last = y;
-    lastT = t;
+  for (let i = 0; i < times.length && ys[i]! <= below; i += 1) {
+    if (ys[i]! < last + MOMENT_PX) continue;
+    chosen.push({ t: times[i]!, y: ys[i]! });
+    last = ys[i]!;
   }
-  return marks;
+  // As many digits as tell a mark from both its neighbours.
+  return chosen.flatMap(({ t, y }, i) => {
+    if (y < above) return [];
+    const apart = Math.min(t - (chosen[i - 1]?.t ?? from) || Infinity, (chosen[i + 1]?.t ?? Infinity) - t || Infinity);
+    const since = tickText(t - from, Number.isFinite(apart) ? 10 ** Math.max(0, Math.floor(Math.log10(apart)) - 1) : 1);
+    return [{ y, t: t - start, text: begins ? since : `+${since}`, moment: true }];
+  });
 }
 
 const NICE = [1, 2, 5, 10];
