@@ -100,8 +100,11 @@ export class Screen {
   async selectSocket(id) {
     await this.#pane('sockets');
     const row = this.page.locator(`[data-testid="socket-row"][data-socket="${id}"]`);
-    await row.click();
-    await this.page.locator(`[data-testid="socket-row"][data-socket="${id}"][aria-selected="true"]`).waitFor();
+    // A connection that is just accepted comes in above its client and moves it from under the pointer.
+    await eventually(`${id} is selected`, async () => {
+      await row.click();
+      return (await row.getAttribute('aria-selected')) === 'true';
+    });
   }
 
   async showAllSockets() {
