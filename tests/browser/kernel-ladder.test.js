@@ -36,7 +36,7 @@ test('states stand on the rail of their end, each with how it is known', async (
 test('the wire has the handshake and the close, segment by segment; or the page says how to get them', async (t) => {
   const { server, screen, page } = t;
   const sight = await server.must('GET', '/kernel');
-  await talked(t);
+  const id = await talked(t);
   assert.equal(await screen.at('kernel-sight').first().getAttribute('data-level'), sight.segments.active ? '3' : sight.sock_diag.active ? '2' : '1');
   if (!sight.segments.active) {
     await screen.at('wire-how').click();
@@ -50,7 +50,15 @@ test('the wire has the handshake and the close, segment by segment; or the page 
   await eventually('both FINs are there', async () => (await said()).filter((text) => text.startsWith('FIN')).length >= 2);
   const all = await said();
   assert.deepEqual(all.slice(0, 3), ['SYN 0', 'SYN, ACK 0 ack 1', 'ACK ack 1']);
-  assert.ok(all.some((text) => text.startsWith('PSH, ACK 1:6 (5)')));
+  // Five bytes each way, so that each FIN takes number 6 and is acknowledged with 7.
+  assert.deepEqual(all.filter((text) => text.startsWith('PSH, ACK')).map((text) => text.split(' ack ')[0]), ['PSH, ACK 1:6 (5)', 'PSH, ACK 1:6 (5)']);
+  const fins = all.filter((text) => text.startsWith('FIN'));
+  assert.match(fins[0], /^FIN, ACK 6 ack 6/);
+  assert.match(fins[1], /^FIN, ACK 6 ack 7/);
+  assert.equal(all.at(-1), 'ACK ack 7');
+  // What the server recorded, in its order.
+  const { events } = await server.must('GET', `/events?limit=10000&type=segment&socket=${id}`);
+  assert.deepEqual(all.map((text) => text.split(/ (?=\d|ack)/)[0]), events.map(({ flags }) => ['syn', 'fin', 'rst', 'psh', 'ack'].filter((flag) => flags.includes(flag)).join(', ').toUpperCase()));
 
   await screen.at('wire-segment').filter({ hasText: '1:6' }).first().click();
   await screen.at('frame').waitFor();
@@ -74,3 +82,108 @@ test('the timeline leaves the kernel’s facts out until they are asked for, and
   await screen.ready();
   await eventually('they are shown again', async () => (await kernel.count()) > 0);
 });
+
+for (const [name, viewport] of [['in the pane as it usually is', { width: 1280, height: 800 }], ['on a phone', { width: 390, height: 844 }], ['in the wide inspector', { width: 1280, height: 801 }]]) {
+  test(`no label of a short conversation is grouped away, overlaps another or is clipped: ${name}`, { context: { viewport } }, async (t) => {
+    const { screen } = t;
+    await talked(t);
+    if (viewport.height === 801) {
+      await screen.at('inspector-wide').click();
+      await screen.at('ladder-fit').click();
+    }
+    await screen.at('ladder-stage').focus();
+    const seen = new Set();
+    // From the first rung to the last, one step at a time: each has a label of its own.
+    for (let step = 0; step < 40; step += 1) {
+      await t.page.keyboard.press(step === 0 ? 'Home' : 'ArrowDown');
+      const { groups, clipped, overlaps, states } = await screen.at('ladder-stage').evaluate((stage) => {
+        const all = [...stage.querySelectorAll('[role=option]')];
+        const boxes = ['ours', 'wire', 'peer'].map((side) => all.filter((one) => one.dataset.side === side).map((one) => one.getBoundingClientRect().top).sort((a, b) => a - b));
+        const room = all[0]?.getBoundingClientRect().height ?? 0;
+        const inner = [...stage.querySelectorAll('[data-testid="rail-state"]')].filter((one) => one.querySelector('b').scrollWidth > one.querySelector('b').clientWidth + 1 || one.querySelector('b').getBoundingClientRect().width > one.clientWidth);
+        return {
+          groups: all.filter((one) => one.dataset.group !== undefined).map((one) => one.ariaLabel),
+          clipped: inner.map((one) => one.dataset.state),
+          overlaps: boxes.flatMap((tops) => tops.filter((top, i) => i > 0 && top - tops[i - 1] < room - 0.5)),
+          states: all.map((one) => one.dataset.state).filter((state) => state !== undefined),
+        };
+      });
+      assert.deepEqual({ groups, clipped, overlaps }, { groups: [], clipped: [], overlaps: [] });
+      for (const state of states) seen.add(state);
+    }
+    for (const state of ['SYN_SENT', 'SYN_RECEIVED', 'ESTABLISHED', 'FIN_WAIT_1', 'CLOSE_WAIT', 'LAST_ACK', 'TIME_WAIT']) assert.ok(seen.has(state), `${state} among ${[...seen].join()}`);
+  });
+}
+
+test('the inspector can have most of the window, by button and by key, and that is remembered', { context: { viewport: { width: 1440, height: 860 } } }, async (t) => {
+  const { screen, page } = t;
+  await talked(t);
+  const usual = (await screen.paneWidths()).detail;
+  await screen.at('inspector-wide').click();
+  const wide = (await screen.paneWidths()).detail;
+  assert.ok(wide > 2 * usual && wide > 800, `${usual} became ${wide}`);
+  assert.equal(await screen.ladderIsNarrow(), false);
+  await t.checkAccessibility();
+  await page.reload();
+  await screen.ready();
+  assert.equal((await screen.paneWidths()).detail, wide);
+  await page.keyboard.press('w');
+  assert.equal((await screen.paneWidths()).detail, usual);
+  await page.keyboard.press('w');
+  // Dragging its edge is a choice too.
+  await screen.dragSplitter('detail', 100);
+  assert.equal(await screen.at('inspector-wide').getAttribute('aria-pressed'), 'false');
+  assert.equal((await screen.paneWidths()).detail, wide - 100);
+  // In a small window the timeline makes room, and is back when it is asked for.
+  await page.setViewportSize({ width: 1000, height: 800 });
+  await page.keyboard.press('w');
+  await eventually('the timeline is hidden', async () => !(await screen.at('timeline').isVisible()));
+  await page.keyboard.press('t');
+  await screen.at('timeline').waitFor();
+});
+
+test('a reader that stops reading closes the window: the marks on the wire are explained', async (t) => {
+  const { server, screen } = t;
+  const sight = await server.must('GET', '/kernel');
+  if (!sight.segments.active) return;
+  const { id } = await server.openPractice('chargen', 'chargen');
+  await server.must('PATCH', `/sockets/${id}`, { options: { reading: false } });
+  await screen.selectSocket(id);
+  await screen.openLadder();
+  const mark = (name) => t.page.locator(`[data-testid="wire-mark"][data-mark="${name}"]`).last();
+  await mark('zero_window').waitFor();
+  await mark('zero_window_probe').waitFor();
+  await mark('zero_window').hover();
+  await eventually('a sentence says what it means', async () => (await screen.at('ladder-readout').innerText()).includes('receive buffer is full'));
+  await mark('zero_window_probe').hover();
+  await eventually('and of the probe', async () => (await screen.at('ladder-readout').innerText()).includes('whether there is room again'));
+});
+
+test('a datagram nobody takes: the ICMP error is on the wire, and the call that gets it on our rail', async (t) => {
+  const { server, screen } = t;
+  const { id } = await server.must('POST', '/sockets', { open: 'udp://127.0.0.1:9' });
+  await server.must('POST', `/sockets/${id}/send`, { text: 'anyone?' });
+  await screen.selectSocket(id);
+  await screen.openLadder();
+  await screen.waitForRung('ECONNREFUSED');
+  if (!(await server.must('GET', '/kernel')).segments.active) return;
+  await screen.at('wire-segment').filter({ hasText: 'ICMP port unreachable' }).first().click();
+  await screen.at('frame').waitFor();
+  // The error carries the datagram it is about.
+  const layers = await screen.at('frame-layer').evaluateAll((found) => found.map((one) => one.dataset.layer));
+  assert.ok(['icmp', 'udp', 'payload'].every((layer) => layers.includes(layer)), layers.join());
+});
+
+for (const [kernel, level] of [['states', '2'], ['off', '1']]) {
+  test(`with less sight the page says which level is active and how to get the next: ${kernel}`, { env: { SOCKSCOPE_KERNEL: kernel } }, async (t) => {
+    const { screen } = t;
+    await talked(t);
+    const shown = screen.at('kernel-sight').first();
+    assert.ok(['0', level].includes(await shown.getAttribute('data-level')), await shown.getAttribute('data-level'));
+    await screen.at('wire-how').click();
+    await screen.at('kernel-sight-dialog').waitFor();
+    assert.equal(await screen.at('kernel-sight-level-3').getAttribute('data-active'), 'false');
+    await t.checkAccessibility();
+    if (process.env.LOOK) await t.page.screenshot({ path: `/tmp/looks/sight-${kernel}.png` });
+  });
+}

@@ -1,6 +1,7 @@
 // The pictures of the documentation: what a person sees after a few minutes. UPDATE_SCREENSHOTS=1 rewrites them.
 
 import { tcpClient } from './support/peers.js';
+import { Kernel } from './support/kernel.js';
 import { test } from './support/test.js';
 
 const pictures = [
@@ -35,5 +36,33 @@ for (const { name, ...context } of pictures) {
     await screen.waitForRung('connect');
     await t.checkAccessibility();
     await t.screenshot(name);
+  });
+}
+
+/** What the kernel and the wire did: handshake, two messages, close; the inspector is wide. */
+for (const [suffix, context] of [['', { locale: 'en-US', colorScheme: 'light' }], ['-dark', { locale: 'en-US', colorScheme: 'dark' }], ['-zh', { locale: 'zh-CN', colorScheme: 'light' }], ['-zh-dark', { locale: 'zh-CN', colorScheme: 'dark' }]]) {
+  test(`picture: what the kernel saw${suffix}`, { context: { ...context, viewport: { width: 1440, height: 860 } } }, async (t) => {
+    const { server, screen } = t;
+    const kernel = new Kernel(t.page, screen);
+    const { id } = await server.openPractice('echo', 'echo');
+    await screen.selectSocket(id);
+    for (const text of ['hello', 'one write, one read?']) {
+      await screen.send(text);
+      await screen.waitForEvent('received', text);
+    }
+    await screen.act('half-close');
+    await screen.waitForEvent('eof');
+    await screen.openLadder();
+    await screen.at('inspector-wide').click();
+    await t.page.locator('[data-testid="rail-state"][data-state="TIME_WAIT"]').first().waitFor();
+    await screen.at('ladder-fit').click();
+    await t.checkAccessibility();
+    await t.screenshot(`wire${suffix}`);
+    if (suffix === '-dark' || suffix === '-zh') {
+      await kernel.look(id, 'state');
+      await kernel.waitForState('ours', 'TIME_WAIT');
+      await t.checkAccessibility();
+      await t.screenshot(`state${suffix}`);
+    }
   });
 }

@@ -56,3 +56,14 @@ export async function compareRows(server, rows) {
   }
   return rows.length;
 }
+
+/** How many events the log has; the kernel's are counted apart, and the timeline leaves them out. */
+export async function countEvents(server) {
+  let count = 0;
+  for (let after = 0; ; ) {
+    const { events, next } = await server.must('GET', `/events?after=${after}&limit=10000&payload=none&kernel=false`);
+    count += events.length;
+    if (events.length === 0) return count;
+    after = next ?? events.at(-1).seq;
+  }
+}

@@ -100,8 +100,11 @@ export class Screen {
   async selectSocket(id) {
     await this.#pane('sockets');
     const row = this.page.locator(`[data-testid="socket-row"][data-socket="${id}"]`);
-    await row.click();
-    await this.page.locator(`[data-testid="socket-row"][data-socket="${id}"][aria-selected="true"]`).waitFor();
+    // A connection that is just accepted comes in above its client and moves it from under the pointer.
+    await eventually(`${id} is selected`, async () => {
+      await row.click();
+      return (await row.getAttribute('aria-selected')) === 'true';
+    });
   }
 
   async showAllSockets() {
@@ -404,6 +407,17 @@ export class Screen {
     await this.at('option-name').selectOption(name);
     await this.at('option-value').fill(value);
     await this.at('option-set').click();
+  }
+
+  /** Types a value an option cannot have; answers what is said of it. */
+  async wrongOption(name, value) {
+    await this.#pane('detail');
+    await this.at('tab-detail').click();
+    await this.at('option-name').selectOption(name);
+    await this.at('option-value').fill(value);
+    const said = await this.at('option-wrong').innerText();
+    if (!(await this.at('option-set').isDisabled())) throw new Error('it could be set all the same');
+    return said;
   }
 
   /** The sentence of a notice, once there is one that says so. */

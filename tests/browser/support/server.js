@@ -9,11 +9,11 @@ import { within } from './wait.js';
 const TOKEN = 'browser-test-browser-test-browser-test';
 
 /** Starts sockscope; `port` 0 takes any free one. */
-export async function startServer({ port = 0, args = [] } = {}) {
+export async function startServer({ port = 0, args = [], env = {} } = {}) {
   const binary = process.env.SOCKSCOPE_BIN;
   if (!binary) throw new Error('SOCKSCOPE_BIN names no binary: run these tests through `cargo xtask test`');
   const child = spawn(binary, ['--listen', `127.0.0.1:${port}`, ...args], {
-    env: { ...process.env, SOCKSCOPE_TOKEN: TOKEN },
+    env: { ...process.env, ...env, SOCKSCOPE_TOKEN: TOKEN },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let log = '';

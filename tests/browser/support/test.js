@@ -25,7 +25,7 @@ function browser() {
 after(async () => (await launched)?.close());
 
 /**
- * Defines a test. `options`: `args` for the server, `context` for the browser context (locale, colorScheme, viewport…),
+ * Defines a test. `options`: `args` and `env` for the server, `context` for the browser context (locale, colorScheme, viewport…),
  * `allow`: patterns of console errors this test provokes on purpose, `login: false` to stay outside.
  */
 export function test(name, options, body) {
@@ -58,7 +58,7 @@ class Fixture {
   }
 
   async start() {
-    this.server = await startServer({ args: this.#options.args });
+    this.server = await startServer({ args: this.#options.args, env: this.#options.env });
     this.cleanup(() => this.server.stop());
     this.context = await this.newContext(this.#options.context);
     this.page = await this.context.newPage();

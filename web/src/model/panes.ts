@@ -26,6 +26,19 @@ export function usual(pane: SidePane, total: number): number {
   return total <= ROOMY ? 312 : Math.max(300, Math.round(total * 0.27));
 }
 
+/** What the ladder needs to have room for its three rails; where the timeline would leave less, it is hidden. */
+const WIDE = 640;
+
+/** Shares a width out with most of it for the detail: the sockets keep to what they need, and so does the middle, or it goes. */
+export function wideWidths(total: number, wanted: Wanted): Readonly<Record<SidePane, PaneWidth>> & { readonly middle: boolean } {
+  const ask = Math.max(LEAST.sockets, wanted.sockets ?? LEAST.sockets);
+  const middle = total - 2 * LINE - LEAST.sockets - LEAST.middle >= WIDE;
+  const most = Math.max(LEAST.sockets, total - 2 * LINE - (middle ? LEAST.middle : 0) - WIDE);
+  const sockets = Math.min(ask, most);
+  const detail = Math.max(LEAST.detail, total - sockets - (middle ? LEAST.middle + 2 * LINE : LINE));
+  return { sockets: { now: sockets, least: LEAST.sockets, most }, detail: { now: detail, least: LEAST.detail, most: detail }, middle };
+}
+
 /** Shares a width out. Where it is too little for what was wanted, the detail gives way first, then the sockets. */
 export function paneWidths(total: number, wanted: Wanted): Readonly<Record<SidePane, PaneWidth>> {
   const sides = total - 2 * LINE - LEAST.middle;

@@ -22,6 +22,11 @@ export function duration(us: number): string {
   return `${String(minutes)} min ${String(Math.floor(us / 1e6 - minutes * 60)).padStart(2, '0')} s`;
 }
 
+/** What is left of a countdown, in whole seconds and never `0 s` before it is over. */
+export function countdown(us: number): string {
+  return `${String(us > 0 ? Math.max(1, Math.round(us / 1e6)) : 0)} s`;
+}
+
 /** A time since the epoch began: `0.512345`, in seconds with six digits. */
 export function relative(us: number): string {
   return (us / 1e6).toFixed(6);

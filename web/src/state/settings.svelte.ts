@@ -22,6 +22,8 @@ interface Stored {
   /** Whether the timeline shows what the kernel saw. */
   kernel: boolean;
   panes: Wanted;
+  /** Whether the inspector has most of the window. */
+  wide: boolean;
   history: string[];
 }
 
@@ -30,7 +32,7 @@ const KEY = 'sockscope-settings';
 /** Targets remembered for the address bar; the oldest go. */
 export const HISTORY = 50;
 
-const DEFAULTS: Stored = { view: 'text', time: 'absolute', theme: 'system', mode: 'text', ending: 'none', enterSends: true, hidden: false, kernel: false, panes: { sockets: null, detail: null }, history: [] };
+const DEFAULTS: Stored = { view: 'text', time: 'absolute', theme: 'system', mode: 'text', ending: 'none', enterSends: true, hidden: false, kernel: false, panes: { sockets: null, detail: null }, wide: false, history: [] };
 
 function stored(): Stored {
   try {

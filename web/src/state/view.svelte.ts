@@ -72,6 +72,18 @@ class View {
     return this.older + this.#rows.length;
   }
 
+  /** How many events there are to be shown or hidden by filters. */
+  get all(): number {
+    void this.version;
+    return this.older + this.#said(scope.log.base, scope.log.end);
+  }
+
+  /** Rows between two, without those of the kernel unless they are asked for. */
+  #said(from: number, to: number): number {
+    const asked = this.kinds !== null || settings.all.kernel;
+    return to - from - (asked ? 0 : scope.log.kernelIn(from, to));
+  }
+
   get #lead(): 0 | 1 {
     return scope.log.lost === undefined ? 0 : 1;
   }
@@ -88,9 +100,12 @@ class View {
     return this.filtered ? scope.log.older : 0;
   }
 
-  /** Whether some rows may be hidden. */
+  /**
+   * Whether some rows may be hidden. The kernel's are hidden unless asked for, which is no filter here: among events
+   * only the server has they are lines like any other, since which of them they are is known when they are fetched.
+   */
   get filtered(): boolean {
-    return this.userFiltered || (!settings.all.hidden && scope.sockets.practice.size > 0) || (!settings.all.kernel && scope.log.kernel);
+    return this.userFiltered || (!settings.all.hidden && scope.sockets.practice.size > 0);
   }
 
   /** Whether the person hides rows. */
@@ -101,7 +116,7 @@ class View {
   /** New events that are not in sight: the view is paused, or does not follow. */
   get waiting(): number {
     void this.version;
-    if (this.paused) return Math.max(0, scope.log.end - (this.#until ?? 0));
+    if (this.paused) return Math.max(0, this.#said(this.#until ?? 0, scope.log.end));
     return this.follow ? 0 : Math.max(0, this.#rows.length + this.#rows.dropped - this.#seenAtLeave);
   }
 

@@ -75,5 +75,5 @@ export class Path {
 /** How long the timer of a step still runs, in µs; undefined where none does. */
 export function timerLeft(step: Step | undefined, nowUs: number): number | undefined {
   if (step?.timer === undefined || step.timerAtUs === undefined) return undefined;
-  return Math.max(0, step.timer.expires_ms * 1000 - (nowUs - step.timerAtUs));
+  return Math.max(0, step.timer.expires_ms * 1000 - Math.max(0, nowUs - step.timerAtUs));
 }

@@ -91,6 +91,45 @@ describe('Layout', () => {
   });
 });
 
+describe('Layout with room', () => {
+  it('labels every rung of few at its own place, at every scale', () => {
+    let state = 5;
+    const random = (below: number): number => (state = (state * 48271) % 0x7fffffff) % below;
+    for (let round = 0; round < 60; round += 1) {
+      const ends: number[] = [];
+      let t = 0;
+      for (let i = 0; i < 1 + random(60); i += 1) ends.push((t += random(6) === 0 ? random(3e6) : 1 + random(8)));
+      const facts = ends.map((end, i): TestFact => ({ type: 'sent', t: end, took: 0, len: 10, offset: i * 10 }));
+      const rungs = new Rungs(testLog(facts), 's1', []);
+      rungs.update();
+      const row = round % 2 === 0 ? ROW : 34;
+      const room = { rails: [Float64Array.from(ends)], row };
+      const layout = new Layout(rungs, new TimeMap(moments(rungs.ours), [0.1, 1, 50, 1e5, 1e8][round % 5]!, true, room), row);
+      const items = layout.items('ours', 0, tileOf(layout.map.height));
+      expect(items).toHaveLength(ends.length);
+      for (const item of items) expect(Math.abs(item.label - item.top)).toBeLessThan(1e-6);
+    }
+  });
+
+  it('never overlaps labels nor loses a rung where bursts of few and of many take turns', () => {
+    let state = 3;
+    const random = (below: number): number => (state = (state * 48271) % 0x7fffffff) % below;
+    for (let round = 0; round < 16; round += 1) {
+      const ends: number[] = [];
+      let t = 0;
+      for (let burst = 0; burst < 8; burst += 1) {
+        t += 2e6;
+        const count = random(2) === 0 ? 1 + random(12) : 70 + random(300);
+        for (let i = 0; i < count; i += 1) ends.push((t += 1 + random(6)));
+      }
+      const rungs = new Rungs(testLog(ends.map((end, i): TestFact => ({ type: 'sent', t: end, took: 0, len: 1, offset: i }))), 's1', []);
+      rungs.update();
+      const map = new TimeMap(moments(rungs.ours), [0.3, 2, 40, 900][round % 4]!, true, { rails: [Float64Array.from(ends)], row: ROW });
+      checked(new Layout(rungs, map, ROW));
+    }
+  });
+});
+
 describe('spread', () => {
   it('leaves alone what is far enough apart', () => {
     expect(spread([0, 20, 45], 20).at).toEqual([0, 20, 45]);

@@ -1,14 +1,14 @@
 import type { Rail, Rung, Rungs } from './rungs';
-import { lastIndex, type TimeMap } from './timemap';
+import { BREAK_PX, lastIndex, SAME_MOMENT, type TimeMap } from './timemap';
 
 /**
  * Height of a tile. Labels are laid out tile by tile and never cross into the next, so what a stretch of the ladder
  * looks like depends on nothing outside it: panning moves labels and never regroups them.
  */
-export const TILE_PX = 360;
+export const TILE_PX = 340;
 
 /** Labels that may be pushed apart in one pile; a denser pile is grouped. */
-const PILE = 6;
+const PILE = SAME_MOMENT;
 
 /** A label: one rung, or several that lie too close to tell apart. */
 export interface Item {
@@ -88,21 +88,46 @@ export class Layout {
     const to = this.firstAt(side, top + TILE_PX);
     const heights: number[] = [];
     for (let index = from; index < to; index += 1) heights.push(this.map.y(list[index]!.end));
-    const bounds = { top: top + this.rowHeight / 2, bottom: top + TILE_PX - this.rowHeight / 2 };
-    const groups = grouped(heights, top, this.rowHeight);
-    const labels = spread(
-      groups.map((group) => (heights[group.from]! + heights[group.to - 1]!) / 2),
-      this.rowHeight,
-      bounds,
-    ).at;
-    return groups.map((group, i) => ({
-      side,
-      from: from + group.from,
-      to: from + group.to,
-      top: heights[group.from]!,
-      bottom: heights[group.to - 1]!,
-      label: labels[i]!,
-    }));
+    const items: Item[] = [];
+    for (const part of this.#parts(heights, top)) {
+      const mine = part.from === 0 && part.to === heights.length ? heights : heights.slice(part.from, part.to);
+      const groups = part.roomy ? together(mine) : grouped(mine, top, this.rowHeight, part);
+      const middles = groups.map((group) => (mine[group.from]! + mine[group.to - 1]!) / 2);
+      const labels = spread(middles, this.rowHeight, part.roomy ? undefined : { top: part.top + this.rowHeight / 2, bottom: part.bottom - this.rowHeight / 2 }).at;
+      for (let i = 0; i < groups.length; i += 1) {
+        const group = groups[i]!;
+        items.push({ side, from: from + part.from + group.from, to: from + part.from + group.to, top: mine[group.from]!, bottom: mine[group.to - 1]!, label: labels[i]! });
+      }
+    }
+    return items;
+  }
+
+  /**
+   * A tile's rungs by the stretches they lie in. Where each has a row of its own, labels stand beside their rungs and
+   * may cross into the next tile, since the time axis left room for that; elsewhere they keep to their part.
+   */
+  #parts(heights: readonly number[], top: number): Part[] {
+    const tile = { top, bottom: top + TILE_PX };
+    if (this.map.roomy.length === 0) return [{ from: 0, to: heights.length, roomy: false, ...tile }];
+    const parts: Part[] = [];
+    for (let from = 0; from < heights.length; ) {
+      const stretch = this.map.roomyAt(heights[from]!);
+      let to = from + 1;
+      if (stretch !== undefined) while (to < heights.length && heights[to]! <= stretch.bottom) to += 1;
+      else while (to < heights.length && this.map.roomyAt(heights[to]!) === undefined) to += 1;
+      // Between a stretch with rows and one without there is always a break, which they share.
+      const above = this.map.roomy[lastIndex(this.map.roomy, (at) => at.bottom <= heights[from]!)];
+      const below = this.map.roomy[lastIndex(this.map.roomy, (at) => at.top <= heights[to - 1]!) + 1];
+      parts.push({
+        from,
+        to,
+        roomy: stretch !== undefined,
+        top: Math.max(tile.top, above === undefined ? -Infinity : above.bottom + BREAK_PX / 2),
+        bottom: Math.min(tile.bottom, below === undefined ? Infinity : below.top - BREAK_PX / 2),
+      });
+      from = to;
+    }
+    return parts;
   }
 }
 
@@ -138,14 +163,36 @@ interface Group {
   readonly to: number;
 }
 
+/** Neighbours in a tile that are laid out together, and the pixels they keep to. */
+interface Part extends Group {
+  readonly roomy: boolean;
+  readonly top: number;
+  readonly bottom: number;
+}
+
+/** One by one, but for those of one moment that are too many for that. */
+function together(heights: readonly number[]): Group[] {
+  const groups: Group[] = [];
+  for (let from = 0; from < heights.length; ) {
+    let to = from + 1;
+    while (to < heights.length && heights[to] === heights[from]) to += 1;
+    if (to - from > PILE) groups.push({ from, to });
+    else for (let i = from; i < to; i += 1) groups.push({ from: i, to: i + 1 });
+    from = to;
+  }
+  return groups;
+}
+
 /**
  * Groups what cannot be labelled one by one. First everything is laid out; where more than a pile's worth had to be
  * pushed apart, whatever falls into one row of that stretch becomes one group.
  */
-function grouped(heights: readonly number[], top: number, rowHeight: number): Group[] {
+function grouped(heights: readonly number[], top: number, rowHeight: number, part: { readonly top: number; readonly bottom: number }): Group[] {
   const groups: Group[] = [];
+  const roomFor = Math.floor((part.bottom - part.top) / rowHeight);
+  if (heights.length > 0 && roomFor <= 1) return [{ from: 0, to: heights.length }];
   for (const pile of spread(heights, rowHeight).piles) {
-    if (pile.to - pile.from <= PILE) {
+    if (pile.to - pile.from <= Math.min(PILE, roomFor)) {
       for (let i = pile.from; i < pile.to; i += 1) groups.push({ from: i, to: i + 1 });
       continue;
     }

@@ -10,8 +10,8 @@ export const NARROW = 620;
 /** Kept free at the right edge for the scroll bar. */
 const BAR_ROOM = 12;
 
-/** How far a leader line reaches from the rail to its label. */
-export const LEADER = 16;
+/** How far a leader line reaches from the rail to its label; less where there is little room. */
+const LEADER = { wide: 16, narrow: 13 };
 
 /** Where everything stands from left to right, in pixels. A rail is a line in time; its bars stand outside of it. */
 export interface Rails {
@@ -37,13 +37,14 @@ export interface Rails {
  */
 export function rails(width: number, lanes: { readonly ours: number; readonly peer: number }, peer: boolean, captured = false): Rails {
   const narrow = width < NARROW;
-  const axis = narrow ? 64 : 84;
+  const leader = narrow ? LEADER.narrow : LEADER.wide;
+  const axis = narrow ? 58 : 84;
   const bars = { ours: railWidth(lanes.ours), peer: railWidth(lanes.peer) };
-  const room = Math.max(0, width - axis - bars.ours - bars.peer - 2 * LEADER - BAR_ROOM);
+  const room = Math.max(0, width - axis - bars.ours - bars.peer - 2 * leader - BAR_ROOM);
   const wire = captured ? Math.min(400, room, Math.max(narrow ? 84 : 210, room * (narrow ? 0.38 : 0.4))) : Math.min(220, Math.max(narrow ? 44 : 90, room * (narrow ? 0.16 : 0.26)));
   const labels = Math.max(0, room - wire);
   const theirs = peer ? labels / 2 : Math.min(narrow ? 24 : 150, labels * 0.36);
-  const oursEdge = axis + (labels - theirs) + LEADER;
+  const oursEdge = axis + (labels - theirs) + leader;
   const ours = oursEdge + bars.ours;
   const peerAt = ours + wire;
   const peerEdge = peerAt + bars.peer;
@@ -57,8 +58,8 @@ export function rails(width: number, lanes: { readonly ours: number; readonly pe
     oursEdge,
     peerEdge,
     wireLabel: { left: ours + 3, width: Math.max(0, wire - 6) },
-    oursLabel: { left: axis, width: Math.max(0, oursEdge - LEADER - axis) },
-    peerLabel: { left: peerEdge + LEADER, width: Math.max(0, width - BAR_ROOM - peerEdge - LEADER) },
+    oursLabel: { left: axis, width: Math.max(0, oursEdge - leader - axis) },
+    peerLabel: { left: peerEdge + leader, width: Math.max(0, width - BAR_ROOM - peerEdge - leader) },
   };
 }
 

@@ -7,8 +7,8 @@ describe('ticks', () => {
     const map = new TimeMap(Float64Array.of(1000, 2000), 1, true);
     expect(ticks(new TimeMap(Float64Array.of(1000, 1200), 1, true), 0, 200).map((tick) => tick.text)).toEqual(['0', '100 µs', '200 µs']);
     expect(ticks(map, 0, 2000)).toEqual([
-      { y: 0, t: 0, text: '0' },
-      { y: map.height, t: 1000, text: '1.00 ms' },
+      { y: 0, t: 0, text: '0', moment: false },
+      { y: map.height, t: 1000, text: '1.00 ms', moment: false },
     ]);
   });
 
@@ -30,6 +30,14 @@ describe('ticks', () => {
         expect(marks[i]!.text).not.toBe(marks[i - 1]!.text);
       }
     }
+  });
+
+  it('stand at moments where the axis gives rungs room, counted from the break before', () => {
+    const times = Float64Array.of(0, 3, 6, 2e6, 2e6 + 4, 2e6 + 9, 2e6 + 1200);
+    const map = new TimeMap(times, 5000, true, { rails: [times], row: 40 });
+    const marks = ticks(map, 0, map.height);
+    expect(marks.map((mark) => mark.text)).toEqual(['0', '3 µs', '6 µs', '2.00 s', '+4 µs', '+9 µs', '+1.2 ms']);
+    expect(marks.map((mark) => Math.abs(map.y(mark.t) - mark.y) < 1e-6)).not.toContain(false);
   });
 
   it('do not run beyond the ladder', () => {

@@ -1,4 +1,4 @@
-import type { TimeMap } from './timemap';
+import type { Roomy, TimeMap } from './timemap';
 
 /** A mark of the time axis. */
 export interface Tick {
@@ -7,10 +7,15 @@ export interface Tick {
   readonly t: number;
   /** The time with as many digits as the distance between marks needs. */
   readonly text: string;
+  /** Whether it stands where the axis is not to scale: at a moment, and after a first one counted from there. */
+  readonly moment: boolean;
 }
 
 /** Pixels between two marks, at least. */
 export const TICK_PX = 64;
+
+/** Pixels between two marks where the axis is not to scale, at least. */
+const MOMENT_PX = 34;
 
 // A mark this near to a break would run into the break's own text.
 const CLEAR_PX = 10;
@@ -26,18 +31,46 @@ export function ticks(map: TimeMap, top: number, bottom: number): Tick[] {
   const end = Math.min(bottom, map.height);
   for (const gap of [...map.breaksIn(top, bottom), undefined]) {
     const stretchEnd = gap === undefined ? end : Math.min(end, Math.max(0, gap.top - CLEAR_PX));
-    const first = Math.ceil((map.t(from) - map.start) / step);
-    for (let i = first; map.y(map.start + i * step) <= stretchEnd; i += 1) {
-      const t = i * step;
-      marks.push({ y: map.y(map.start + t), t, text: tickText(t, step) });
+    const stretch = map.roomy.length === 0 ? undefined : roomyIn(map, from, stretchEnd);
+    if (stretch !== undefined) marks.push(...moments(stretch, map.start, top, gap === undefined ? end : gap.top));
+    else {
+      const first = Math.ceil((map.t(from) - map.start) / step);
+      for (let i = first; map.y(map.start + i * step) <= stretchEnd; i += 1) {
+        const t = i * step;
+        marks.push({ y: map.y(map.start + t), t, text: tickText(t, step), moment: false });
+      }
     }
     if (gap === undefined) break;
     const t = gap.to - map.start;
     // After a break nobody can count on from the last mark; a digit more, since no round time begins there.
-    if (gap.bottom <= end) marks.push({ y: gap.bottom, t, text: tickText(t, step / 10) });
+    if (gap.bottom <= end) marks.push({ y: gap.bottom, t, text: tickText(t, Math.max(1, step / 10)), moment: false });
     from = gap.bottom + AFTER_PX;
   }
   return marks;
+}
+
+/** The stretch with rows that reaches into these pixels. */
+function roomyIn(map: TimeMap, top: number, bottom: number): Roomy | undefined {
+  return map.roomy.find((at) => at.bottom >= top - AFTER_PX && at.top <= bottom);
+}
+
+/** Marks at moments themselves, where distances say nothing: each counts from the first, which the mark of the break names. */
+function moments({ from, times, ys, top }: Roomy, start: number, above: number, below: number): Tick[] {
+  const chosen: { readonly t: number; readonly y: number }[] = [];
+  const begins = from === start;
+  let last = begins ? -Infinity : top;
+  for (let i = 0; i < times.length && ys[i]! <= below; i += 1) {
+    if (ys[i]! < last + MOMENT_PX) continue;
+    chosen.push({ t: times[i]!, y: ys[i]! });
+    last = ys[i]!;
+  }
+  // As many digits as tell a mark from both its neighbours.
+  return chosen.flatMap(({ t, y }, i) => {
+    if (y < above) return [];
+    const apart = Math.min(t - (chosen[i - 1]?.t ?? from) || Infinity, (chosen[i + 1]?.t ?? Infinity) - t || Infinity);
+    const since = tickText(t - from, Number.isFinite(apart) ? 10 ** Math.max(0, Math.floor(Math.log10(apart)) - 1) : 1);
+    return [{ y, t: t - start, text: begins ? since : `+${since}`, moment: true }];
+  });
 }
 
 const NICE = [1, 2, 5, 10];

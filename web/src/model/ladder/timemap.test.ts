@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { BREAK_PX, clampScale, fitScale, Gaps, IDLE_PX, lastIndex, MAX_SCALE, MIN_SCALE, moments, readableScale, TimeMap } from './timemap';
+import { BREAK_PX, clampScale, fitScale, Gaps, IDLE_PX, lastIndex, MAX_SCALE, MIN_SCALE, moments, READABLE_RUNGS, readableScale, TimeMap } from './timemap';
 
 const times = (...list: number[]): Float64Array => Float64Array.from(list);
 const gaps = (...list: number[]): Gaps => new Gaps(times(...list));
@@ -61,6 +61,67 @@ describe('TimeMap', () => {
     expect(new TimeMap(times(), 1, true).height).toBe(0);
     const one = new TimeMap(times(42), 1, true);
     expect([one.height, one.y(42), one.t(0)]).toEqual([0, 0, 42]);
+  });
+});
+
+describe('TimeMap with room', () => {
+  const ROW = 20;
+  const roomFor = (...rails: number[][]) => ({ rails: rails.map((ends) => times(...ends)), row: ROW });
+
+  it('gives every rung of a burst a row, however short it was', () => {
+    const ends = [0, 3, 6, 1e6, 1e6 + 2, 1e6 + 4, 1e6 + 5];
+    const map = new TimeMap(times(...ends), 1000, true, roomFor(ends));
+    for (let i = 1; i < ends.length; i += 1) expect(map.y(ends[i]!) - map.y(ends[i - 1]!)).toBeGreaterThanOrEqual(ROW);
+    expect(map.roomy).toHaveLength(2);
+    expect(map.breaks).toHaveLength(1);
+    expect(map.roomyAt(map.y(3))?.from).toBe(0);
+    expect(map.roomyAt((map.breaks[0]!.top + map.breaks[0]!.bottom) / 2)).toBeUndefined();
+  });
+
+  it('asks for rows on each rail alone: three rails are no taller than the longest', () => {
+    const [ours, wire, peer] = [[0, 10, 20, 30], [1, 11, 21, 31], [2, 12, 22, 32]];
+    const all = times(...[...ours, ...wire, ...peer].sort((a, b) => a - b));
+    const map = new TimeMap(all, 100, true, roomFor(ours, wire, peer));
+    expect(map.height).toBeLessThan(4 * (ROW + 2));
+  });
+
+  it('leaves room around rungs of one moment, unless they are too many to label', () => {
+    const few = [0, 50, 50, 50, 51];
+    const map = new TimeMap(times(...few), 100, true, roomFor(few));
+    expect(map.y(50) - map.y(0)).toBeGreaterThanOrEqual(2 * ROW);
+    expect(map.y(51) - map.y(50)).toBeGreaterThanOrEqual(2 * ROW);
+    const many = [0, ...new Array<number>(40).fill(50), 51];
+    expect(new TimeMap(times(...many), 100, true, roomFor(many)).height).toBeLessThan(3 * (ROW + 2));
+  });
+
+  it('leaves a burst of many to scale, and one of few beside it not', () => {
+    const crowd = Array.from({ length: READABLE_RUNGS + 1 }, (_, i) => 5e6 + i);
+    const ends = [0, 1, 2, ...crowd];
+    const map = new TimeMap(times(...ends), 1, true, roomFor(ends));
+    expect(map.roomy).toHaveLength(1);
+    expect(map.y(crowd.at(-1)!) - map.y(crowd[0]!)).toBeCloseTo(READABLE_RUNGS, 6);
+    expect(new TimeMap(times(...ends), 1, false, roomFor(ends)).roomy).toEqual([]);
+  });
+
+  it('still goes up with time and gives every moment back', () => {
+    let state = 7;
+    const random = (below: number): number => (state = (state * 48271) % 0x7fffffff) % below;
+    for (let round = 0; round < 200; round += 1) {
+      const rails: number[][] = [[], [], []];
+      let t = 0;
+      for (let i = 0; i < random(150); i += 1) rails[random(3)]!.push((t += random(8) === 0 ? random(5e6) : random(9)));
+      const all = Float64Array.from(rails.flat()).sort();
+      const map = new TimeMap(all, [0.05, 1, 40, 1e4, 1e7][round % 5]!, true, roomFor(...rails));
+      let last = -Infinity;
+      for (const at of all) {
+        const y = map.y(at);
+        expect(y).toBeGreaterThanOrEqual(last - 1e-6);
+        expect(map.y(map.t(y))).toBeCloseTo(y, 3);
+        last = y;
+      }
+      expect(map.y(map.end)).toBeCloseTo(map.height, 3);
+      for (const gap of map.breaks) expect(map.y(gap.to) - map.y(gap.from)).toBeCloseTo(gap.bottom - gap.top, 3);
+    }
   });
 });
 

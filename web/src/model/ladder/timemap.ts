@@ -18,6 +18,29 @@ export interface Break {
   readonly bottom: number;
 }
 
+/** Rungs of one rail, between two breaks, that are given a row each; of more, those that lie close are grouped. */
+export const READABLE_RUNGS = 60;
+
+/** Rungs of one rail that returned in the same microsecond and are still labelled one by one. */
+export const SAME_MOMENT = 6;
+
+/** What needs room on the ladder: when the rungs of each rail returned, ascending, and how tall a label is. */
+export interface Room {
+  readonly rails: readonly Float64Array[];
+  readonly row: number;
+}
+
+/** A stretch between two breaks whose rungs all have a row, so that no label there has to move or be grouped. */
+export interface Roomy {
+  readonly from: number;
+  readonly to: number;
+  readonly top: number;
+  readonly bottom: number;
+  /** Moments within it and their pixels; the axis is not to scale there, and these can be printed at it. */
+  readonly times: Float64Array;
+  readonly ys: Float64Array;
+}
+
 interface Knot {
   readonly t: number;
   readonly y: number;
@@ -25,9 +48,13 @@ interface Knot {
   readonly scale: number;
 }
 
+// Rows exactly as far apart as they are tall would touch.
+const BETWEEN_PX = 1;
+
 /**
  * Where a moment lies on the ladder: straight lines between knots. Without breaks there is one line; with them every
- * long idle stretch is a line of its own, steeper than the others. 0 is the first moment.
+ * long idle stretch is a line of its own, steeper than the others. Where room is asked for, a burst of few rungs is
+ * drawn taller than it lasted, as much as its labels need: a handshake of six microseconds is three rows.
  */
 export class TimeMap {
   readonly scale: number;
@@ -36,32 +63,64 @@ export class TimeMap {
   /** Height of everything, in pixels. */
   readonly height: number;
   readonly breaks: readonly Break[];
+  /** The stretches in which every rung has a row. */
+  readonly roomy: readonly Roomy[];
   readonly #knots: readonly Knot[];
 
   /** `times` are the moments at which something began or ended, ascending. */
-  constructor(times: Float64Array, scale: number, compress: boolean) {
+  constructor(times: Float64Array, scale: number, compress: boolean, room?: Room) {
     this.scale = scale;
     this.start = times[0] ?? 0;
     this.end = times.at(-1) ?? 0;
     const knots: Knot[] = [{ t: this.start, y: 0, scale }];
     const breaks: Break[] = [];
-    let y = 0;
-    let last = this.start;
+    const roomy: Roomy[] = [];
+    const rows = room === undefined || !compress ? undefined : new Rows(room);
     const idle = compress ? IDLE_PX * scale : Infinity;
-    for (let i = 1; i < times.length; i += 1) {
-      const gap = times[i]! - times[i - 1]!;
-      if (gap <= idle) continue;
-      const from = times[i - 1]!;
-      const to = times[i]!;
-      const top = y + (from - last) / scale;
-      y = top + BREAK_PX;
-      last = to;
-      knots.push({ t: from, y: top, scale: gap / BREAK_PX }, { t: to, y, scale });
-      breaks.push({ from, to, top, bottom: y });
+    let y = 0;
+    for (let i = 0; i < times.length; ) {
+      // A burst is what lies between two breaks.
+      let to = i + 1;
+      while (to < times.length && times[to]! - times[to - 1]! <= idle) to += 1;
+      const burst = times.subarray(i, to);
+      const [from, until] = [burst[0]!, burst.at(-1)!];
+      const ys = rows?.stretch(burst, y, scale);
+      if (ys === undefined) y += (until - from) / scale;
+      else {
+        const top = ys[0]!;
+        if (top > y) {
+          // The labels of the first moment need more than a break leaves them.
+          knots[knots.length - 1] = { t: from, y: top, scale };
+          const gap = breaks.at(-1);
+          if (gap !== undefined) {
+            breaks[breaks.length - 1] = { ...gap, bottom: top };
+            const before = knots[knots.length - 2]!;
+            knots[knots.length - 2] = { ...before, scale: (gap.to - gap.from) / (top - before.y) };
+          }
+        }
+        pushStretched(knots, burst, ys);
+        y = ys.at(-1)!;
+        roomy.push({ from, to: until, top, bottom: y, times: burst, ys });
+      }
+      if (to < times.length) {
+        const next = times[to]!;
+        const top = y;
+        y += BREAK_PX;
+        knots.push({ t: until, y: top, scale: (next - until) / BREAK_PX }, { t: next, y, scale });
+        breaks.push({ from: until, to: next, top, bottom: y });
+      } else if (ys !== undefined) knots.push({ t: until, y, scale });
+      i = to;
     }
-    this.height = y + (this.end - last) / scale;
+    this.height = y;
     this.breaks = breaks;
+    this.roomy = roomy;
     this.#knots = knots;
+  }
+
+  /** The stretch at a pixel in which every rung has a row, where there is one. */
+  roomyAt(y: number): Roomy | undefined {
+    const found = this.roomy[lastIndex(this.roomy, (at) => at.top <= y)];
+    return found !== undefined && found.bottom >= y ? found : undefined;
   }
 
   /** The pixel of a moment; moments before the first and after the last go on at the same scale. */
@@ -84,6 +143,81 @@ export class TimeMap {
       if (this.breaks[i]!.bottom >= top) found.push(this.breaks[i]!);
     }
     return found;
+  }
+}
+
+/** Straight lines through the moments of a stretched burst, a knot only where the direction changes. */
+function pushStretched(knots: Knot[], times: Float64Array, ys: Float64Array): void {
+  for (let i = 1; i < times.length; i += 1) {
+    const [t, y] = [times[i - 1]!, ys[i - 1]!];
+    if (times[i]! <= t) continue;
+    const scale = (times[i]! - t) / (ys[i]! - y);
+    const last = knots.at(-1)!;
+    if (last.t === t) knots[knots.length - 1] = { t, y, scale };
+    else if (Math.abs(last.scale - scale) > scale * 1e-9) knots.push({ t, y, scale });
+  }
+}
+
+/** Gives the rungs of a burst their rows, burst after burst. */
+class Rows {
+  readonly #rails: readonly Float64Array[];
+  readonly #row: number;
+  /** The next rung of each rail, and how far down the last label of each reaches. */
+  readonly #next: number[];
+  readonly #reach: number[];
+
+  constructor({ rails, row }: Room) {
+    this.#rails = rails;
+    this.#row = row + BETWEEN_PX;
+    this.#next = rails.map(() => 0);
+    this.#reach = rails.map(() => -Infinity);
+  }
+
+  /** The pixels of a burst's moments, the first being at `top` or below; undefined where it has too many rungs. */
+  stretch(times: Float64Array, top: number, scale: number): Float64Array | undefined {
+    const last = times.at(-1)!;
+    let many = false;
+    const until = this.#rails.map((ends, rail) => {
+      const end = lastIndex(ends, (t) => t <= last) + 1;
+      if (end - this.#next[rail]! > READABLE_RUNGS) many = true;
+      return end;
+    });
+    if (many) {
+      until.forEach((end, rail) => {
+        this.#next[rail] = end;
+        this.#reach[rail] = -Infinity;
+      });
+      return undefined;
+    }
+    const ys = new Float64Array(times.length);
+    const count = this.#rails.length;
+    for (let i = 0; i < times.length; i += 1) {
+      const t = times[i]!;
+      let y = i === 0 ? top : ys[i - 1]! + (t - times[i - 1]!) / scale;
+      let returned = false;
+      for (let rail = 0; rail < count; rail += 1) {
+        if (this.#rails[rail]![this.#next[rail]!] !== t) continue;
+        const half = this.#halfAt(rail, t);
+        y = Math.max(y, this.#reach[rail]! + half, i === 0 && top === 0 ? half - this.#row / 2 : 0);
+        returned = true;
+      }
+      ys[i] = y;
+      for (let rail = 0; returned && rail < count; rail += 1) {
+        const ends = this.#rails[rail]!;
+        if (ends[this.#next[rail]!] !== t) continue;
+        this.#reach[rail] = y + this.#halfAt(rail, t);
+        while (ends[this.#next[rail]!] === t) this.#next[rail]! += 1;
+      }
+    }
+    return ys;
+  }
+
+  /** Half the height of the labels of one moment on a rail; those too many to be labelled one by one share a row. */
+  #halfAt(rail: number, t: number): number {
+    const ends = this.#rails[rail]!;
+    let count = 0;
+    for (let at = this.#next[rail]!; ends[at] === t; at += 1) count += 1;
+    return ((count > SAME_MOMENT ? 1 : count) * this.#row) / 2;
   }
 }
 
@@ -131,8 +265,8 @@ export class Gaps {
   }
 }
 
-// Steps of an eighth of a factor of two: finer than anyone sees, coarse enough to try them all.
-const STEP = 2 ** (1 / 8);
+/** Steps of an eighth of a factor of two: finer than anyone sees, coarse enough to try them all. */
+export const STEP = 2 ** (1 / 8);
 
 /**
  * The closest scale at which everything is at most `height` tall. A stretch that becomes a break shrinks at once, so

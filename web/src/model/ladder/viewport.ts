@@ -1,4 +1,4 @@
-import { clampScale, fitScale, Gaps, moments, readableScale, TimeMap } from './timemap';
+import { clampScale, fitScale, Gaps, MAX_SCALE, moments, READABLE_RUNGS, readableScale, type Room, STEP, TimeMap } from './timemap';
 import type { Rungs } from './rungs';
 
 /** Pixels kept free above the first and below the last rung. */
@@ -6,6 +6,9 @@ export const MARGIN_PX = 28;
 
 /** A new choice of scale must differ by this factor to be worth moving everything under the reader's eyes. */
 const CALM = 2;
+
+/** How much taller than its rows alone something is drawn, where even those are taller than the view. */
+const SPACIOUS = 1.3;
 
 /**
  * What part of a ladder is in sight, at what scale. Until the reader touches it, it keeps everything in sight, or where
@@ -26,21 +29,27 @@ export class Viewport {
   #gaps = new Gaps(this.#times);
   #ends = this.#gaps;
   #row = 20;
+  #room: Room = { rails: [], row: 20 };
+  /** Whether there are so few rungs that all of them can have a row. */
+  #few = true;
 
   /** New rungs: whatever the reader sees stays where it is, unless it was the end and the end moved. */
   data(rungs: Rungs, rowHeight: number): void {
     const bottom = this.atBottom;
     this.#times = moments(rungs.ours, rungs.peer, rungs.wire);
     // Each rail is labelled for itself, so only neighbours on one can crowd each other.
-    const longer = [rungs.ours, rungs.peer, rungs.wire].reduce((most, rail) => (rail.length > most.length ? rail : most));
-    this.#ends = new Gaps(Float64Array.from(longer, (rung) => rung.end));
+    const ends = [rungs.ours, rungs.peer, rungs.wire].map((rail) => Float64Array.from(rail, (rung) => rung.end));
+    const longer = ends.reduce((most, rail) => (rail.length > most.length ? rail : most));
+    this.#ends = new Gaps(longer);
+    this.#room = { rails: ends, row: rowHeight };
+    this.#few = longer.length <= READABLE_RUNGS;
     this.#gaps = new Gaps(this.#times);
     this.#row = rowHeight;
     const anchor = this.map.t(this.top);
     const had = this.map.end > this.map.start || this.map.end > 0;
     if (this.auto || this.whole) this.#choose();
     this.#rebuild();
-    if (this.whole) this.top = -MARGIN_PX;
+    if (this.whole && !bottom) this.top = had ? this.map.y(anchor) : -MARGIN_PX;
     else if (this.auto || bottom) this.top = this.#lowest;
     else if (had) this.top = this.map.y(anchor);
     this.#clamp();
@@ -150,14 +159,24 @@ export class Viewport {
     return this.whole ? this.#fitting() : Math.min(this.#fitting(), readableScale(this.#ends, this.#row));
   }
 
-  /** The closest scale that shows all, but no closer than reading asks for: a few calls need no magnifying glass. */
+  /**
+   * The closest scale that shows all, but no closer than reading asks for: a few calls need no magnifying glass. Few
+   * rungs keep their rows even where all of them are taller than the view: one that is grouped away is not seen either.
+   */
   #fitting(): number {
     const closest = clampScale(readableScale(this.#ends, this.#row) / 3);
+    if (this.#few && this.compress) {
+      const height = (scale: number): number => new TimeMap(this.#times, scale, true, this.#room).height;
+      const most = Math.max(this.height - 2 * MARGIN_PX, height(MAX_SCALE) * SPACIOUS);
+      for (let scale = closest; scale < MAX_SCALE; scale *= STEP) if (height(scale) <= most) return scale;
+      return MAX_SCALE;
+    }
     return fitScale(this.#gaps, Math.max(1, this.height - 2 * MARGIN_PX), this.compress, closest);
   }
 
   #rebuild(): void {
-    this.map = new TimeMap(this.#times, this.scale, this.compress);
+    // The whole of many rungs is an overview, in which no burst can have room.
+    this.map = new TimeMap(this.#times, this.scale, this.compress, this.whole && !this.#few ? undefined : this.#room);
   }
 
   get #lowest(): number {

@@ -26,6 +26,8 @@ export type LogEvent = Event & {
   readonly away?: true;
 };
 
+const ON_KERNEL_SHELF: readonly boolean[] = KINDS.map((kind) => KERNEL_KINDS.has(kind));
+
 interface Block {
   readonly columns: Columns;
   /** Which piece of the arena each row's bytes are in. */
@@ -34,6 +36,8 @@ interface Block {
   readonly segments: SegmentList;
   /** How many of the extras are facts of the kernel shelf. */
   kernel: number;
+  /** How many of the rows are. */
+  kernelRows: number;
 }
 
 /**
@@ -93,6 +97,21 @@ export class EventLog {
   /** Events the server keeps and the page does not: they are older than every row here. */
   get older(): number {
     return this.length === 0 ? 0 : Math.max(0, this.first - this.serverFirst);
+  }
+
+  /** How many rows from `from` up to but not including `to` are of the kernel shelf. */
+  kernelIn(from: number, to: number): number {
+    if (!this.kernel) return 0;
+    let count = 0;
+    for (let row = Math.max(from, this.#base); row < to; ) {
+      const block = this.#blockOf(row);
+      const slot = this.#slot(row);
+      const rows = Math.min(to - row, BLOCK_ROWS - slot);
+      if (rows === BLOCK_ROWS || (slot === 0 && row + rows === this.#end)) count += block.kernelRows;
+      else for (let i = slot; i < slot + rows; i += 1) if (ON_KERNEL_SHELF[block.columns.kind[i]!] === true) count += 1;
+      row += rows;
+    }
+    return count;
   }
 
   /** What the server gave up at the log's beginning; undefined while it has everything. */
@@ -327,6 +346,7 @@ export class EventLog {
       this.kernel ||= batch.kernel;
       const moved = copySegments(block, batch, row, row + rows);
       for (let i = slot; i < slot + rows; i += 1) {
+        if (ON_KERNEL_SHELF[block.columns.kind[i]!] === true) block.kernelRows += 1;
         if (flagsOf(block.columns, i) & FLAG.segment) block.columns.start[i]! += moved;
         else {
           block.columns.start[i]! += place.start;
@@ -373,7 +393,7 @@ export class EventLog {
 
   #room(): Block {
     if (this.#slot(this.#end) === 0 && this.#end === this.#blockStart + this.#blocks.length * BLOCK_ROWS) {
-      this.#blocks.push({ columns: columns(BLOCK_ROWS), piece: new Uint32Array(BLOCK_ROWS), extras: new Map(), segments: new SegmentList(), kernel: 0 });
+      this.#blocks.push({ columns: columns(BLOCK_ROWS), piece: new Uint32Array(BLOCK_ROWS), extras: new Map(), segments: new SegmentList(), kernel: 0, kernelRows: 0 });
     }
     return this.#blocks.at(-1)!;
   }

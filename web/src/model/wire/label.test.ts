@@ -27,6 +27,8 @@ describe('a segment in words', () => {
 
   it('knows datagrams and errors', () => {
     expect(segmentText(segment({ protocol: 'udp', len: 5 }))).toBe('UDP (5)');
-    expect(nameOf(segment({ protocol: 'icmp', icmp: { type: 3, code: 3 } }))).toBe('ICMP 3/3');
+    expect(nameOf(segment({ protocol: 'icmp', icmp: { type: 3, code: 3 } }))).toBe('ICMP port unreachable');
+    expect(nameOf(segment({ protocol: 'icmp', icmp: { type: 1, code: 4, from: '::1' } }))).toBe('ICMP port unreachable');
+    expect(nameOf(segment({ protocol: 'icmp', icmp: { type: 42, code: 7 } }))).toBe('ICMP 42/7');
   });
 });

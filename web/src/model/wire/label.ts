@@ -16,10 +16,36 @@ export function flagsText(flags: readonly TcpFlag[]): string {
 
 /** What a segment is: its flags, or the protocol it is of; for an error its type and code. */
 export function nameOf(event: SegmentEvent): string {
-  if (event.icmp !== undefined) return `ICMP ${String(event.icmp.type)}/${String(event.icmp.code)}`;
+  if (event.icmp !== undefined) return icmpName(event.icmp.type, event.icmp.code, event.icmp.from?.includes(':') === true);
   if (event.protocol !== 'tcp') return event.protocol.toUpperCase();
   const flags = flagsText(event.flags ?? []);
   return flags === '' ? '–' : flags;
+}
+
+// RFC 792 and RFC 4443, those a socket meets; the names are the protocol's, in every language.
+const ICMP: Readonly<Record<string, string>> = {
+  '3/0': 'network unreachable',
+  '3/1': 'host unreachable',
+  '3/2': 'protocol unreachable',
+  '3/3': 'port unreachable',
+  '3/4': 'fragmentation needed',
+  '3/9': 'network prohibited',
+  '3/10': 'host prohibited',
+  '3/13': 'prohibited',
+  '11/0': 'time exceeded',
+};
+const ICMP6: Readonly<Record<string, string>> = {
+  '1/0': 'no route',
+  '1/1': 'prohibited',
+  '1/3': 'address unreachable',
+  '1/4': 'port unreachable',
+  '2/0': 'packet too big',
+  '3/0': 'hop limit exceeded',
+};
+
+function icmpName(type: number, code: number, six: boolean): string {
+  const numbers = `${String(type)}/${String(code)}`;
+  return `ICMP ${(six ? ICMP6 : ICMP)[numbers] ?? numbers}`;
 }
 
 /**

@@ -164,6 +164,7 @@ export const en = {
   },
   detail: {
     tabs: { label: 'Inspector', detail: 'Detail', ladder: 'Ladder' },
+    wide: 'Give the inspector most of the window',
     none: 'Select an event to see all of it',
     noneSocket: 'Select a socket to see its ladder',
     fields: 'Fields',
@@ -336,6 +337,7 @@ export const en = {
       rename: 'Rename the selected socket',
       remove: 'Close the selected socket, or remove a closed one',
       ladder: 'Detail or ladder',
+      wide: 'Inspector wide or narrow',
       history: 'What was sent before',
       newline: 'New line in the composer',
       widen: 'On the line between two panes: wider, narrower; Enter: as usual',

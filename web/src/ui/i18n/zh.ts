@@ -162,6 +162,7 @@ export const zh: Messages = {
   },
   detail: {
     tabs: { label: '检视', detail: '详情', ladder: '梯形图' },
+    wide: '让检视窗格占据大部分窗口',
     none: '选择一个事件以查看全部内容',
     noneSocket: '选择一个套接字以查看其梯形图',
     fields: '字段',
@@ -334,6 +335,7 @@ export const zh: Messages = {
       rename: '给所选套接字改名',
       remove: '关闭所选套接字，或移除已关闭的',
       ladder: '详情或梯形图',
+      wide: '加宽或收窄检视窗格',
       history: '之前发送的内容',
       newline: '在编辑区换行',
       widen: '在窗格之间的分隔线上：调整宽度；回车恢复默认',
