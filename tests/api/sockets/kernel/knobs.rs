@@ -64,14 +64,14 @@ fn cork_holds_small_writes_together_until_it_is_taken_off() {
     let listener = Listener::new();
     for last in [false, false, false, false, true] {
         let (client, mut peer) = listener.meet(&server);
-        set(&server, &client, json!({ "cork": true }));
+        set(&server, &client, &json!({ "cork": true }));
         let begin = Instant::now();
         for part in [b"one", b"two", b"six"] {
             server.say(&client, part);
         }
         peer.set_read_timeout(Some(Duration::from_millis(20))).expect("not zero");
         let early = peer.read(&mut [0; 9]).is_ok();
-        set(&server, &client, json!({ "cork": false }));
+        set(&server, &client, &json!({ "cork": false }));
         if begin.elapsed() < Duration::from_millis(150) || last {
             assert!(!early, "nothing goes while it is held");
             peer.set_read_timeout(Some(PATIENCE)).expect("not zero");
@@ -112,7 +112,7 @@ fn quickack_acknowledges_at_once_and_its_absence_waits() {
     let listener = Listener::new();
     let delay = |quickack: bool| {
         let (client, mut peer) = listener.meet(&server);
-        set(&server, &client, json!({ "quickack": quickack }));
+        set(&server, &client, &json!({ "quickack": quickack }));
         let option = server.fact(&client, json!({ "type": "option_set", "option": "quickack" }));
         assert_eq!(
             (number(&option["asked"]), number(&option["granted"])),
@@ -134,7 +134,7 @@ fn quickack_acknowledges_at_once_and_its_absence_waits() {
 fn buffers_are_asked_for_and_what_is_granted_is_told() {
     let server = Server::start(&[]);
     let (client, _peer) = Listener::new().meet_with(&server, json!({ "recv_buffer": 20_000 }));
-    set(&server, &client, json!({ "send_buffer": 30_000 }));
+    set(&server, &client, &json!({ "send_buffer": 30_000 }));
     for (option, asked) in [("recv_buffer", 20_000), ("send_buffer", 30_000)] {
         let set = server.fact(&client, json!({ "type": "option_set", "option": option }));
         // Linux doubles it, for its own bookkeeping (socket(7)).
@@ -162,7 +162,7 @@ fn reading_held_closes_the_window_and_reading_again_opens_it() {
         assert!(seen.send_queue > 0, "the peer's send queue is full");
         assert_eq!(seen.timer.map(|timer| timer.kind), Some(TimerKind::ZeroWindowProbe));
         assert_eq!(server.socket(&client)["counters"]["received_bytes"], 0, "nothing was read");
-        set(&server, &client, json!({ "reading": true }));
+        set(&server, &client, &json!({ "reading": true }));
         writing.join().expect("no panic").expect("all is written");
     });
     assert!(server.received(&client, bytes.len()) == bytes, "nothing is lost");
@@ -202,7 +202,7 @@ fn a_listener_that_does_not_accept_fills_its_queue_and_one_more() {
     let seventh = TcpStream::connect_timeout(&address, Duration::from_millis(300));
     assert_eq!(seventh.expect_err("there is no room").kind(), ErrorKind::TimedOut);
     assert!(!server.story(&listener).iter().any(|event| event["type"] == "accepted"));
-    set(&server, &listener, json!({ "accepting": true }));
+    set(&server, &listener, &json!({ "accepting": true }));
     for peer in &waiting {
         let remote = peer.local_addr().expect("connected").to_string();
         server.fact(&listener, json!({ "type": "accepted", "remote": remote }));
@@ -212,7 +212,7 @@ fn a_listener_that_does_not_accept_fills_its_queue_and_one_more() {
         told.last().is_some_and(|last| is_like(last, &json!({ "length": 0, "limit": 5 })))
     };
     eventually("the queue is empty", drained);
-    set(&server, &listener, json!({ "accepting": false }));
+    set(&server, &listener, &json!({ "accepting": false }));
     let _waits = TcpStream::connect_timeout(&address, PATIENCE).expect("connects");
     let one = json!({ "type": "accept_queue", "length": 1 });
     eventually("it fills again", || {

@@ -28,7 +28,7 @@ fn field(server: &Server, segment: &Value, name: &str) -> Option<String> {
 
 /// Sets an option of a living socket.
 #[track_caller]
-fn set(server: &Server, id: &str, options: Value) {
+fn set(server: &Server, id: &str, options: &Value) {
     server.ask("PATCH", &format!("sockets/{id}"), Some(&json!({ "options": options }))).ok();
 }
 

@@ -76,7 +76,7 @@ fn is_within(some: &[String], all: &[String]) -> bool {
 #[track_caller]
 fn exchange(
     what: &str,
-    options: Value,
+    options: &Value,
     script: impl Fn(&Server, &str, TcpStream) -> Option<TcpStream>,
     local: &[&str],
     peer: &[&str],
@@ -122,7 +122,7 @@ fn exchange(
 fn we_close_first() {
     exchange(
         "close",
-        json!({}),
+        &json!({}),
         |server, client, mut peer| {
             server.close(client);
             peer.read_to_end(&mut Vec::new()).expect("a FIN");
@@ -137,7 +137,7 @@ fn we_close_first() {
 fn the_peer_closes_first() {
     exchange(
         "the peer's close",
-        json!({}),
+        &json!({}),
         |server, client, peer| {
             drop(peer);
             server.fact(client, json!({ "type": "eof" }));
@@ -153,7 +153,7 @@ fn the_peer_closes_first() {
 fn half_closed_it_stays_until_the_other_half_ends() {
     exchange(
         "half-close by us",
-        json!({}),
+        &json!({}),
         |server, client, mut peer| {
             server.shut_down(client);
             server.fact(client, json!({ "type": "kernel_state", "end": "local", "state": "FIN_WAIT_2" }));
@@ -166,7 +166,7 @@ fn half_closed_it_stays_until_the_other_half_ends() {
     );
     exchange(
         "half-close by the peer",
-        json!({}),
+        &json!({}),
         |server, client, mut peer| {
             peer.shutdown(Shutdown::Write).expect("open");
             server.fact(client, json!({ "type": "kernel_state", "end": "local", "state": "CLOSE_WAIT" }));
@@ -187,18 +187,18 @@ fn a_rst_ends_both_at_once_in_three_ways() {
         server.ask("DELETE", &format!("sockets/{client}?reset=true"), None).ok();
         Some(peer)
     };
-    exchange("reset", json!({}), ours, &local, &peer);
+    exchange("reset", &json!({}), ours, &local, &peer);
     let unread = |server: &Server, client: &str, mut peer: TcpStream| {
         peer.write_all(b"unread").expect("written");
         server.close(client);
         Some(peer)
     };
-    exchange("unread bytes", json!({ "reading": false }), unread, &local, &peer);
+    exchange("unread bytes", &json!({ "reading": false }), unread, &local, &peer);
     let theirs = |_: &Server, _: &str, peer: TcpStream| {
         reset(peer);
         None
     };
-    exchange("linger 0 by the peer", json!({}), theirs, &local, &peer);
+    exchange("linger 0 by the peer", &json!({}), theirs, &local, &peer);
 }
 
 /// Both FINs wait behind bytes that the other does not read, so that each goes before the other's comes.
@@ -206,7 +206,7 @@ fn a_rst_ends_both_at_once_in_three_ways() {
 fn both_close_before_either_knows() {
     exchange(
         "simultaneous close",
-        json!({ "reading": false, "recv_buffer": 4096, "send_buffer": 400_000 }),
+        &json!({ "reading": false, "recv_buffer": 4096, "send_buffer": 400_000 }),
         |server, client, mut peer| {
             SockRef::from(&peer).set_send_buffer_size(400_000).expect("a living socket");
             // More than its window takes, less than its buffer: all is written, and the FIN waits behind it.
@@ -215,7 +215,7 @@ fn both_close_before_either_knows() {
             server.fact(client, json!({ "type": "kernel_state", "end": "peer", "state": "FIN_WAIT_1" }));
             server.shut_down(client);
             server.fact(client, json!({ "type": "kernel_state", "end": "peer", "state": "CLOSING" }));
-            set(server, client, json!({ "reading": true }));
+            set(server, client, &json!({ "reading": true }));
             server.received(client, 100_000);
             Some(peer)
         },
