@@ -248,7 +248,8 @@ impl Task {
             let recorded = *result.as_ref().unwrap_or(&0);
             self.recorder.decline(granted - recorded);
             match result {
-                Ok(_) => self.idle_at = Some(Instant::now() + IDLE_LOOK),
+                // When it was received: the clock was asked then.
+                Ok(_) => self.idle_at = Some(self.waiting + IDLE_LOOK),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // An ICMP error about an earlier datagram (ip(7)): a fact, and the socket lives on.
