@@ -32,7 +32,7 @@ export function ticks(map: TimeMap, top: number, bottom: number): Tick[] {
   for (const gap of [...map.breaksIn(top, bottom), undefined]) {
     const stretchEnd = gap === undefined ? end : Math.min(end, Math.max(0, gap.top - CLEAR_PX));
     const stretch = map.roomy.length === 0 ? undefined : roomyIn(map, from, stretchEnd);
-    if (stretch !== undefined) marks.push(...moments(stretch, map.start, top, gap === undefined ? end : gap.top));
+    if (stretch !== undefined) marks.push(...moments(stretch, map, top, gap === undefined ? end : gap.top));
     else {
       const first = Math.ceil((map.t(from) - map.start) / step);
       for (let i = first; map.y(map.start + i * step) <= stretchEnd; i += 1) {
@@ -55,11 +55,11 @@ function roomyIn(map: TimeMap, top: number, bottom: number): Roomy | undefined {
 }
 
 /** Marks at moments themselves, where distances say nothing: each counts from the first, which the mark of the break names. */
-function moments({ from, times, ys, top }: Roomy, start: number, above: number, below: number): Tick[] {
+function moments({ from, first, last: end, top }: Roomy, { start, times, ys }: TimeMap, above: number, below: number): Tick[] {
   const chosen: { readonly t: number; readonly y: number }[] = [];
   const begins = from === start;
   let last = begins ? -Infinity : top;
-  for (let i = 0; i < times.length && ys[i]! <= below; i += 1) {
+  for (let i = first; i < end && ys[i]! <= below; i += 1) {
     if (ys[i]! < last + MOMENT_PX) continue;
     chosen.push({ t: times[i]!, y: ys[i]! });
     last = ys[i]!;

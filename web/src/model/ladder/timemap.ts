@@ -36,9 +36,9 @@ export interface Roomy {
   readonly to: number;
   readonly top: number;
   readonly bottom: number;
-  /** Moments within it and their pixels; the axis is not to scale there, and these can be printed at it. */
-  readonly times: Float64Array;
-  readonly ys: Float64Array;
+  /** Its moments among the map's: `first` up to but not including `last`. The axis is not to scale there. */
+  readonly first: number;
+  readonly last: number;
 }
 
 interface Knot {
@@ -65,6 +65,9 @@ export class TimeMap {
   readonly breaks: readonly Break[];
   /** The stretches in which every rung has a row. */
   readonly roomy: readonly Roomy[];
+  /** All moments, and the pixels of those in stretches with rows. */
+  readonly times: Float64Array;
+  readonly ys: Float64Array;
   readonly #knots: readonly Knot[];
 
   /** `times` are the moments at which something began or ended, ascending. */
@@ -75,19 +78,21 @@ export class TimeMap {
     const knots: Knot[] = [{ t: this.start, y: 0, scale }];
     const breaks: Break[] = [];
     const roomy: Roomy[] = [];
-    const rows = room === undefined || !compress ? undefined : new Rows(room);
+    const rows = room === undefined || !compress ? undefined : new Rows(room, times, scale);
+    this.times = times;
+    this.ys = rows?.ys ?? new Float64Array();
     const idle = compress ? IDLE_PX * scale : Infinity;
     let y = 0;
     for (let i = 0; i < times.length; ) {
       // A burst is what lies between two breaks.
       let to = i + 1;
       while (to < times.length && times[to]! - times[to - 1]! <= idle) to += 1;
-      const burst = times.subarray(i, to);
-      const [from, until] = [burst[0]!, burst.at(-1)!];
-      const ys = rows?.stretch(burst, y, scale);
-      if (ys === undefined) y += (until - from) / scale;
+      const from = times[i]!;
+      const until = times[to - 1]!;
+      const stretched = rows?.stretch(i, to, y) === true;
+      if (!stretched) y += (until - from) / scale;
       else {
-        const top = ys[0]!;
+        const top = this.ys[i]!;
         if (top > y) {
           // The labels of the first moment need more than a break leaves them.
           knots[knots.length - 1] = { t: from, y: top, scale };
@@ -98,9 +103,9 @@ export class TimeMap {
             knots[knots.length - 2] = { ...before, scale: (gap.to - gap.from) / (top - before.y) };
           }
         }
-        pushStretched(knots, burst, ys);
-        y = ys.at(-1)!;
-        roomy.push({ from, to: until, top, bottom: y, times: burst, ys });
+        pushStretched(knots, times, this.ys, i, to);
+        y = this.ys[to - 1]!;
+        roomy.push({ from, to: until, top, bottom: y, first: i, last: to });
       }
       if (to < times.length) {
         const next = times[to]!;
@@ -108,7 +113,7 @@ export class TimeMap {
         y += BREAK_PX;
         knots.push({ t: until, y: top, scale: (next - until) / BREAK_PX }, { t: next, y, scale });
         breaks.push({ from: until, to: next, top, bottom: y });
-      } else if (ys !== undefined) knots.push({ t: until, y, scale });
+      } else if (stretched) knots.push({ t: until, y, scale });
       i = to;
     }
     this.height = y;
@@ -147,8 +152,8 @@ export class TimeMap {
 }
 
 /** Straight lines through the moments of a stretched burst, a knot only where the direction changes. */
-function pushStretched(knots: Knot[], times: Float64Array, ys: Float64Array): void {
-  for (let i = 1; i < times.length; i += 1) {
+function pushStretched(knots: Knot[], times: Float64Array, ys: Float64Array, from: number, to: number): void {
+  for (let i = from + 1; i < to; i += 1) {
     const [t, y] = [times[i - 1]!, ys[i - 1]!];
     if (times[i]! <= t) continue;
     const scale = (times[i]! - t) / (ys[i]! - y);
@@ -158,47 +163,42 @@ function pushStretched(knots: Knot[], times: Float64Array, ys: Float64Array): vo
   }
 }
 
-/** Gives the rungs of a burst their rows, burst after burst. */
+/** Gives the rungs of a burst their rows, burst after burst. There can be thousands at every step of a zoom. */
 class Rows {
+  readonly ys: Float64Array;
+  readonly #times: Float64Array;
+  readonly #scale: number;
   readonly #rails: readonly Float64Array[];
   readonly #row: number;
   /** The next rung of each rail, and how far down the last label of each reaches. */
   readonly #next: number[];
   readonly #reach: number[];
 
-  constructor({ rails, row }: Room) {
+  constructor({ rails, row }: Room, times: Float64Array, scale: number) {
+    this.#times = times;
+    this.#scale = scale;
+    this.ys = new Float64Array(times.length);
     this.#rails = rails;
     this.#row = row + BETWEEN_PX;
     this.#next = rails.map(() => 0);
     this.#reach = rails.map(() => -Infinity);
   }
 
-  /** The pixels of a burst's moments, the first being at `top` or below; undefined where it has too many rungs. */
-  stretch(times: Float64Array, top: number, scale: number): Float64Array | undefined {
-    const last = times.at(-1)!;
-    let many = false;
-    const until = this.#rails.map((ends, rail) => {
-      const end = lastIndex(ends, (t) => t <= last) + 1;
-      if (end - this.#next[rail]! > READABLE_RUNGS) many = true;
-      return end;
-    });
-    if (many) {
-      until.forEach((end, rail) => {
-        this.#next[rail] = end;
-        this.#reach[rail] = -Infinity;
-      });
-      return undefined;
-    }
-    const ys = new Float64Array(times.length);
+  /** Finds the pixels of a burst's moments, the first being at `top` or below; false where it has too many rungs. */
+  stretch(from: number, to: number, top: number): boolean {
+    const times = this.#times;
+    const { ys } = this;
+    const scale = this.#scale;
+    if (this.#crowded(times[to - 1]!)) return false;
     const count = this.#rails.length;
-    for (let i = 0; i < times.length; i += 1) {
+    for (let i = from; i < to; i += 1) {
       const t = times[i]!;
-      let y = i === 0 ? top : ys[i - 1]! + (t - times[i - 1]!) / scale;
+      let y = i === from ? top : ys[i - 1]! + (t - times[i - 1]!) / scale;
       let returned = false;
       for (let rail = 0; rail < count; rail += 1) {
         if (this.#rails[rail]![this.#next[rail]!] !== t) continue;
         const half = this.#halfAt(rail, t);
-        y = Math.max(y, this.#reach[rail]! + half, i === 0 && top === 0 ? half - this.#row / 2 : 0);
+        y = Math.max(y, this.#reach[rail]! + half, i === 0 ? half - this.#row / 2 : 0);
         returned = true;
       }
       ys[i] = y;
@@ -209,7 +209,23 @@ class Rows {
         while (ends[this.#next[rail]!] === t) this.#next[rail]! += 1;
       }
     }
-    return ys;
+    return true;
+  }
+
+  /** Whether a rail has more rungs up to a moment than can have a row each; if so they are passed over. */
+  #crowded(last: number): boolean {
+    const count = this.#rails.length;
+    for (let rail = 0; rail < count; rail += 1) {
+      const next = this.#next[rail]! + READABLE_RUNGS;
+      const ends = this.#rails[rail]!;
+      if (next >= ends.length || ends[next]! > last) continue;
+      for (let one = 0; one < count; one += 1) {
+        this.#next[one] = lastIndex(this.#rails[one]!, (t) => t <= last) + 1;
+        this.#reach[one] = -Infinity;
+      }
+      return true;
+    }
+    return false;
   }
 
   /** Half the height of the labels of one moment on a rail; those too many to be labelled one by one share a row. */
