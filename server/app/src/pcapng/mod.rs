@@ -4,7 +4,7 @@
 //! connection was captured its packets are made up, and every reader is told so. What else happened to a socket is a
 //! comment on its next packet.
 //!
-//! A stream: records are read in batches, and wait for [`HOLD`] to be told in the order of their times, because frames are
+//! A stream: records are read in batches, and wait for `HOLD` to be told in the order of their times, because frames are
 //! recorded a little after the calls that caused them. What it remembers is bounded by what the log holds.
 
 mod blocks;
