@@ -33,6 +33,7 @@ for (const { name, ...context } of pictures) {
     await screen.act('half-close');
     await screen.waitForEvent('eof');
     await screen.openLadder();
+    await screen.at('ladder-fit').click();
     await screen.waitForRung('connect');
     await t.checkAccessibility();
     await t.screenshot(name);
