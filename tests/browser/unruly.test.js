@@ -53,6 +53,9 @@ for (const seed of [1, 2026]) {
     await page.setViewportSize({ width: 1280, height: 800 });
     await page.reload();
     await screen.ready();
+    // A wide inspector is remembered, and leaves the timeline no room in this window.
+    const wide = page.locator('[data-testid="inspector-wide"][aria-pressed="true"]');
+    if (await wide.isVisible()) await wide.click();
     await screen.resetFilters();
     const { id } = await server.openPractice('greeter', 'afterwards');
     await screen.at('socket-list').focus();
