@@ -499,6 +499,29 @@ for (const kind of ['udp', 'udp-bind']) {
   });
 }
 
+test('a reading under way when the run ends finds what it reads', async ({ page, server }) => {
+  const compare = await comparing(page);
+  let removed = () => undefined;
+  const removal = new Promise((resolve) => {
+    removed = () => resolve('removed');
+  });
+  // One look at a meter is held from the middle of the run: until a meter is removed, or longer than the run has left.
+  let held;
+  await page.route(/\/meters\/m\d+/, async (route) => {
+    if (route.request().method() === 'DELETE') removed();
+    else if (held === undefined && (await compare.status.getAttribute('data-phase')) === 'running') {
+      held = Promise.race([removal, new Promise((resolve) => setTimeout(() => resolve('outlived'), 4000))]);
+      await held;
+    }
+    await route.continue();
+  });
+  await compare.set({ rate: 20, seconds: 2, poll: 0.25 });
+  await compare.start.click();
+  assert.equal(await compare.ending(), 'whole');
+  assert.equal(await held, 'outlived', 'no meter is removed while one is being read');
+  await nothingLeft(server);
+});
+
 test('how cost grows: a thousand real clients on each way miss nothing, in bounded time', async ({ page, server }) => {
   const compare = await comparing(page);
   await compare.set({ rate: 5, poll: 0.5 });

@@ -62,6 +62,8 @@ export class Run {
   readonly #belongings: Belongings;
   #fix: Fix | undefined;
   #reads: Reads | undefined;
+  /** The look at all figures that is under way, or was last. */
+  #reading: Promise<void> | undefined;
   readonly #hidden: { from: number; to: number }[] = [];
   #halt: () => void = () => undefined;
   readonly #halted: Promise<void>;
@@ -312,9 +314,8 @@ export class Run {
     for (let reading = 1; ; reading += 1) {
       await new Promise((resolve) => setTimeout(resolve, LIVE_MS));
       if (this.phase !== 'running') return new Promise(() => undefined);
-      await this.source!.look();
-      if (this.settings.source !== 'ticker' && this.source!.sent.length >= MOST_EVENTS) this.#flood();
-      await this.#readMeters();
+      this.#reading = this.#look();
+      await this.#reading;
       if (reading % PICTURE_EVERY === 0) this.pictures += 1;
       this.#changed();
       // A socket that was reset or closed here brings no end to any lane.
@@ -324,8 +325,12 @@ export class Run {
   }
 
   /** One after the other: a browser has six connections to a host, and the lanes hold three of them. */
-  async #readMeters(): Promise<void> {
+  async #look(): Promise<void> {
+    await this.source!.look();
+    if (this.settings.source !== 'ticker' && this.source!.sent.length >= MOST_EVENTS) this.#flood();
     for (const lane of this.lanes) {
+      // The run ended meanwhile, and with it the meters are ended.
+      if (this.phase !== 'running') return;
       const figures = await this.#meter(lane);
       if (!lane.settled) lane.figures = figures;
     }
@@ -346,6 +351,8 @@ export class Run {
     if (this.#stopping) this.ending ??= 'stopped';
     this.#now('finishing');
     for (const lane of this.lanes) lane.stop();
+    // What is being read must still be there. Should reading it fail, what is read below fails as well, and is heard.
+    await Promise.allSettled([this.#reading]);
     const deadline = performance.now() + END_MS;
     const stopped = Promise.all(this.lanes.map((lane) => lane.until(() => lane.stopped)));
     await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, END_MS))]);
