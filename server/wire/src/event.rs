@@ -278,7 +278,8 @@ pub enum Fact {
         /// For how long, in µs.
         after_us: u64,
     },
-    /// A connection's state in the kernel changed.
+    /// A connection's state in the kernel changed; or it goes on, and its timer is another: the persist timer runs or does not,
+    /// or one has fired in vain.
     KernelState {
         /// Whose.
         end: Direction,

@@ -162,8 +162,19 @@ fn reading_held_closes_the_window_and_reading_again_opens_it() {
         assert!(seen.send_queue > 0, "the peer's send queue is full");
         assert_eq!(seen.timer.map(|timer| timer.kind), Some(TimerKind::ZeroWindowProbe));
         assert_eq!(server.socket(&client)["counters"]["received_bytes"], 0, "nothing was read");
+        let waits = json!({
+            "type": "kernel_state", "end": "peer", "state": "ESTABLISHED", "evidence": "read",
+            "timer": { "kind": "zero_window_probe" },
+        });
+        let waits = number(&server.fact(&client, waits)["seq"]);
         set(&server, &client, &json!({ "reading": true }));
         writing.join().expect("no panic").expect("all is written");
+        eventually("the persist timer runs no more", || {
+            let told = server.history(&format!("socket={client}&type=kernel_state")).0;
+            told.iter().any(|state| {
+                number(&state["seq"]) > waits && state["end"] == "peer" && state["timer"]["kind"].is_null()
+            })
+        });
     });
     assert!(server.received(&client, bytes.len()) == bytes, "nothing is lost");
     let all = segments(&server, &client);

@@ -39,6 +39,8 @@ pub(super) struct Subject {
     far: End,
     near_info: Option<TcpInfo>,
     far_info: Option<TcpInfo>,
+    near_waits: Waits,
+    far_waits: Waits,
     queue: Option<(u32, u32)>,
     /// Who holds the far end was asked.
     owner_asked: bool,
@@ -60,6 +62,9 @@ pub(super) struct Looked {
     pub(super) far: Option<Seen>,
 }
 
+/// For what an end waits that keeps it from going on, and how often it has asked again in vain.
+type Waits = Option<(TimerKind, u8)>;
+
 /// Something to record: when, what.
 pub(super) type Telling = (Instant, Kernel);
 
@@ -78,6 +83,8 @@ impl Subject {
             far: End::new(if role == Role::Accepted { TcpState::Closed } else { TcpState::Listen }),
             near_info: None,
             far_info: None,
+            near_waits: None,
+            far_waits: None,
             queue: None,
             owner_asked: false,
             far_unknown: false,
@@ -130,15 +137,24 @@ impl Subject {
         }
         let before = (self.near.state(), self.far.state());
         let mut tellings = Vec::new();
-        for (end, told, seen) in [
-            (Direction::Local, &mut self.near, looked.near.as_ref()),
-            (Direction::Peer, &mut self.far, looked.far.as_ref()),
+        for (end, told, waits, seen) in [
+            (Direction::Local, &mut self.near, &mut self.near_waits, looked.near.as_ref()),
+            (Direction::Peer, &mut self.far, &mut self.far_waits, looked.far.as_ref()),
         ] {
             // Nobody to ask is not the same as nothing there.
             if can_read || !told.readable() {
                 told.reads(seen.map(|seen| seen.state), now);
             }
-            tell(&mut tellings, end, told.settle(now.checked_sub(hold).unwrap_or(now)), seen, now);
+            let settled = told.settle(now.checked_sub(hold).unwrap_or(now));
+            let goes_on = settled.is_empty();
+            tell(&mut tellings, end, settled, seen, now);
+            let Some(seen) = seen.filter(|seen| told.state() == Some(seen.state)) else { continue };
+            // What it waits for has changed: the state is told again, with the timer.
+            if std::mem::replace(waits, waits_for(seen)) != *waits && goes_on {
+                let (state, timer) = (Some(seen.state), seen.timer);
+                tellings
+                    .push((now, Kernel::State { end, state, evidence: Evidence::Read, timer, owner: None }));
+            }
         }
         tellings.sort_by_key(|(at, _)| *at);
         // A peer on another host, and no segments: nobody can say, which is said once.
@@ -197,6 +213,12 @@ impl Subject {
                 Some(Duration::from_millis(u64::from(*expires_ms) + 1))
             }
             Some(seen) if is_settled(seen) => Some(SELDOM),
+            Some(Seen {
+                timer: Some(Timer { kind: TimerKind::ZeroWindowProbe, expires_ms, .. }), ..
+            }) => {
+                // Also when the window opens, which may be before it fires.
+                Some(Duration::from_millis(u64::from(*expires_ms) + 1).min(SELDOM))
+            }
             Some(_) => Some(self.pause),
             None => None,
         };
@@ -229,11 +251,17 @@ impl Subject {
 /// A state that stays until somebody does something.
 fn is_settled(seen: &Seen) -> bool {
     match seen.state {
-        TcpState::Established | TcpState::CloseWait | TcpState::Listen => {
-            // Sent and not acknowledged yet: its timer runs.
-            !matches!(seen.timer, Some(Timer { kind: TimerKind::Retransmit, retransmits: 1.., .. }))
-        }
+        TcpState::Established | TcpState::CloseWait | TcpState::Listen => waits_for(seen).is_none(),
         _ => false,
+    }
+}
+
+/// A closed window, or an acknowledgement that has failed to come at least once. That one is due soon is the normal course.
+fn waits_for(seen: &Seen) -> Waits {
+    let Timer { kind, retransmits, .. } = seen.timer?;
+    match (kind, retransmits) {
+        (TimerKind::ZeroWindowProbe, _) | (TimerKind::Retransmit, 1..) => Some((kind, retransmits)),
+        _ => None,
     }
 }
 
