@@ -81,7 +81,7 @@ pub enum Kernel {
         /// Which end.
         end: Direction,
         /// What it counts.
-        info: TcpInfo,
+        info: Box<TcpInfo>,
         /// What waits there.
         queues: Queues,
     },
@@ -116,7 +116,7 @@ pub struct Seen {
 #[derive(Debug, Clone)]
 pub enum Carried {
     /// A TCP segment, in its connection.
-    Tcp(Box<Segment>),
+    Tcp(Segment),
     /// A datagram, or a fragment of one: how much of it.
     Udp {
         /// Bytes of payload.
@@ -227,8 +227,9 @@ impl Entry {
             Self::Kernel(boxed) => {
                 let more = match &**boxed {
                     Kernel::Segment(Seen { carried: Carried::Tcp(segment), .. }) => {
-                        BOX + mem::size_of_val(&**segment) + segment.marks.len() * mem::size_of::<Mark>()
+                        segment.marks.len() * mem::size_of::<Mark>()
                     }
+                    Kernel::Info { info, .. } => BOX + mem::size_of_val(&**info),
                     _ => 0,
                 };
                 BOX + mem::size_of_val(&**boxed) + more

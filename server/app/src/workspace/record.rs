@@ -118,7 +118,8 @@ impl Recorder for SocketRecorder {
 
     fn counted(&self, info: &TcpInfo, queues: Queues) {
         if !self.practice && self.workspace.kernel.is_open() {
-            let kernel = crate::log::Kernel::Info { end: Direction::Local, info: info.clone(), queues };
+            let kernel =
+                crate::log::Kernel::Info { end: Direction::Local, info: Box::new(info.clone()), queues };
             self.workspace.record_kernel(vec![(Some(self.id), (Instant::now(), kernel), Stored::None)]);
         }
     }

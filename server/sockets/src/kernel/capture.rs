@@ -76,7 +76,7 @@ pub struct Raw {
     /// How long it was, in bytes.
     pub len: u32,
     /// Its first bytes, at most [`filter::SNAP_LEN`].
-    pub bytes: Box<[u8]>,
+    pub bytes: Arc<[u8]>,
 }
 
 /// A packet socket and what is wanted of it.
@@ -230,8 +230,9 @@ impl Capture {
             };
             let status = word(FRAME_STATUS);
             let kept = word(FRAME_KEPT).saturating_sub(skip).min(filter::SNAP_LEN);
-            let mut bytes = vec![0; kept as usize].into_boxed_slice();
-            if self.ring.copy(frame + usize::from(mac) + skip as usize, &mut bytes) {
+            let mut bytes = [0; filter::SNAP_LEN as usize];
+            let bytes = &mut bytes[..kept as usize];
+            if self.ring.copy(frame + usize::from(mac) + skip as usize, bytes) {
                 batch.push(Raw {
                     at: clocks.instant(wall),
                     wall,
@@ -246,7 +247,7 @@ impl Capture {
                         Checksum::Unsaid
                     },
                     len: word(FRAME_WHOLE).saturating_sub(skip),
-                    bytes,
+                    bytes: Arc::from(&*bytes),
                 });
             }
             frame += word(FRAME_NEXT) as usize;

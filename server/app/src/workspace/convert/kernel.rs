@@ -38,7 +38,7 @@ pub(super) fn fact(kernel: &Kernel) -> wire::Fact {
 fn seen_frame(seen: &Seen) -> wire::Fact {
     let Seen { sender, interface, far, carried, len: frame_len, link: _, checksum: _ } = seen;
     let (protocol, segment, len, icmp) = match carried {
-        Carried::Tcp(segment) => (wire::SegmentProtocol::Tcp, Some(&**segment), segment.len, None),
+        Carried::Tcp(segment) => (wire::SegmentProtocol::Tcp, Some(segment), segment.len, None),
         Carried::Udp { len } => (wire::SegmentProtocol::Udp, None, *len, None),
         Carried::Icmp { kind, code, from, len } => {
             let icmp = wire::Icmp { kind: *kind, code: *code, from: Some(from.to_string()) };

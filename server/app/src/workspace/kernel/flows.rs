@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     net::{IpAddr, SocketAddr},
+    sync::Arc,
 };
 
 use sockscope_sockets::kernel::{
@@ -31,7 +32,7 @@ pub(super) struct Frame {
     pub(super) len: u32,
     pub(super) link: Link,
     pub(super) checksum: Checksum,
-    pub(super) head: Box<[u8]>,
+    pub(super) head: Arc<[u8]>,
 }
 
 /// A frame of a socket, with what it did.
@@ -156,7 +157,9 @@ impl Flows {
     /// A frame came: with those that waited for the same flow, it may be somebody's.
     pub(super) fn see(&mut self, frame: Frame, matched: &mut Vec<Matched>) {
         let Some(key) = self.key_of(&frame.packet) else { return };
-        self.drain(key, matched);
+        if !self.orphans.is_empty() {
+            self.drain(key, matched);
+        }
         if let Some(followed) = self.followed.get_mut(&key) {
             matched.push(followed.take(frame));
         } else if let Some((id, near, far)) = self.conversation(key, &frame.packet) {
@@ -267,7 +270,7 @@ impl Followed {
         let (carried, passed) = match (self.flow.see(end, packet), &packet.carries) {
             (Some(segment), _) => {
                 let passed = self.paths.see(&segment);
-                (Carried::Tcp(Box::new(segment)), passed)
+                (Carried::Tcp(segment), passed)
             }
             (None, Carries::Icmp(icmp)) => {
                 let from = packet.from.ip();

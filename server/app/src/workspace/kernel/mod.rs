@@ -274,7 +274,7 @@ impl Watched {
             link: frame.link,
             checksum: frame.checksum,
         };
-        (Some(socket), (frame.packet.at, log::Kernel::Segment(seen)), Stored::Kept(frame.head.into()))
+        (Some(socket), (frame.packet.at, log::Kernel::Segment(seen)), Stored::Kept(frame.head))
     }
 
     fn meets(&mut self, id: SocketId, local: SocketAddr, remote: SocketAddr) {

@@ -149,9 +149,10 @@ impl Subject {
             let goes_on = settled.is_empty();
             tell(&mut tellings, end, settled, seen, now);
             let Some(seen) = seen.filter(|seen| told.state() == Some(seen.state)) else { continue };
-            // What it waits for has changed: the state is told again, with the timer.
-            if std::mem::replace(waits, waits_for(seen)) != *waits && goes_on {
-                let (state, timer) = (Some(seen.state), seen.timer);
+            // What it waits for has changed: the state is told again, with the timer; or without, when it goes on.
+            let now_waits = waits_for(seen);
+            if std::mem::replace(waits, now_waits) != now_waits && goes_on {
+                let (state, timer) = (Some(seen.state), now_waits.and(seen.timer));
                 tellings
                     .push((now, Kernel::State { end, state, evidence: Evidence::Read, timer, owner: None }));
             }
@@ -187,7 +188,7 @@ impl Subject {
                 }
                 *last = Some(info.clone());
                 let queues = Queues { receive: seen.receive_queue, send: seen.send_queue };
-                tellings.push((now, Kernel::Info { end, info: info.clone(), queues }));
+                tellings.push((now, Kernel::Info { end, info: Box::new(info.clone()), queues }));
             }
         }
         self.schedule(&looked, before != (self.near.state(), self.far.state()), hold, now);
