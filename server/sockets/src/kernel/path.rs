@@ -39,6 +39,8 @@ pub struct Path {
     complete_at: Option<Instant>,
     /// A SYN came in CLOSED and was not refused: if this end now sends its own, they passed each other.
     crossed: bool,
+    /// When it entered the state it is in, where a segment said so.
+    entered: Option<Instant>,
 }
 
 /// Whether a sequence number is at or behind another, on the circle of them (RFC 9293 §3.4).
@@ -59,6 +61,7 @@ impl Path {
             peer_fin: None,
             complete_at: None,
             crossed: false,
+            entered: None,
         }
     }
 
@@ -82,11 +85,14 @@ impl Path {
         }
     }
 
-    /// Takes the next segment, in the order they were seen: the states it led to, one behind the other.
+    /// Takes the next segment, in the order they were seen: the states it led to, one behind the other. Where both ends'
+    /// segments passed each other, what came was seen before this end's own went, and counts no earlier than that.
     pub fn see(&mut self, segment: &Segment) -> Vec<Step> {
         let mut steps = Vec::new();
-        let enter = |state, at, this: &mut Self| {
+        let enter = |state, at: Instant, this: &mut Self| {
+            let at = this.entered.map_or(at, |entered| at.max(entered));
             this.state = state;
+            this.entered = Some(at);
             steps.push(Step { state, at });
         };
         if segment.sender == self.end {
@@ -298,16 +304,19 @@ mod tests {
     fn both(segments: &[(End, &str, u32, u32, u32)], passive: bool) -> [Vec<TcpState>; 2] {
         let from = if passive { S::Listen } else { S::Closed };
         let mut paths = [Path::new(Local, S::Closed), Path::new(Peer, from)];
-        let mut states = [Vec::new(), Vec::new()];
+        let mut steps = [Vec::new(), Vec::new()];
         for (sender, flags, seq, ack, len) in segments {
             let segment = segment(*sender, flags, *seq, *ack, *len);
-            for (path, states) in paths.iter_mut().zip(&mut states) {
-                let steps = path.see(&segment);
-                assert!(steps.iter().all(|step| step.at <= segment.at));
-                states.extend(steps.into_iter().map(|step| step.state));
+            for (path, steps) in paths.iter_mut().zip(&mut steps) {
+                let more = path.see(&segment);
+                assert!(more.iter().all(|step| step.at <= segment.at));
+                steps.extend(more);
             }
         }
-        states
+        steps.map(|steps| {
+            assert!(steps.is_sorted_by_key(|step| step.at), "{steps:?}");
+            steps.into_iter().map(|step| step.state).collect()
+        })
     }
 
     const OPEN: [(End, &str, u32, u32, u32); 3] =
