@@ -4,6 +4,8 @@
 //! their last process), while dumpcap captures beside it. Then every `segment` is held against what tshark says of the
 //! same frame: who sent it, its flags, its numbers from the first, its length.
 
+mod played;
+
 use std::{
     io::{Read as _, Write as _},
     net::{Shutdown, SocketAddr, TcpStream, UdpSocket},
