@@ -32,7 +32,7 @@ pub(crate) fn path(server: &Server, id: &str, end: &str) -> Vec<String> {
 }
 
 /// The value of a field of a captured frame.
-fn field(server: &Server, segment: &Value, name: &str) -> Option<String> {
+pub(crate) fn field(server: &Server, segment: &Value, name: &str) -> Option<String> {
     let frame = server.ask("GET", &format!("events/{}/frame", segment["seq"]), None).ok();
     let layers = list(&frame["layers"]);
     let fields = layers.iter().flat_map(|layer| list(&layer["fields"]));
