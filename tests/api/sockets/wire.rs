@@ -5,6 +5,7 @@
 //! same frame: who sent it, its flags, its numbers from the first, its length.
 
 mod fragments;
+mod interfaces;
 mod played;
 
 use std::{
@@ -585,11 +586,17 @@ impl Host {
 
     /// Puts a pair of interfaces between this host, where it is called `near`, and that one.
     fn wire(&self) {
-        run("ip", &format!("link add near type veth peer name far netns {}", self.thread));
+        self.wire_with("near");
+    }
+
+    /// The same with another name here, and what else `ip link add` is to say of it.
+    fn wire_with(&self, near: &str) {
+        run("ip", &format!("link add {near} type veth peer name far netns {}", self.thread));
+        let near = near.split(' ').next().expect("a name");
         for address in ["10.77.0.1/24", "fd77::1/64 nodad"] {
-            run("ip", &format!("address add dev near {address}"));
+            run("ip", &format!("address add dev {near} {address}"));
         }
-        run("ip", "link set near up");
+        run("ip", &format!("link set {near} up"));
         self.does(|| {
             for address in ["10.77.0.2/24", "fd77::2/64 nodad"] {
                 run("ip", &format!("address add dev far {address}"));
