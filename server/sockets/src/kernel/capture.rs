@@ -111,7 +111,7 @@ impl Capture {
             next: Mutex::new(0),
             wanted: Mutex::default(),
             lost: AtomicU64::new(0),
-            names: Mutex::default(),
+            names: Mutex::new(Names::open()),
         })
     }
 
@@ -207,6 +207,9 @@ impl Capture {
             self.read_block(block, clocks, batch);
             self.ring.release(block + BLOCK_STATUS, STATUS_KERNEL);
             *next = (*next + 1) % BLOCKS as usize;
+        }
+        if batch.len() > before {
+            lock(&self.names).refresh();
         }
         batch.len() > before
     }

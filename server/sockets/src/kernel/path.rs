@@ -39,6 +39,8 @@ pub struct Path {
     complete_at: Option<Instant>,
     /// A SYN came in CLOSED and was not refused: if this end now sends its own, they passed each other.
     crossed: bool,
+    /// When it entered the state it is in, where a segment said so.
+    entered: Option<Instant>,
 }
 
 /// Whether a sequence number is at or behind another, on the circle of them (RFC 9293 §3.4).
@@ -59,6 +61,7 @@ impl Path {
             peer_fin: None,
             complete_at: None,
             crossed: false,
+            entered: None,
         }
     }
 
@@ -82,11 +85,14 @@ impl Path {
         }
     }
 
-    /// Takes the next segment, in the order they were seen: the states it led to, one behind the other.
+    /// Takes the next segment, in the order they were seen: the states it led to, one behind the other. Where both ends'
+    /// segments passed each other, what came was seen before this end's own went, and counts no earlier than that.
     pub fn see(&mut self, segment: &Segment) -> Vec<Step> {
         let mut steps = Vec::new();
-        let enter = |state, at, this: &mut Self| {
+        let enter = |state, at: Instant, this: &mut Self| {
+            let at = this.entered.map_or(at, |entered| at.max(entered));
             this.state = state;
+            this.entered = Some(at);
             steps.push(Step { state, at });
         };
         if segment.sender == self.end {

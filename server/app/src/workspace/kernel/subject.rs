@@ -158,10 +158,11 @@ impl Subject {
             }
         }
         tellings.sort_by_key(|(at, _)| *at);
-        // A peer on another host, and no segments: nobody can say, which is said once.
+        // A peer on another host, and no segments: nobody can say, which is said once. What they say may wait to be told.
         if can_read
             && self.near.readable()
             && self.far.state().is_none()
+            && !self.far.is_ahead()
             && looked.far.is_none()
             && !self.far_unknown
             && matches!(self.near.state(), Some(TcpState::Established))

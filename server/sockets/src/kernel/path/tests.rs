@@ -30,16 +30,19 @@ fn segment(sender: End, flags: &str, seq: u32, ack: u32, len: u32) -> Segment {
 fn both(segments: &[(End, &str, u32, u32, u32)], passive: bool) -> [Vec<TcpState>; 2] {
     let from = if passive { S::Listen } else { S::Closed };
     let mut paths = [Path::new(Local, S::Closed), Path::new(Peer, from)];
-    let mut states = [Vec::new(), Vec::new()];
+    let mut steps = [Vec::new(), Vec::new()];
     for (sender, flags, seq, ack, len) in segments {
         let segment = segment(*sender, flags, *seq, *ack, *len);
-        for (path, states) in paths.iter_mut().zip(&mut states) {
-            let steps = path.see(&segment);
-            assert!(steps.iter().all(|step| step.at <= segment.at));
-            states.extend(steps.into_iter().map(|step| step.state));
+        for (path, steps) in paths.iter_mut().zip(&mut steps) {
+            let more = path.see(&segment);
+            assert!(more.iter().all(|step| step.at <= segment.at));
+            steps.extend(more);
         }
     }
-    states
+    steps.map(|steps| {
+        assert!(steps.is_sorted_by_key(|step| step.at), "{steps:?}");
+        steps.into_iter().map(|step| step.state).collect()
+    })
 }
 
 const OPEN: [(End, &str, u32, u32, u32); 3] =
