@@ -4,6 +4,7 @@
 //! only thing in the program that makes a seq. One seq runs through all shelves; each shelf gives up history only of
 //! its own share, so that facts of one kind can never push out another's.
 
+mod frames;
 mod read;
 mod record;
 mod shelf;
@@ -11,8 +12,9 @@ mod shelf;
 use sockscope_sockets::fact::Cause;
 use sockscope_wire::{GapReason, LogFull, Seq, ShelfName, SocketId};
 
+pub use frames::{Carried, Frame, Seen};
 pub use read::{Filter, Limits, Slice, Span};
-pub use record::{Born, Carried, Entry, Kernel, Opening, Record, Seen, Stored};
+pub use record::{Born, Entry, Kernel, Opening, Record, Stored};
 use shelf::Shelf;
 pub use sockscope_sockets::kernel::info::Queues;
 

@@ -1,17 +1,17 @@
 //! What the log keeps of one fact.
 
-use std::{mem, net::IpAddr, sync::Arc};
+use std::{mem, sync::Arc};
 
 use sockscope_sockets::{
     fact::{Cause, EndReason, Fact, Leftover},
     kernel::{
-        capture::{Checksum, Link},
-        flow::{Mark, Segment},
         info::{Queues, TcpInfo},
         state::{TcpState, Timer},
     },
 };
 use sockscope_wire::{Code, Counters, Direction, Evidence, Owner, PeerKind, Role, Seq, SocketId};
+
+use super::frames::Frame;
 
 /// One fact as the log keeps it. Small, because there are millions of them.
 #[derive(Debug, Clone)]
@@ -52,15 +52,17 @@ pub enum Entry {
     Born(Box<Born>),
     /// A socket's descriptor is closed: why, what it left undone, its final counters.
     Closed(Box<(EndReason, Leftover, Counters)>),
-    /// What the kernel or the wire did.
+    /// What the kernel did.
     Kernel(Box<Kernel>),
+    /// A frame was seen.
+    Segment(Frame),
     /// A remark.
     Note(Box<(Code, Vec<(&'static str, String)>)>),
     /// Given up; only its place is left until its chunk is compacted.
     Gone,
 }
 
-/// What the kernel or the wire did with a socket.
+/// What the kernel did with a socket.
 #[derive(Debug, Clone)]
 pub enum Kernel {
     /// The state of one end changed.
@@ -87,52 +89,8 @@ pub enum Kernel {
     },
     /// So many connections wait for accept(2), of so many that may.
     AcceptQueue(u32, u32),
-    /// A frame was seen; its first bytes are the record's.
-    Segment(Seen),
     /// The capture missed frames: how many, how many in all.
     Lost(u64, u64),
-}
-
-/// A frame that was seen. Its first bytes are the record's payload.
-#[derive(Debug, Clone)]
-pub struct Seen {
-    /// Who sent it.
-    pub sender: Direction,
-    /// By which interface.
-    pub interface: Arc<str>,
-    /// The socket at the other end, where it is one of this workspace.
-    pub far: Option<SocketId>,
-    /// What it carries.
-    pub carried: Carried,
-    /// How long it was, in bytes.
-    pub len: u32,
-    /// What it begins with.
-    pub link: Link,
-    /// What the kernel says of its checksum.
-    pub checksum: Checksum,
-}
-
-/// What a frame carries.
-#[derive(Debug, Clone)]
-pub enum Carried {
-    /// A TCP segment, in its connection.
-    Tcp(Segment),
-    /// A datagram, or a fragment of one: how much of it.
-    Udp {
-        /// Bytes of payload.
-        len: u32,
-    },
-    /// An ICMP error.
-    Icmp {
-        /// Its type.
-        kind: u8,
-        /// Its code.
-        code: u8,
-        /// Who reports it.
-        from: IpAddr,
-        /// Bytes of the packet it is about.
-        len: u32,
-    },
 }
 
 /// What the `opening` of a socket says.
@@ -192,6 +150,11 @@ impl Stored {
 }
 
 impl Entry {
+    /// The piece of memory it shares with others; entries with the same have it together.
+    pub(super) fn piece(&self) -> Option<usize> {
+        if let Self::Segment(frame) = self { Some(frame.piece()) } else { None }
+    }
+
     /// The bytes this holds on the heap beside the record itself, at least roughly: these are rare and small.
     #[must_use]
     pub fn cost(&self) -> usize {
@@ -226,14 +189,12 @@ impl Entry {
             Self::Closed(boxed) => BOX + mem::size_of_val(&**boxed),
             Self::Kernel(boxed) => {
                 let more = match &**boxed {
-                    Kernel::Segment(Seen { carried: Carried::Tcp(segment), .. }) => {
-                        segment.marks.len() * mem::size_of::<Mark>()
-                    }
                     Kernel::Info { info, .. } => BOX + mem::size_of_val(&**info),
                     _ => 0,
                 };
                 BOX + mem::size_of_val(&**boxed) + more
             }
+            Self::Segment(frame) => frame.cost(),
             Self::Note(note) => {
                 BOX + mem::size_of_val(&**note)
                     + note.1.iter().map(|(_, text)| 40 + text.len()).sum::<usize>()

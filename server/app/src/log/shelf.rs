@@ -169,7 +169,7 @@ impl Shelf {
                 holder.stripped += 1;
                 self.strip(who, seq);
             } else if let Some(&seq) = holder.seqs.front() {
-                self.remove(seq);
+                self.remove_piece(who, seq);
             } else {
                 return;
             }
@@ -189,6 +189,20 @@ impl Shelf {
             holder.bytes -= freed;
             holder.payload_bytes -= freed;
             requeue(&mut self.greed, who, holder);
+        }
+    }
+
+    /// Gives up the oldest record of a holder, and those behind it that lie in the same piece of memory: it is free only
+    /// without them.
+    fn remove_piece(&mut self, who: Option<SocketId>, seq: Seq) {
+        let piece = |shelf: &Self, seq| shelf.get(seq).and_then(|record| record.entry.piece());
+        let first = piece(self, seq);
+        self.remove(seq);
+        while first.is_some()
+            && let Some(&next) = self.holders.get(&who).and_then(|holder| holder.seqs.front())
+            && piece(self, next) == first
+        {
+            self.remove(next);
         }
     }
 

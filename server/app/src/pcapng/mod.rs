@@ -4,61 +4,50 @@
 //! connection was captured its packets are made up, and every reader is told so. What else happened to a socket is a
 //! comment on its next packet.
 //!
-//! A stream: records are read in batches, and wait for `HOLD` to be told in the order of their times, because frames are
-//! recorded a little after the calls that caused them. What it remembers is bounded by what the log holds.
+//! A stream: records are read in batches and told in the order of their times. What it remembers is bounded by what the log
+//! holds.
 
 mod blocks;
 mod calls;
+mod comments;
 mod lines;
 mod made;
+mod order;
 mod talk;
+mod who;
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    net::SocketAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use sockscope_sockets::{
     fact::{Chunk, Fact},
     kernel::{
-        capture::{Link, Raw},
+        capture::{Link, Raw, Way},
         packet::Packet,
     },
 };
-use sockscope_wire::{Direction, PayloadMode, Role, Seq, SocketId};
+use sockscope_wire::{Direction, PayloadMode, Seq, SocketId};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     feed::{Batch, Cursor, Start},
-    log::{Carried, Entry, Filter, Kernel, Limits, Record, Seen, Stored},
+    log::{self, Carried, Entry, Filter, Limits, Record, Seen, Stored},
     workspace::{Workspace, convert},
 };
 use blocks::{Frame, LinkType};
 use calls::Calls;
+use comments::Comments;
 use made::Payload;
+use order::Order;
 use talk::{Packet as MadePacket, Talk};
-
-/// How long a record waits for those that happened before it and are recorded after it.
-const HOLD: Duration = Duration::from_millis(100);
-
-/// How many may wait, without their payloads; of more the earliest goes on at once.
-const HELD: usize = 8192;
+use who::{Ends, Who, canonical};
 
 /// What is read at once: records without payload.
 const BATCH: Limits = Limits::new(2048, 1 << 20);
 
 /// A piece of the stream is handed on when it is so long. One frame more may be in it.
 const PIECE: usize = 256 << 10;
-
-/// Comments that wait for a socket's next packet; of more only their number is told.
-const COMMENTS: usize = 100;
-
-/// Sockets with comments that wait; of more, those of the oldest are given up.
-const COMMENTED: usize = 4096;
 
 /// Connections whose addresses are remembered, to tell when two had the same; more begin anew.
 const REMEMBERED: usize = 1 << 16;
@@ -75,15 +64,6 @@ pub struct Wanted {
     /// On and on, until somebody leaves.
     pub follow: bool,
 }
-
-/// Comments that wait.
-#[derive(Default)]
-struct Comments {
-    lines: Vec<String>,
-    more: usize,
-}
-
-type Ends = (SocketAddr, SocketAddr);
 
 /// A socket's part in packets that are made up.
 enum Part {
@@ -104,24 +84,16 @@ pub struct Pcapng {
     surveyed: bool,
     ended: bool,
     // What the survey, and every record that came since, said:
-    /// Sockets of which a frame was captured.
-    captured: BTreeSet<SocketId>,
-    /// Sockets of datagrams.
-    datagrams: BTreeSet<SocketId>,
-    /// Sockets that ended before the survey.
-    over: BTreeSet<SocketId>,
-    ends: HashMap<SocketId, (Ends, bool)>,
-    by_ends: HashMap<Ends, SocketId>,
+    who: Who,
     calls: Calls,
     // What is being told:
-    held: BTreeMap<(u64, Seq), Record>,
-    latest: u64,
+    order: Order,
     parts: HashMap<SocketId, Part>,
     /// Who tells the packets between these ends.
     tells: HashMap<Ends, SocketId>,
     /// How many connections were made up between these ends.
     made: HashMap<Ends, u32>,
-    comments: BTreeMap<Option<SocketId>, Comments>,
+    comments: Comments,
     interfaces: HashMap<(Arc<str>, LinkType), u32>,
     out: Vec<u8>,
 }
@@ -150,18 +122,13 @@ impl Pcapng {
             head: Seq(0),
             surveyed: false,
             ended: false,
-            captured: BTreeSet::new(),
-            datagrams: BTreeSet::new(),
-            over: BTreeSet::new(),
-            ends: HashMap::new(),
-            by_ends: HashMap::new(),
+            who: Who::default(),
             calls: Calls::default(),
-            held: BTreeMap::new(),
-            latest: 0,
+            order: Order::new(workspace.anchor().instant()),
             parts: HashMap::new(),
             tells: HashMap::new(),
             made: HashMap::new(),
-            comments: BTreeMap::new(),
+            comments: Comments::default(),
             interfaces: HashMap::new(),
             out: Vec::new(),
         }
@@ -176,7 +143,7 @@ impl Pcapng {
         }
         loop {
             while self.out.len() < PIECE
-                && let Some(record) = self.due()
+                && let Some(record) = self.order.pop(self.wanted.follow, self.ended)
             {
                 self.tell(&record);
             }
@@ -203,8 +170,7 @@ impl Pcapng {
         if !self.wanted.follow {
             return Step::Read(self.cursor.now(BATCH).await);
         }
-        let first = self.held.keys().next().map(|(at, _)| *at);
-        let due = first.map(|at| self.workspace.anchor().instant() + Duration::from_nanos(at) + HOLD);
+        let due = self.order.next_turn();
         tokio::select! {
             batch = self.cursor.next(BATCH) => Step::Read(batch),
             () = until(due) => Step::Due,
@@ -236,40 +202,12 @@ impl Pcapng {
         if !record.hidden {
             self.calls.note(record, &self.workspace);
         }
-        let Some(socket) = record.socket else { return };
-        match &record.entry {
-            Entry::Fact(Fact::Connected(ends)) => self.meets(socket, (ends.0, ends.1), record.hidden),
-            Entry::Born(born) => self.meets(socket, (born.local, born.remote), record.hidden),
-            Entry::Opening(opening) if matches!(opening.role, Role::Bound | Role::Connected) => {
-                self.datagrams.insert(socket);
-            }
-            Entry::Fact(Fact::Sent(chunk) | Fact::Received(chunk)) if chunk.offset().is_none() => {
-                self.datagrams.insert(socket);
-            }
-            Entry::Closed(_) if !self.surveyed => {
-                self.over.insert(socket);
-            }
-            Entry::Kernel(kernel) => {
-                if let Kernel::Segment(seen) = &**kernel {
-                    self.captured.insert(socket);
-                    self.captured.extend(seen.far);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn meets(&mut self, socket: SocketId, (local, remote): Ends, hidden: bool) {
-        let ends = (canonical(local), canonical(remote));
-        self.ends.insert(socket, (ends, hidden));
-        self.by_ends.insert(ends, socket);
+        self.who.note(record, self.surveyed);
     }
 
     /// Whether packets of this socket are made up: nothing of it was captured, and nothing will be.
     fn is_made_up(&self, socket: SocketId) -> bool {
-        let far = self.ends.get(&socket).and_then(|(ends, _)| self.by_ends.get(&(ends.1, ends.0)));
-        let seen = |socket| self.captured.contains(socket);
-        !(seen(&socket) || far.is_some_and(seen)) && (!self.will_capture() || self.over.contains(&socket))
+        !self.who.was_captured(socket) && (!self.will_capture() || self.who.was_over(socket))
     }
 
     /// Whether frames are still to come for sockets of which there are none yet.
@@ -279,9 +217,8 @@ impl Pcapng {
 
     /// What the file says of itself.
     fn section(&mut self) {
-        let mut known = self.ends.keys().chain(&self.datagrams);
-        let made_up =
-            known.any(|socket| self.is_made_up(*socket)) || (self.wanted.follow && !self.will_capture());
+        let made_up = self.who.all().any(|socket| self.is_made_up(socket))
+            || (self.wanted.follow && !self.will_capture());
         let how = if made_up {
             "Packets of the interface \"synthesised\" were never captured: their IP, TCP and UDP headers are synthesised by \
              sockscope from the calls its sockets made (sequence numbers from 1, times of the calls, no retransmissions). \
@@ -297,7 +234,8 @@ impl Pcapng {
     fn take(&mut self, batch: Batch) {
         let last = if self.wanted.follow { Seq(u64::MAX) } else { self.head };
         for span in batch.gaps().iter().filter(|span| span.from <= last) {
-            self.comment(None, format!("events {} to {} are gone from sockscope's log", span.from, span.to));
+            self.comments
+                .add(None, format!("events {} to {} are gone from sockscope's log", span.from, span.to));
         }
         if !self.wanted.follow && (batch.next() >= last || batch.is_empty()) {
             self.ended = true;
@@ -314,51 +252,15 @@ impl Pcapng {
             if matches!(record.entry, Entry::Fact(_)) {
                 record.payload = Stored::None;
             }
-            let at = self.nanos(&record);
-            self.latest = self.latest.max(at);
-            self.held.insert((at, record.seq), record);
+            self.order.push(record);
         }
     }
 
-    /// When it happened, in ns since the anchor: a frame when it was seen, a call of ours that sends something when it
-    /// began, anything else when it was over.
-    fn nanos(&self, record: &Record) -> u64 {
-        let call = match &record.entry {
-            Entry::Kernel(kernel) => {
-                if let Kernel::Segment(Seen { carried: Carried::Tcp(segment), .. }) = &**kernel {
-                    let since = segment.at.saturating_duration_since(self.workspace.anchor().instant());
-                    return u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
-                }
-                false
-            }
-            Entry::Fact(Fact::Sent(_) | Fact::Shutdown | Fact::ResetByUs) | Entry::Closed(_) => true,
-            _ => false,
-        };
-        let took =
-            if call && record.took_us != Record::NO_CALL { record.took_us.saturating_add(1) } else { 0 };
-        record.t_us.saturating_sub(took).saturating_mul(1000)
-    }
-
-    /// The next record whose turn it is.
-    fn due(&mut self) -> Option<Record> {
-        let entry = self.held.first_entry()?;
-        let now = if self.wanted.follow {
-            u64::try_from(self.workspace.anchor().instant().elapsed().as_nanos()).unwrap_or(u64::MAX)
-        } else {
-            self.latest
-        };
-        let waits = Duration::from_nanos(now.saturating_sub(entry.key().0)) < HOLD;
-        let all = self.held.len() > HELD || self.ended;
-        if waits && !all { None } else { self.held.pop_first().map(|(_, record)| record) }
-    }
-
     fn tell(&mut self, record: &Record) {
-        if let Entry::Kernel(kernel) = &record.entry
-            && let (Kernel::Segment(seen), Some(socket)) = (&**kernel, record.socket)
-        {
-            let ours = self.wanted.socket.is_none_or(|wanted| wanted == socket || seen.far == Some(wanted));
-            if ours {
-                self.tell_captured(socket, record, seen);
+        if let (Entry::Segment(frame), Some(socket)) = (&record.entry, record.socket) {
+            let far = frame.seen().far;
+            if self.wanted.socket.is_none_or(|wanted| wanted == socket || far == Some(wanted)) {
+                self.tell_captured(socket, self.order.nanos(record), frame);
             }
             return;
         }
@@ -370,19 +272,16 @@ impl Pcapng {
         }
         let event = convert::event(record, self.workspace.anchor(), PayloadMode::None);
         if let Some(line) = lines::line(&event) {
-            self.comment(record.socket, line);
+            self.comments.add(record.socket, line);
         }
         if let Some(socket) = record.socket {
             self.tell_made_up(socket, record);
         }
     }
 
-    fn tell_captured(&mut self, socket: SocketId, record: &Record, seen: &Seen) {
-        let Stored::Kept(head) = &record.payload else {
-            self.comment(Some(socket), format!("the headers of a frame of {} bytes are gone", seen.len));
-            return;
-        };
-        let mut bytes = head.to_vec();
+    fn tell_captured(&mut self, socket: SocketId, at: u64, frame: &log::Frame) {
+        let seen = frame.seen();
+        let mut bytes = frame.head().to_vec();
         if bytes.len() < seen.len as usize {
             self.complete(socket, seen, &mut bytes);
         }
@@ -391,7 +290,6 @@ impl Pcapng {
             Link::Ip => LinkType::Raw,
         };
         let interface = self.interface(&seen.interface, link, None);
-        let at = self.nanos(record);
         self.packet((socket, seen.far), interface, at, &bytes, seen.len, seen.sender == Direction::Local);
     }
 
@@ -401,7 +299,7 @@ impl Pcapng {
             at: Instant::now(),
             wall: Duration::ZERO,
             interface: 0,
-            outgoing: false,
+            way: Way::Loopback,
             link: seen.link,
             checksum: seen.checksum,
             len: seen.len,
@@ -430,10 +328,10 @@ impl Pcapng {
     }
 
     fn tell_made_up(&mut self, socket: SocketId, record: &Record) {
-        let at = self.nanos(record);
+        let at = self.order.nanos(record);
         let packets = match &record.entry {
             Entry::Fact(Fact::Connected(ends)) => {
-                let datagrams = self.is_datagram(socket);
+                let datagrams = self.who.is_datagram(socket);
                 self.begins(socket, (ends.0, Some(ends.1)), record.hidden);
                 self.talk(socket).map(|talk| if datagrams { Vec::new() } else { talk.opens(true) })
             }
@@ -441,7 +339,7 @@ impl Pcapng {
                 self.begins(socket, (born.local, Some(born.remote)), record.hidden);
                 self.talk(socket).map(|talk| talk.opens(false))
             }
-            Entry::Fact(Fact::Bound(local)) if self.is_datagram(socket) => {
+            Entry::Fact(Fact::Bound(local)) if self.who.is_datagram(socket) => {
                 self.begins(socket, (**local, None), record.hidden);
                 None
             }
@@ -452,7 +350,7 @@ impl Pcapng {
             Entry::Fact(Fact::ResetByPeer(..)) => self.talk(socket).map(|talk| talk.resets(false)),
             Entry::Fact(Fact::ResetByUs) => self.talk(socket).map(|talk| talk.resets(true)),
             Entry::Closed(closed) => {
-                let datagrams = self.is_datagram(socket);
+                let datagrams = self.who.is_datagram(socket);
                 let packets = self
                     .talk(socket)
                     .map(|talk| if datagrams { Vec::new() } else { talk.closes(closed.1.unread > 0) });
@@ -463,10 +361,6 @@ impl Pcapng {
             _ => None,
         };
         self.write(socket, at, packets);
-    }
-
-    fn is_datagram(&self, socket: SocketId) -> bool {
-        self.datagrams.contains(&socket)
     }
 
     fn talk(&mut self, socket: SocketId) -> Option<&mut Talk> {
@@ -505,10 +399,9 @@ impl Pcapng {
         if self.tells.contains_key(&(remote, local)) {
             return true;
         }
-        // A socket connected to itself has one end.
-        let other = self.by_ends.get(&(remote, local)).filter(|other| **other != socket);
-        let other = other.and_then(|other| Some((self.ends.get(other)?.1, *other)));
+        let other = self.who.at((remote, local)).filter(|(_, other)| *other != socket);
         let wanted = |other| self.wanted.socket.is_none_or(|wanted| wanted == other);
+        // A socket connected to itself has one end.
         other.is_some_and(|other| wanted(other.1) && other < (hidden, socket))
     }
 
@@ -520,13 +413,7 @@ impl Pcapng {
             self.tells.remove(&(talk.local, remote));
         }
         if self.wanted.follow {
-            self.datagrams.remove(&socket);
-        }
-        if self.wanted.follow
-            && let Some((ends, _)) = self.ends.remove(&socket)
-            && self.by_ends.get(&ends) == Some(&socket)
-        {
-            self.by_ends.remove(&ends);
+            self.who.forget(socket);
         }
     }
 
@@ -558,7 +445,7 @@ impl Pcapng {
 
     fn write(&mut self, socket: SocketId, at: u64, packets: Option<Vec<MadePacket>>) {
         let Some(packets) = packets.filter(|packets| !packets.is_empty()) else { return };
-        let far = self.ends.get(&socket).and_then(|(ends, _)| self.by_ends.get(&(ends.1, ends.0))).copied();
+        let far = self.who.other(socket);
         let description = "headers synthesised by sockscope: nothing here was captured";
         let interface = self.interface(&Arc::from("synthesised"), LinkType::Raw, Some(description));
         for (made, ours) in packets {
@@ -584,34 +471,10 @@ impl Pcapng {
         len: u32,
         outgoing: bool,
     ) {
-        let mut comments = Vec::new();
-        for whose in [None, Some(ends.0)].into_iter().chain(ends.1.map(Some)) {
-            if let Some(Comments { lines, more }) = self.comments.remove(&whose) {
-                comments.extend(lines);
-                if more > 0 {
-                    comments.push(format!("and {more} more"));
-                }
-            }
-        }
+        let comments = self.comments.take(ends);
         let at = self.workspace.anchor().unix_nanos(at);
         blocks::packet(&mut self.out, &Frame { interface, at, bytes, len, outgoing, comments: &comments });
     }
-
-    fn comment(&mut self, socket: Option<SocketId>, line: String) {
-        let comments = self.comments.entry(socket).or_default();
-        if comments.lines.len() < COMMENTS {
-            comments.lines.push(line);
-        } else {
-            comments.more += 1;
-        }
-        if self.comments.len() > COMMENTED {
-            self.comments.pop_first();
-        }
-    }
-}
-
-fn canonical(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 async fn until(due: Option<Instant>) {

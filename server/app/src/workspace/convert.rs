@@ -64,6 +64,7 @@ fn fact(entry: &Entry, payload: &Stored, anchor: &Anchor, mode: PayloadMode) -> 
         }
         Entry::Closed(end) => closed(end.0, end.1, end.2),
         Entry::Kernel(kernel) => kernel::fact(kernel),
+        Entry::Segment(frame) => kernel::segment(frame.seen()),
         Entry::Note(note) => wire::Fact::Note(wire::Note {
             code: note.0,
             params: note.1.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
@@ -382,9 +383,9 @@ pub fn type_name(entry: &Entry) -> &'static str {
             Kernel::State { .. } => "kernel_state",
             Kernel::Info { .. } => "tcp_info",
             Kernel::AcceptQueue(..) => "accept_queue",
-            Kernel::Segment(_) => "segment",
             Kernel::Lost(..) => "capture_lost",
         },
+        Entry::Segment(_) => "segment",
         Entry::Note(_) | Entry::Gone => "note",
         Entry::Fact(fact) => match fact {
             Fact::Resolved(_) => "resolved",

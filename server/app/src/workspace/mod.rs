@@ -214,7 +214,8 @@ impl Workspace {
     pub fn read(&self, after: Seq, filter: &Filter, limits: Limits) -> View {
         let wanted = |record: &Record| {
             let left_out = (filter.without_hidden && record.hidden)
-                || (filter.without_kernel && matches!(record.entry, crate::log::Entry::Kernel(_)));
+                || (filter.without_kernel
+                    && matches!(record.entry, crate::log::Entry::Kernel(_) | crate::log::Entry::Segment(_)));
             !left_out
                 && filter
                     .types

@@ -21,7 +21,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{CLOSED_LISTED, Inner, SocketEntry, Workspace};
+use super::{CLOSED_LISTED, Inner, SocketEntry, Workspace, kernel::told};
 use crate::{
     log::{Born, Entry, Stored, Tag},
     peers::{self, Program},
@@ -120,7 +120,7 @@ impl Recorder for SocketRecorder {
         if !self.practice && self.workspace.kernel.is_open() {
             let kernel =
                 crate::log::Kernel::Info { end: Direction::Local, info: Box::new(info.clone()), queues };
-            self.workspace.record_kernel(vec![(Some(self.id), (Instant::now(), kernel), Stored::None)]);
+            self.workspace.record_kernel(vec![told(Some(self.id), (Instant::now(), kernel))]);
         }
     }
 

@@ -58,6 +58,17 @@ pub enum Checksum {
     Valid,
 }
 
+/// Which way a frame went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// This host sent it, or passed it on.
+    Out,
+    /// It came.
+    In,
+    /// From this host to itself; seen once, where it comes in.
+    Loopback,
+}
+
 /// A captured frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Raw {
@@ -67,8 +78,8 @@ pub struct Raw {
     pub wall: Duration,
     /// The index of the interface it was seen at.
     pub interface: u32,
-    /// This host sent it. Never on loopback, where only the receiving side is looked at.
-    pub outgoing: bool,
+    /// Which way it went.
+    pub way: Way,
     /// What it begins with.
     pub link: Link,
     /// What the kernel says of its checksum.
@@ -76,7 +87,7 @@ pub struct Raw {
     /// How long it was, in bytes.
     pub len: u32,
     /// Its first bytes, at most [`filter::SNAP_LEN`].
-    pub bytes: Arc<[u8]>,
+    pub bytes: Box<[u8]>,
 }
 
 /// A packet socket and what is wanted of it.
@@ -240,7 +251,11 @@ impl Capture {
                     at: clocks.instant(wall),
                     wall,
                     interface: word(FRAME_INTERFACE),
-                    outgoing: header[FRAME_KIND] == libc::PACKET_OUTGOING,
+                    way: match (half(FRAME_HARDWARE), header[FRAME_KIND]) {
+                        (libc::ARPHRD_LOOPBACK, _) => Way::Loopback,
+                        (_, libc::PACKET_OUTGOING) => Way::Out,
+                        _ => Way::In,
+                    },
                     link,
                     checksum: if status & libc::TP_STATUS_CSUMNOTREADY != 0 {
                         Checksum::Unfilled
@@ -250,7 +265,7 @@ impl Capture {
                         Checksum::Unsaid
                     },
                     len: word(FRAME_WHOLE).saturating_sub(skip),
-                    bytes: Arc::from(&*bytes),
+                    bytes: Box::from(&*bytes),
                 });
             }
             frame += word(FRAME_NEXT) as usize;

@@ -7,6 +7,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
+use arrayvec::ArrayVec;
 use tokio::time::Instant;
 
 use super::packet::{Flags, Packet, Tcp};
@@ -51,6 +52,9 @@ pub enum Mark {
     KeepaliveAck,
 }
 
+/// What is remarkable about one segment: it has, or says that it has no room, or asks whether there is some.
+pub type Marks = ArrayVec<Mark, 4>;
+
 /// A segment in its connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
@@ -83,7 +87,7 @@ pub struct Segment {
     /// How many bytes before it were sent and not seen: lost, or late, or missed by the capture.
     pub missing: u32,
     /// What is remarkable about it.
-    pub marks: Vec<Mark>,
+    pub marks: Marks,
 }
 
 /// One direction of a connection, as far as it was seen.
@@ -159,6 +163,9 @@ pub struct Flow {
     /// How long the handshake took, from SYN to the ACK of SYN/ACK, as Wireshark takes it.
     round_trip: Option<Duration>,
     syn_at: Option<Instant>,
+    /// A RST was seen, and whose FIN.
+    reset: bool,
+    ended: [bool; 2],
 }
 
 impl Flow {
@@ -171,7 +178,21 @@ impl Flow {
             ends: Default::default(),
             round_trip: None,
             syn_at: None,
+            reset: false,
+            ended: [false; 2],
         }
+    }
+
+    /// Whether a segment begins another connection between the same ports. What is between two programs does not begin
+    /// anew: such a SYN is doubted, and changes nothing (RFC 5961 §4.2).
+    #[must_use]
+    pub fn begins_anew(&self, sender: End, tcp: &Tcp) -> bool {
+        let own = &self.ends[sender as usize];
+        tcp.flags.syn && !tcp.flags.ack && self.is_over() && own.isn.is_some_and(|isn| isn != tcp.seq)
+    }
+
+    fn is_over(&self) -> bool {
+        self.reset || self.ended == [true; 2]
     }
 
     /// Who sent a packet; none where it belongs to another connection. Where both ends have the same address, it is
@@ -190,13 +211,18 @@ impl Flow {
     /// Takes the next segment; none where the packet is no TCP segment.
     pub fn see(&mut self, sender: End, packet: &Packet) -> Option<Segment> {
         let tcp = packet.tcp()?;
+        let over = self.is_over();
         let [local, peer] = &mut self.ends;
         let (own, other) = match sender {
             End::Local => (local, peer),
             End::Peer => (peer, local),
         };
         let flags = tcp.flags;
-        learn(own, other, tcp);
+        let goes_on = own.last_ack.is_some() && other.last_ack.is_some() && !over;
+        let stray = goes_on && flags.syn && own.isn.is_some_and(|isn| isn != tcp.seq);
+        if !stray {
+            learn(own, other, tcp);
+        }
         self.syn_at = match (self.syn_at, flags.syn, flags.ack) {
             (_, true, false) => Some(packet.at),
             (Some(syn), false, true) if self.round_trip.is_none() => {
@@ -214,7 +240,14 @@ impl Flow {
         let threshold = self.round_trip.filter(|it| !it.is_zero()).unwrap_or(OVERTAKEN);
         let missing = missing(own, &seen);
         let marks = marks(own, other, &seen, threshold);
-        remember(own, &seen, marks.contains(&Mark::Keepalive));
+        if !stray {
+            remember(own, &seen, marks.contains(&Mark::Keepalive));
+        }
+        if flags.syn && !stray {
+            (self.reset, self.ended) = (false, [false; 2]);
+        }
+        self.reset |= flags.rst;
+        self.ended[sender as usize] |= flags.fin;
 
         let seq_relative = if refused { Some(1) } else { own.isn.and(seq) };
         let mss = match (own.mss, other.mss) {
@@ -313,8 +346,8 @@ fn missing(own: &Direction, seen: &Seen) -> u32 {
     }
 }
 
-fn marks(own: &Direction, other: &Direction, seen: &Seen, threshold: Duration) -> Vec<Mark> {
-    let mut marks = Vec::new();
+fn marks(own: &Direction, other: &Direction, seen: &Seen, threshold: Duration) -> Marks {
+    let mut marks = Marks::new();
     let expected = own.next.is_some() && seen.seq == own.next;
     let below = own.next.is_some() && seen.seq.map(|seq| seq + 1) == own.next;
     let full = other.window == Some(0);

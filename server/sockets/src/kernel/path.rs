@@ -35,6 +35,9 @@ pub struct Path {
     /// counts when everything before it has come.
     received: Option<u32>,
     peer_fin: Option<u32>,
+    /// The number behind the highest that came, and behind the highest this end sent.
+    highest: Option<u32>,
+    sent_to: Option<u32>,
     /// When the last of that came.
     complete_at: Option<Instant>,
     /// A SYN came in CLOSED and was not refused: if this end now sends its own, they passed each other.
@@ -59,6 +62,8 @@ impl Path {
             fin: None,
             received: None,
             peer_fin: None,
+            highest: None,
+            sent_to: None,
             complete_at: None,
             crossed: false,
             entered: None,
@@ -69,6 +74,13 @@ impl Path {
     #[must_use]
     pub const fn state(&self) -> TcpState {
         self.state
+    }
+
+    /// Whether it has been connected and is not closed yet: that it is connected anew cannot be.
+    #[must_use]
+    pub const fn goes_on(&self) -> bool {
+        use TcpState as S;
+        !matches!(self.state, S::Closed | S::Listen | S::SynSent | S::SynReceived | S::TimeWait)
     }
 
     /// The kernel says that it is in this state, and everything that was sent until then was seen: a FIN that waits behind
@@ -113,11 +125,18 @@ impl Path {
         }
         if flags.rst {
             self.crossed = false;
-            // From these it answers what belongs to no connection; the end stays as it is.
-            if !matches!(self.state, S::Closed | S::Listen | S::SynSent | S::TimeWait) {
+            // From these it answers what belongs to no connection; the end stays as it is. And beyond what it has sent it
+            // resets nothing: somebody else made that up.
+            let its_own = self.sent_to.is_none_or(|sent| reaches(sent, segment.seq));
+            if its_own && !matches!(self.state, S::Closed | S::Listen | S::SynSent | S::TimeWait) {
                 enter(S::Closed, at, self);
             }
             return;
+        }
+        let behind = segment.seq.wrapping_add(segment.len);
+        let behind = behind.wrapping_add(flags.syn.into()).wrapping_add(flags.fin.into());
+        if self.sent_to.is_none_or(|sent| reaches(behind, sent)) {
+            self.sent_to = Some(behind);
         }
         if flags.syn {
             self.syn = Some(segment.seq.wrapping_add(1));
@@ -133,8 +152,7 @@ impl Path {
             }
         }
         if flags.fin {
-            let behind = segment.seq.wrapping_add(segment.len).wrapping_add(flags.syn.into());
-            self.fin = Some(behind.wrapping_add(1));
+            self.fin = Some(behind);
             match self.state {
                 S::SynReceived | S::Established => enter(S::FinWait1, at, self),
                 S::CloseWait => enter(S::LastAck, at, self),
@@ -201,6 +219,10 @@ impl Path {
         if flags.fin && !matches!(self.state, S::Closed | S::Listen | S::SynSent) {
             self.peer_fin = Some(behind.wrapping_add(1));
         }
+        let end = behind.wrapping_add(flags.fin.into());
+        if self.highest.is_none_or(|highest| reaches(end, highest)) {
+            self.highest = Some(end);
+        }
         if let (Some(received), Some(fin)) = (self.received, self.peer_fin)
             && reaches(received, fin.wrapping_sub(1))
         {
@@ -228,12 +250,16 @@ impl Path {
         }
     }
 
-    /// Whether a RST is for this connection: one that answers our SYN, or one that is not older than what has come.
+    /// Whether a RST is for this connection: one that answers our SYN, or one that is no older than what has come and not
+    /// beyond it. Any other this end doubts and asks about (RFC 5961 §3.2).
     fn resets(&self, segment: &Segment) -> bool {
         match self.state {
             TcpState::Closed | TcpState::Listen => false,
             TcpState::SynSent => self.acknowledges_syn(segment),
-            _ => self.received.is_none_or(|received| reaches(segment.seq, received)),
+            _ => self.received.is_none_or(|received| {
+                let highest = self.highest.filter(|highest| reaches(*highest, received)).unwrap_or(received);
+                reaches(segment.seq, received) && reaches(highest, segment.seq)
+            }),
         }
     }
 }

@@ -8,10 +8,7 @@ use crate::http::{
     doors::payload::PayloadQuery,
     request::{Ask, At, Room, same_epoch},
 };
-use crate::{
-    log::{Entry, Kernel, Stored},
-    problem::problem,
-};
+use crate::{log::Entry, problem::problem};
 
 /// Which sources of facts work here.
 pub(in crate::http) async fn sight(room: Room) -> Answer {
@@ -22,19 +19,12 @@ pub(in crate::http) async fn sight(room: Room) -> Answer {
 pub(in crate::http) async fn frame(room: Room, At(seq): At, Ask(query): Ask<PayloadQuery>) -> Answer {
     same_epoch(&room.workspace, query.epoch.as_deref())?;
     let record = room.workspace.record(seq)?;
-    let Entry::Kernel(kernel) = &record.entry else {
+    let Entry::Segment(frame) = &record.entry else {
         return Err(No(problem(Code::NoPayload, "it is no frame")));
     };
-    let Kernel::Segment(seen) = &**kernel else { return Err(No(problem(Code::NoPayload, "it is no frame"))) };
-    let bytes = match record.payload {
-        Stored::Kept(bytes) => bytes,
-        Stored::Evicted => {
-            return Err(No(problem(Code::Evicted, "the log was full: its bytes were given up")));
-        }
-        Stored::None | Stored::Unrecorded => return Err(No(problem(Code::NoPayload, "it has no bytes"))),
-    };
-    let layers = layers::layers(&bytes, seen.len, seen.link, seen.checksum).into_iter().map(layer).collect();
-    ok(&Frame { len: seen.len, bytes: Payload(bytes), layers })
+    let (seen, bytes) = (frame.seen(), frame.head());
+    let layers = layers::layers(bytes, seen.len, seen.link, seen.checksum).into_iter().map(layer).collect();
+    ok(&Frame { len: seen.len, bytes: Payload(bytes.into()), layers })
 }
 
 fn layer(layer: layers::Layer) -> FrameLayer {

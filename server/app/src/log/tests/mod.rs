@@ -349,3 +349,32 @@ fn what_practice_peers_say_costs_no_payload() {
     log.append(CONVERSATION, tag(2), received(1 << 20), Stored::Unrecorded);
     assert!(log.bytes() - before < 1000);
 }
+
+#[test]
+fn frames_that_lie_together_are_given_up_together() {
+    let seen = |len| Seen {
+        sender: sockscope_wire::Direction::Local,
+        interface: "lo".into(),
+        far: None,
+        carried: Carried::Udp { len },
+        len,
+        link: sockscope_sockets::kernel::capture::Link::Ethernet,
+        checksum: sockscope_sockets::kernel::capture::Checksum::Unsaid,
+    };
+    let mut log = small(1 << 20, 64 << 10, LogFull::Evict);
+    for batch in 0..40_u32 {
+        let frames = (0..10).map(|_| (seen(batch), vec![7; 100].into())).collect();
+        for frame in Frame::all(frames) {
+            log.append(KERNEL, tag(batch % 2), Entry::Segment(frame), Stored::None);
+        }
+        let shelf = &log.shelves[1];
+        assert!(shelf.bytes() <= shelf.share());
+        let mut left = std::collections::BTreeMap::new();
+        for record in shelf.iter_from(Seq(0)) {
+            let Entry::Segment(frame) = &record.entry else { panic!("frames only") };
+            *left.entry(frame.seen().len).or_insert(0) += 1;
+        }
+        assert!(left.values().all(|frames| *frames == 10), "whole or not at all: {left:?}");
+    }
+    assert!(log.first(KERNEL) > Seq(1), "it was full");
+}

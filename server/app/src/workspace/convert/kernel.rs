@@ -30,12 +30,12 @@ pub(super) fn fact(kernel: &Kernel) -> wire::Fact {
             }
         }
         Kernel::AcceptQueue(length, limit) => wire::Fact::AcceptQueue { length: *length, limit: *limit },
-        Kernel::Segment(seen) => seen_frame(seen),
         Kernel::Lost(count, total) => wire::Fact::CaptureLost { count: *count, total: *total },
     }
 }
 
-fn seen_frame(seen: &Seen) -> wire::Fact {
+/// A frame was seen.
+pub(super) fn segment(seen: &Seen) -> wire::Fact {
     let Seen { sender, interface, far, carried, len: frame_len, link: _, checksum: _ } = seen;
     let (protocol, segment, len, icmp) = match carried {
         Carried::Tcp(segment) => (wire::SegmentProtocol::Tcp, Some(segment), segment.len, None),

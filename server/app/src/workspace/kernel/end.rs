@@ -118,7 +118,16 @@ impl End {
     /// follows from them and cannot be before this state that was read, of the first `seen`, or after it, is not so. Returns
     /// how many are left of those before.
     fn contradict(&mut self, state: TcpState, mut seen: usize) -> usize {
-        while seen > 0 && !path::leads(self.passed[seen - 1].0, state) {
+        let begun = |state| !matches!(state, TcpState::Closed | TcpState::Listen | TcpState::SynSent);
+        while seen > 0 {
+            let (last, _) = self.passed[seen - 1];
+            let before =
+                if seen > 1 { Some(self.passed[seen - 2].0) } else { self.state() }.unwrap_or(self.from);
+            // A refused attempt may be followed by another, but a connection that is over by none.
+            let over = last == TcpState::Closed && begun(before) && state != TcpState::Closed;
+            if path::leads(last, state) && !over {
+                break;
+            }
             seen -= 1;
             self.passed.remove(seen);
         }
@@ -224,6 +233,19 @@ mod tests {
         let told = shown(&end.settle(after(start, 20)));
         assert_eq!(told, [(FinWait1, PassedThrough), (Closing, Read)]);
         assert!(!end.is_ahead(), "what followed from it is not so either");
+    }
+
+    #[test]
+    fn a_reset_that_was_only_seen_does_not_close_what_is_read_to_go_on() {
+        let start = Instant::now();
+        let mut end = End::new(Closed);
+        end.reads(Some(Established), start);
+        end.settle(start);
+        end.passes(Closed, after(start, 10));
+        end.reads(Some(Established), after(start, 20));
+        assert_eq!(shown(&end.settle(after(start, 20))), []);
+        end.reads(Some(CloseWait), after(start, 30));
+        assert_eq!(shown(&end.settle(after(start, 30))), [(CloseWait, Read)]);
     }
 
     #[test]

@@ -2,18 +2,20 @@
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
+    hash::{DefaultHasher, Hash as _, Hasher as _},
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    time::Duration,
 };
 
 use sockscope_sockets::kernel::{
-    capture::{Capture, Checksum, Link},
+    capture::{Capture, Checksum, Link, Way},
     filter::Endpoint,
     flow::{End, Flow},
     packet::{Carries, Packet},
     state::{Protocol, TcpState},
 };
 use sockscope_wire::{Direction, SocketId};
+use tokio::time::Instant;
 
 use super::paths::{Passed, Paths};
 use crate::log::Carried;
@@ -25,18 +27,26 @@ const ORPHANS: usize = 256;
 /// Frames that wait of one of those; more are given up.
 const ORPHAN_FRAMES: usize = 64;
 
+/// States that wait for one of those; a connection has eleven.
+const UNTAKEN: usize = 32;
+
 /// Packets in pieces whose ports are remembered, and pieces that came before the first and wait for it. Of more, the oldest
 /// are given up: they have passed, and are not told.
 const CUT: usize = 256;
+
+/// Frames among which one is looked for that was seen already, at another interface, and for how long.
+const RECENT: usize = 64;
+const TWICE: Duration = Duration::from_millis(10);
 
 /// A frame and where the capture put it.
 pub(super) struct Frame {
     pub(super) packet: Packet,
     pub(super) interface: u32,
+    pub(super) way: Way,
     pub(super) len: u32,
     pub(super) link: Link,
     pub(super) checksum: Checksum,
-    pub(super) head: Arc<[u8]>,
+    pub(super) head: Box<[u8]>,
 }
 
 /// A frame of a socket, with what it did.
@@ -109,6 +119,36 @@ fn push<T>(queue: &mut VecDeque<T>, one: T) {
     queue.push_back(one);
 }
 
+/// The frames seen last, but for those of loopback. One that goes through a bridge, or a bond, is seen there and at its port.
+#[derive(Default)]
+struct Recent(VecDeque<(u64, u32, Instant)>);
+
+impl Recent {
+    /// Whether the same was seen just now at another interface. Sent again, it would be another packet: with another
+    /// identification, or at least later.
+    fn has(&mut self, frame: &Frame) -> bool {
+        let Frame { packet, interface, way, link, head, .. } = frame;
+        if *way == Way::Loopback {
+            return false;
+        }
+        let begins = if *link == Link::Ethernet { 14 } else { 0 };
+        let mut hasher = DefaultHasher::new();
+        (way == &Way::Out, head.get(begins..)).hash(&mut hasher);
+        let (hash, at) = (hasher.finish(), packet.at);
+        let same = |(seen, elsewhere, then): &&(u64, u32, Instant)| {
+            *seen == hash && elsewhere != interface && at.saturating_duration_since(*then) < TWICE
+        };
+        if self.0.iter().find(same).is_some() {
+            return true;
+        }
+        if self.0.len() >= RECENT {
+            self.0.pop_front();
+        }
+        self.0.push_back((hash, *interface, at));
+        false
+    }
+}
+
 impl Frame {
     fn belongs(&mut self, [from, to]: [u16; 2]) {
         self.packet.from.set_port(from);
@@ -125,6 +165,8 @@ struct Followed {
     paths: Paths,
     /// A frame of it was told.
     begun: bool,
+    /// States that wait for it to be its socket's connection.
+    untaken: Vec<Passed>,
 }
 
 /// Every flow that is somebody's, and those that may still be.
@@ -132,13 +174,42 @@ struct Followed {
 pub(super) struct Flows {
     followed: HashMap<Key, Followed>,
     /// Unconnected datagram sockets by their port.
-    bound: BTreeMap<u16, Vec<(SocketId, IpAddr)>>,
+    bound: BTreeMap<u16, Vec<Bound>>,
     /// What the capture is to let through, on behalf of whom.
     wanted: HashMap<SocketId, Vec<Endpoint>>,
+    recent: Recent,
     pieces: Pieces,
-    orphans: HashMap<Key, Vec<Frame>>,
+    orphans: HashMap<Key, Orphans>,
     /// The same, in the order they came.
     waiting: VecDeque<Key>,
+    /// Frames of sockets that waited in vain: more came than may wait.
+    lost: u64,
+}
+
+/// Frames that wait, and how many could not.
+#[derive(Default)]
+struct Orphans {
+    frames: Vec<Frame>,
+    more: u64,
+}
+
+/// An unconnected datagram socket.
+struct Bound {
+    socket: SocketId,
+    ip: IpAddr,
+    open: bool,
+}
+
+impl Bound {
+    /// Whether it takes what comes to that address, or sends from there. One bound to `::` has IPv4, too.
+    fn takes(&self, address: IpAddr) -> bool {
+        self.ip == address || self.ip.is_unspecified() && (self.ip.is_ipv6() || address.is_ipv4())
+    }
+
+    /// Of several that may, the kernel prefers the one that is bound more closely; one that is closed has none any more.
+    fn preference(&self) -> impl Ord + use<> {
+        (self.open, !self.ip.is_unspecified(), self.ip.is_ipv4(), self.socket)
+    }
 }
 
 /// An address as it is on the wire: flow label and zone are no part of it, and ::ffff:192.0.2.1 is 192.0.2.1.
@@ -174,28 +245,73 @@ impl Flows {
     ) {
         self.want(id, Endpoint { protocol, address: None, port: local.port() }, capture);
         if protocol == Protocol::Udp {
-            self.bound.entry(local.port()).or_default().push((id, local.ip().to_canonical()));
+            let bound = Bound { socket: id, ip: local.ip().to_canonical(), open: true };
+            self.bound.entry(local.port()).or_default().push(bound);
         }
     }
 
     fn want(&mut self, id: SocketId, endpoint: Endpoint, capture: Option<&Capture>) {
         let Some(capture) = capture else { return };
-        match capture.want(endpoint) {
-            Ok(()) => self.wanted.entry(id).or_default().push(endpoint),
-            Err(error) => tracing::warn!(%error, "the capture's filter cannot be changed"),
+        self.wanted.entry(id).or_default().push(endpoint);
+        if let Err(error) = capture.want(endpoint) {
+            tracing::warn!(%error, "the capture's filter cannot be changed");
+        }
+    }
+
+    /// A datagram socket is closed: what comes now is another's, if there is one.
+    pub(super) fn closes(&mut self, id: SocketId) {
+        for bound in self.bound.values_mut().flatten().filter(|bound| bound.socket == id) {
+            bound.open = false;
         }
     }
 
     /// A connection is a socket's, from here to there. Told once, by the end that was there first: where both are of this
-    /// workspace, that is the one that connects, though it may hear of its own address after the other was accepted.
-    pub(super) fn claim(&mut self, id: SocketId, protocol: Protocol, local: SocketAddr, remote: SocketAddr) {
+    /// workspace, that is the one that connects, though it may hear of its own address after the other was accepted. An
+    /// earlier connection between the same ports goes on in TIME_WAIT at most: its end here is `closed`. Returns the states
+    /// that this connection's segments led to so far and nobody took.
+    pub(super) fn claim(
+        &mut self,
+        id: SocketId,
+        protocol: Protocol,
+        (local, remote): (SocketAddr, SocketAddr),
+        closed: impl Fn(SocketId) -> bool,
+    ) -> Vec<Passed> {
         let followed = self
             .followed
             .entry(key(protocol, local, remote))
             .or_insert_with(|| Followed::new(id, local, remote));
-        if id < followed.socket && !followed.begun {
+        let earlier = followed.socket != id && followed.near == canonical(local) && closed(followed.socket);
+        if earlier || id < followed.socket && !followed.begun {
             *followed = Followed::new(id, local, remote);
         }
+        std::mem::take(&mut followed.untaken)
+    }
+
+    /// States that a connection's segments led to wait until it is known to be its socket's: of several attempts one is.
+    pub(super) fn keep_passed(&mut self, near: SocketAddr, far: SocketAddr, passed: Vec<Passed>) {
+        if let Some(followed) = self.followed.get_mut(&key(Protocol::Tcp, near, far))
+            && followed.untaken.len() < UNTAKEN
+        {
+            followed.untaken.extend(passed);
+        }
+    }
+
+    /// Whether a packet is the first of a connection between ports that had one: who had it.
+    pub(super) fn had_before(&self, packet: &Packet) -> Option<SocketId> {
+        let tcp = packet.tcp().filter(|tcp| tcp.flags.syn && !tcp.flags.ack)?;
+        let followed = self.followed.get(&key_of(packet))?;
+        let (_, end) = followed.sender(packet);
+        followed.flow.begins_anew(end, tcp).then_some(followed.socket)
+    }
+
+    /// The connection of a packet is nobody's any more.
+    pub(super) fn release(&mut self, packet: &Packet) {
+        self.followed.remove(&key_of(packet));
+    }
+
+    /// How many frames of sockets were lost here.
+    pub(super) const fn lost(&self) -> u64 {
+        self.lost
     }
 
     /// The kernel says in which state the end at `local` is, of the connection that has these ends.
@@ -211,7 +327,7 @@ impl Flows {
     pub(super) fn forget(&mut self, id: SocketId, capture: Option<&Capture>) {
         self.followed.retain(|_, followed| followed.socket != id);
         for sockets in self.bound.values_mut() {
-            sockets.retain(|(who, _)| *who != id);
+            sockets.retain(|bound| bound.socket != id);
         }
         self.bound.retain(|_, sockets| !sockets.is_empty());
         for endpoint in self.wanted.remove(&id).unwrap_or_default() {
@@ -223,6 +339,9 @@ impl Flows {
 
     /// A frame came: with those that waited for the same flow, it may be somebody's.
     pub(super) fn see(&mut self, frame: Frame, matched: &mut Vec<Matched>) {
+        if self.recent.has(&frame) {
+            return;
+        }
         if frame.packet.fragmented.is_none() {
             self.belongs(frame, matched);
             return;
@@ -239,7 +358,7 @@ impl Flows {
         }
         if let Some(followed) = self.followed.get_mut(&key) {
             matched.push(followed.take(frame));
-        } else if let Some((id, near, far)) = self.conversation(key, &frame.packet) {
+        } else if let Some((id, near, far)) = self.conversation(key, &frame) {
             // A datagram says nothing of the next: whom such a socket talked with need not be remembered.
             matched.push(Followed::new(id, near, far).take(frame));
         } else {
@@ -258,7 +377,8 @@ impl Flows {
         if !self.followed.contains_key(&key) {
             return;
         }
-        let Some(frames) = self.orphans.remove(&key) else { return };
+        let Some(Orphans { frames, more }) = self.orphans.remove(&key) else { return };
+        self.lost += more;
         self.waiting.retain(|waiting| *waiting != key);
         if let Some(followed) = self.followed.get_mut(&key) {
             matched.extend(frames.into_iter().map(|frame| followed.take(frame)));
@@ -274,28 +394,44 @@ impl Flows {
             }
             self.waiting.push_back(key);
         }
-        let frames = self.orphans.entry(key).or_default();
-        if frames.len() < ORPHAN_FRAMES {
-            frames.push(frame);
+        let orphans = self.orphans.entry(key).or_default();
+        if frame.packet.tcp().is_some_and(|tcp| tcp.flags.syn && !tcp.flags.ack) {
+            // Those of before are another connection's, or the same SYN.
+            let again =
+                |kept: &Frame| kept.packet.tcp().map(|tcp| tcp.seq) == frame.packet.tcp().map(|tcp| tcp.seq);
+            if !orphans.frames.first().is_some_and(again) {
+                *orphans = Orphans::default();
+            }
+        }
+        if orphans.frames.len() < ORPHAN_FRAMES {
+            orphans.frames.push(frame);
+        } else {
+            orphans.more += 1;
         }
     }
 
     /// Whose datagram it is, of the unconnected sockets: whose, its end, the other.
-    fn conversation(&self, key: Key, packet: &Packet) -> Option<(SocketId, SocketAddr, SocketAddr)> {
+    fn conversation(&self, key: Key, frame: &Frame) -> Option<(SocketId, SocketAddr, SocketAddr)> {
         if key.0 != Protocol::Udp {
             return None;
         }
-        let (from, to) = match &packet.carries {
-            Carries::Icmp(icmp) => (icmp.original.from, icmp.original.to),
-            _ => (packet.from, packet.to),
+        let Frame { packet, way, .. } = frame;
+        // An ICMP error goes the other way than what it is about.
+        let (from, to, out) = match &packet.carries {
+            Carries::Icmp(icmp) => (icmp.original.from, icmp.original.to, *way == Way::In),
+            _ => (packet.from, packet.to, *way == Way::Out),
         };
-        [(canonical(from), canonical(to)), (canonical(to), canonical(from))].into_iter().find_map(
-            |(near, far)| {
-                let sockets = self.bound.get(&near.port())?;
-                let (id, _) = sockets.iter().find(|(_, local)| takes(*local, near.ip()))?;
-                Some((*id, near, far))
-            },
-        )
+        let (from, to) = (canonical(from), canonical(to));
+        let ends = [(from, to), (to, from)];
+        let ours = match (way, out) {
+            (Way::Loopback, _) => &ends[..],
+            (_, true) => &ends[..1],
+            (_, false) => &ends[1..],
+        };
+        ours.iter().find_map(|(near, far)| {
+            let bound = self.bound.get(&near.port())?.iter().filter(|bound| bound.takes(near.ip()));
+            Some((bound.max_by_key(|bound| bound.preference())?.socket, *near, *far))
+        })
     }
 }
 
@@ -310,26 +446,27 @@ fn key_of(packet: &Packet) -> Key {
     }
 }
 
-/// Whether a socket bound there takes what comes to that address.
-fn takes(bound: IpAddr, address: IpAddr) -> bool {
-    bound.is_unspecified() || bound == address
-}
-
 impl Followed {
     fn new(socket: SocketId, near: SocketAddr, far: SocketAddr) -> Self {
         let (near, far) = (canonical(near), canonical(far));
-        Self { socket, near, far, flow: Flow::new(near, far), paths: Paths::default(), begun: false }
+        let (flow, paths) = (Flow::new(near, far), Paths::default());
+        Self { socket, near, far, flow, paths, begun: false, untaken: Vec::new() }
+    }
+
+    /// Who sent it. An ICMP error about something we sent comes from the peer's side, whoever reports it; about something the
+    /// peer sent, from ours.
+    fn sender(&self, packet: &Packet) -> (Direction, End) {
+        let ours = match &packet.carries {
+            Carries::Icmp(icmp) => canonical(icmp.original.from) != self.near,
+            Carries::Tcp(_) | Carries::Udp | Carries::Fragment { .. } => canonical(packet.from) == self.near,
+        };
+        if ours { (Direction::Local, End::Local) } else { (Direction::Peer, End::Peer) }
     }
 
     fn take(&mut self, frame: Frame) -> Matched {
         self.begun = true;
         let Frame { packet, .. } = &frame;
-        let ours = match packet.carries {
-            // An ICMP error is about something we sent, whoever reports it.
-            Carries::Icmp(_) => false,
-            Carries::Tcp(_) | Carries::Udp | Carries::Fragment { .. } => canonical(packet.from) == self.near,
-        };
-        let (sender, end) = if ours { (Direction::Local, End::Local) } else { (Direction::Peer, End::Peer) };
+        let (sender, end) = self.sender(packet);
         let (carried, passed) = match (self.flow.see(end, packet), &packet.carries) {
             (Some(segment), _) => {
                 let passed = self.paths.see(&segment);
@@ -347,8 +484,6 @@ impl Followed {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::Instant;
-
     use super::*;
 
     fn piece(identification: u32, ports: Option<[u16; 2]>) -> Frame {
@@ -366,7 +501,7 @@ mod tests {
             payload: Box::default(),
         };
         let (link, checksum) = (Link::Ip, Checksum::Unsaid);
-        Frame { packet, interface: 1, len: 0, link, checksum, head: [].into() }
+        Frame { packet, interface: 1, way: Way::In, len: 0, link, checksum, head: [].into() }
     }
 
     fn ports(frames: &[Frame]) -> Vec<[u16; 2]> {

@@ -27,23 +27,22 @@ use sockscope_sockets::{
         destroyed::Gone,
         diag::Diag,
         packet::Packet,
+        state::Protocol,
     },
 };
 use sockscope_wire::{Direction, Evidence, KernelSight, Level, Role, SocketId};
 use tokio::{sync::Notify, time::Instant};
 
-use crate::log::{self, Stored};
+use crate::log;
 
 pub use looks::{LOOKED_AT, Look};
-pub(super) use observer::run as observe;
+pub(super) use observer::{run as observe, told};
 
 use flows::{Flows, Frame, Matched, canonical};
 use looks::Looks;
-use observer::Seen;
-use paths::Passed;
 use subject::{Subject, Telling};
 
-/// Frames are recorded in stretches of at most so many, so that a flood of them leaves the locks to others.
+/// Frames are judged in stretches of at most so many, so that a flood of them leaves the lock to others.
 const STRETCH: usize = 64;
 
 /// Sockets under observation at once, those in TIME_WAIT among them. Of more, the one that was closed first is let go.
@@ -73,6 +72,14 @@ pub struct Kernel {
     watched: Mutex<Watched>,
     /// Something happened to a socket.
     stirred: Notify,
+}
+
+/// A frame of a socket, to be recorded.
+struct SeenFrame {
+    socket: SocketId,
+    at: Instant,
+    seen: log::Seen,
+    head: Box<[u8]>,
 }
 
 /// What is observed.
@@ -149,11 +156,8 @@ impl Kernel {
     /// A connection is being made from here to there.
     pub(super) fn dialling(&self, id: SocketId, local: SocketAddr, remote: SocketAddr) {
         let mut watched = self.lock();
-        if let Some(subject) = watched.subjects.get_mut(&id) {
-            (subject.local, subject.remote) = (Some(local), Some(remote));
-            let protocol = subject.protocol;
-            subject.stir(Instant::now());
-            watched.flows.claim(id, protocol, local, remote);
+        if watched.subjects.contains_key(&id) {
+            watched.is_between(id, local, remote);
             watched.meets(id, local, remote);
         }
         drop(watched);
@@ -168,6 +172,7 @@ impl Kernel {
         let mut watched = self.lock();
         if let Fact::Connected(ends) = fact {
             watched.meets(id, ends.0, ends.1);
+            watched.is_between(id, ends.0, ends.1);
         }
         let Watched { subjects, flows, .. } = &mut *watched;
         let Some(subject) = subjects.get_mut(&id) else { return };
@@ -175,16 +180,12 @@ impl Kernel {
         let capture = self.capture.as_ref().ok();
         match fact {
             Fact::Connecting(attempt) => flows.tries(id, subject.protocol, attempt.0, capture),
-            Fact::Connected(ends) => {
-                (subject.local, subject.remote) = (Some(ends.0), Some(ends.1));
-                flows.claim(id, subject.protocol, ends.0, ends.1);
-            }
-            Fact::Listening(listening) => {
-                subject.local = Some(listening.0);
-                flows.listens(id, subject.protocol, listening.0, capture);
-            }
-            Fact::Bound(local) if !subject.listens => {
-                subject.local = Some(**local);
+            Fact::Listening(listening) => subject.local = Some(listening.0),
+            // Somebody who tries again and again may be there before listen(2) has returned.
+            Fact::Bound(local) => {
+                if !subject.listens {
+                    subject.local = Some(**local);
+                }
                 flows.listens(id, subject.protocol, **local, capture);
             }
             Fact::OptionSet(set) if set.0 == sockscope_sockets::options::OptionName::Accepting => {
@@ -200,6 +201,7 @@ impl Kernel {
     /// A socket's descriptor is closed, or it never had one.
     pub(super) fn ends(&self, id: SocketId) {
         let mut watched = self.lock();
+        watched.flows.closes(id);
         match watched.subjects.get_mut(&id) {
             Some(subject) => {
                 subject.closed = Some(Instant::now());
@@ -229,6 +231,8 @@ impl Kernel {
     pub(super) fn born(&self, id: SocketId, local: SocketAddr, remote: SocketAddr) {
         self.opens(id, Role::Accepted);
         self.dialling(id, local, remote);
+        // What its listener wants goes with the listener.
+        self.lock().flows.listens(id, Protocol::Tcp, local, self.capture.as_ref().ok());
     }
 }
 
@@ -238,31 +242,37 @@ impl Watched {
         self.subjects.values_mut().for_each(|subject| subject.stir(now));
     }
 
-    /// Frames of the capture: those that are somebody's are to be recorded.
-    fn frames(&mut self, capture: &Capture, frames: &mut Vec<Raw>) -> Vec<Seen> {
+    /// The next frames of the capture: those that are somebody's are to be recorded.
+    fn frames(&mut self, capture: &Capture, frames: &mut Vec<Raw>, seen: &mut Vec<SeenFrame>) {
         let mut matched = Vec::new();
         self.flows.claimed(&mut matched);
         for raw in frames.drain(..frames.len().min(STRETCH)) {
             if let Some(packet) = Packet::parse(&raw) {
-                let Raw { interface, len, bytes, checksum, link, .. } = raw;
-                self.flows.see(Frame { packet, interface, len, checksum, link, head: bytes }, &mut matched);
+                if let Some(before) = self.flows.had_before(&packet)
+                    && self.is_closed(before)
+                {
+                    self.flows.release(&packet);
+                }
+                let Raw { interface, way, len, bytes, checksum, link, .. } = raw;
+                let frame = Frame { packet, interface, way, len, checksum, link, head: bytes };
+                self.flows.see(frame, &mut matched);
             }
         }
-        matched.into_iter().map(|matched| self.seen(capture, matched)).collect()
+        seen.extend(matched.into_iter().map(|matched| self.seen(capture, matched)));
     }
 
-    fn seen(&mut self, capture: &Capture, matched: Matched) -> Seen {
-        let Matched { socket, sender, carried, frame, far, passed } = matched;
-        let far = self.at(far);
-        for Passed { end, state, at } in passed {
-            if let Some(subject) = self.subjects.get_mut(&socket) {
-                subject.passes(end, state, at);
+    fn seen(&mut self, capture: &Capture, matched: Matched) -> SeenFrame {
+        let Matched { socket, sender, carried, frame, far: (remote, local), passed } = matched;
+        let far = self.at((remote, local));
+        // Told once; both ends are to know where they are.
+        if let Some(subject) = far.and_then(|far| self.subjects.get_mut(&far)) {
+            passed.iter().for_each(|passed| subject.passes(passed.of_the_other()));
+        }
+        match self.subjects.get_mut(&socket) {
+            Some(subject) if subject.is_between(local, remote) => {
+                passed.into_iter().for_each(|passed| subject.passes(passed));
             }
-            // Told once; both ends are to know where they are.
-            if let Some(subject) = far.and_then(|far| self.subjects.get_mut(&far)) {
-                let end = if end == Direction::Local { Direction::Peer } else { Direction::Local };
-                subject.passes(end, state, at);
-            }
+            _ => self.flows.keep_passed(local, remote, passed),
         }
         let interface = capture.interface(frame.interface);
         let seen = log::Seen {
@@ -274,7 +284,23 @@ impl Watched {
             link: frame.link,
             checksum: frame.checksum,
         };
-        (Some(socket), (frame.packet.at, log::Kernel::Segment(seen)), Stored::Kept(frame.head))
+        SeenFrame { socket, at: frame.packet.at, seen, head: frame.head }
+    }
+
+    /// A socket's connection has these ends, or the attempt that is under way.
+    fn is_between(&mut self, id: SocketId, local: SocketAddr, remote: SocketAddr) {
+        let Self { subjects, flows, .. } = self;
+        let Some(protocol) = subjects.get(&id).map(|subject| subject.protocol) else { return };
+        let closed = |id: SocketId| subjects.get(&id).is_none_or(|subject| subject.closed.is_some());
+        let passed = flows.claim(id, protocol, (local, remote), closed);
+        let Some(subject) = subjects.get_mut(&id) else { return };
+        subject.connects(local, remote);
+        passed.into_iter().for_each(|passed| subject.passes(passed));
+        subject.stir(Instant::now());
+    }
+
+    fn is_closed(&self, id: SocketId) -> bool {
+        self.subjects.get(&id).is_none_or(|subject| subject.closed.is_some())
     }
 
     fn meets(&mut self, id: SocketId, local: SocketAddr, remote: SocketAddr) {
@@ -300,10 +326,9 @@ impl Watched {
 
     /// The kernel says that a connection is gone: whoever is at either end of it is looked at.
     fn stir_by(&mut self, gone: &Gone, now: Instant) {
-        for subject in self.subjects.values_mut() {
-            let ends = (subject.local, subject.remote);
-            if ends == (Some(gone.local), Some(gone.remote)) || ends == (Some(gone.remote), Some(gone.local))
-            {
+        let (local, remote) = (canonical(gone.local), canonical(gone.remote));
+        for ends in [(local, remote), (remote, local)] {
+            if let Some(subject) = self.at(ends).and_then(|id| self.subjects.get_mut(&id)) {
                 subject.stir(now);
             }
         }

@@ -1,6 +1,6 @@
 //! The observer: one task a workspace, which looks, and records what it sees.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use sockscope_sockets::kernel::{
     capture::{Capture, Raw},
@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    Kernel, Watched,
+    Kernel, SeenFrame, Watched,
     subject::{Looked, Telling, owned},
 };
 use crate::{
@@ -26,12 +26,15 @@ use crate::{
 /// How often what somebody looks at is sampled.
 const SAMPLE: Duration = Duration::from_millis(100);
 
-/// Something to record: of which socket, what and when, with which bytes.
-pub(in crate::workspace) type Seen = (Option<SocketId>, Telling, Stored);
+/// Something to record: of which socket, when, and what.
+pub(in crate::workspace) type Seen = (Option<SocketId>, Instant, Entry);
 
 /// For how long a state that was read waits for the segments of before: the capture hands a block of its ring over 5 ms after
 /// the first frame in it, and this task may have to wait for a turn.
 const HOLD: Duration = Duration::from_millis(15);
+
+/// So many frames at least are recorded at once, where there are so many; a stretch more may be.
+const TOGETHER: usize = 512;
 
 /// How often a process is looked for at most.
 const OWNERS: Duration = Duration::from_millis(200);
@@ -73,15 +76,12 @@ pub(in crate::workspace) async fn run(workspace: Arc<Workspace>) {
         let now = Instant::now();
         match step {
             Step::Stirred | Step::Due => {
-                // What was captured before a state was read is to be there when it is told, however busy this task is.
-                if let Ok(capture) = &kernel.capture {
-                    capture.batch(&mut frames);
-                }
-                record_frames(&workspace, &mut frames, &mut lost);
+                catch_up(&workspace, &mut frames, &mut lost);
                 let due = kernel.lock().due(now);
                 look(&workspace, &due, false, &mut next_owner).await;
             }
             Step::Sample => {
+                catch_up(&workspace, &mut frames, &mut lost);
                 let ids: Vec<_> = looked_at.iter().copied().collect();
                 if kernel.diag.is_ok() {
                     look(&workspace, &ids, true, &mut next_owner).await;
@@ -101,21 +101,45 @@ pub(in crate::workspace) async fn run(workspace: Arc<Workspace>) {
     }
 }
 
+/// Records what was captured until now: it is to be there before a state is told that was read later, however busy this task
+/// is.
+fn catch_up(workspace: &Workspace, frames: &mut Vec<Raw>, lost: &mut u64) {
+    if let Ok(capture) = &workspace.kernel.capture {
+        capture.batch(frames);
+    }
+    record_frames(workspace, frames, lost);
+}
+
 /// Records frames, and how many were lost.
 fn record_frames(workspace: &Workspace, frames: &mut Vec<Raw>, lost: &mut u64) {
     let kernel = &workspace.kernel;
     let Ok(capture) = &kernel.capture else { return };
     while !frames.is_empty() {
-        let seen = kernel.lock().frames(capture, frames);
-        workspace.record_kernel(seen);
+        let mut seen = Vec::new();
+        while !frames.is_empty() && seen.len() < TOGETHER {
+            kernel.lock().frames(capture, frames, &mut seen);
+        }
+        workspace.record_kernel(together(seen));
     }
-    if let Ok(total) = capture.lost()
-        && total > *lost
-    {
-        let telling = log::Kernel::Lost(total - *lost, total);
-        workspace.record_kernel(vec![(None, (Instant::now(), telling), Stored::None)]);
+    let total = capture.lost().unwrap_or(*lost) + kernel.lock().flows.lost();
+    if total > *lost {
+        workspace.record_kernel(vec![told(None, (Instant::now(), log::Kernel::Lost(total - *lost, total)))]);
         *lost = total;
     }
+}
+
+/// Puts the frames of each socket together; they stay in the order they came in.
+fn together(frames: Vec<SeenFrame>) -> Vec<Seen> {
+    let mut order = Vec::with_capacity(frames.len());
+    let mut of = BTreeMap::<_, Vec<_>>::new();
+    for SeenFrame { socket, at, seen, head } in frames {
+        order.push((socket, at));
+        of.entry(socket).or_default().push((seen, head));
+    }
+    let mut of: BTreeMap<_, _> =
+        of.into_iter().map(|(socket, frames)| (socket, log::Frame::all(frames))).collect();
+    let next = |(socket, at)| Some((Some(socket), at, Entry::Segment(of.get_mut(&socket)?.next()?)));
+    order.into_iter().filter_map(next).collect()
 }
 
 /// Looks at both ends of these sockets and records what is new.
@@ -148,9 +172,14 @@ async fn look(workspace: &Workspace, ids: &[SocketId], sample: bool, next_owner:
         if let Some(holding) = holding {
             owned(&mut told, holder(holding, next_owner).await);
         }
-        tellings.extend(told.into_iter().map(|telling| (Some(id), telling, Stored::None)));
+        tellings.extend(told.into_iter().map(|telling| self::told(Some(id), telling)));
     }
     workspace.record_kernel(tellings);
+}
+
+/// A telling, as it is recorded.
+pub(in crate::workspace) fn told(socket: Option<SocketId>, (at, kernel): Telling) -> Seen {
+    (socket, at, Entry::Kernel(Box::new(kernel)))
 }
 
 /// Who holds the far end of a connection, as far as the kernel says.
@@ -245,12 +274,12 @@ impl Workspace {
         }
         {
             let mut inner = self.lock();
-            for (socket, (at, kernel), payload) in tellings {
+            for (socket, at, entry) in tellings {
                 let hidden = socket
                     .and_then(|id| inner.sockets.get(&id))
                     .is_some_and(|entry| entry.practice.is_some());
                 let tag = Tag { t_us: self.anchor.micros(at), took_us: None, origin: None, socket, hidden };
-                inner.log.append(ShelfName::Kernel, tag, Entry::Kernel(Box::new(kernel)), payload);
+                inner.log.append(ShelfName::Kernel, tag, entry, Stored::None);
             }
         }
         self.news.notify_waiters();

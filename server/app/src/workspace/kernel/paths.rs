@@ -16,6 +16,17 @@ pub(super) struct Passed {
     pub(super) at: Instant,
 }
 
+impl Passed {
+    /// The same, as the socket at the other end has it.
+    pub(super) const fn of_the_other(self) -> Self {
+        let end = match self.end {
+            Direction::Local => Direction::Peer,
+            Direction::Peer => Direction::Local,
+        };
+        Self { end, ..self }
+    }
+}
+
 /// Both ends' ways.
 #[derive(Debug, Default)]
 pub(super) struct Paths {
@@ -35,6 +46,10 @@ impl Paths {
     /// Takes the next segment.
     pub(super) fn see(&mut self, segment: &Segment) -> Vec<Passed> {
         let opens = segment.flags.syn && !segment.flags.ack;
+        if opens && self.ends.as_ref().is_some_and(|ends| ends.iter().all(Path::goes_on)) {
+            // Between two programs that talk it means nothing.
+            return Vec::new();
+        }
         let ends = self.ends.get_or_insert_with(|| {
             let listens = |end| match (opens, end == segment.sender) {
                 (true, true) => TcpState::Closed,

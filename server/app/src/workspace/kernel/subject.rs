@@ -10,7 +10,11 @@ use sockscope_sockets::kernel::{
 use sockscope_wire::{Direction, Evidence, Owner, Role};
 use tokio::time::Instant;
 
-use super::end::{End, Told};
+use super::{
+    end::{End, Told},
+    flows::canonical,
+    paths::Passed,
+};
 use crate::log::{Kernel, Queues};
 
 /// How soon a state that passes quickly is looked at again; each look that finds nothing new doubles it.
@@ -22,6 +26,9 @@ const SELDOM: Duration = Duration::from_secs(1);
 
 /// How often the queue of a listener that does not accept is looked at.
 const QUEUE: Duration = Duration::from_millis(50);
+
+/// How often a TIME_WAIT is looked at that should be over: the kernel ends it up to some seconds late.
+const OVERDUE: Duration = Duration::from_millis(250);
 
 /// How long segments of a connection whose ends are gone are still expected.
 const LINGER: Duration = Duration::from_secs(1);
@@ -37,6 +44,9 @@ pub(super) struct Subject {
     pub(super) held: bool,
     near: End,
     far: End,
+    /// Which sockets they are, from the first that was read (SO_COOKIE): others may have the same addresses later.
+    near_cookie: Option<u64>,
+    far_cookie: Option<u64>,
     near_info: Option<Box<TcpInfo>>,
     far_info: Option<Box<TcpInfo>>,
     near_waits: Waits,
@@ -81,6 +91,8 @@ impl Subject {
             held: false,
             near: End::new(if role == Role::Accepted { TcpState::Listen } else { TcpState::Closed }),
             far: End::new(if role == Role::Accepted { TcpState::Closed } else { TcpState::Listen }),
+            near_cookie: None,
+            far_cookie: None,
             near_info: None,
             far_info: None,
             near_waits: None,
@@ -113,8 +125,21 @@ impl Subject {
         self.pause = SOON;
     }
 
-    /// Segments put its ends into these states.
-    pub(super) fn passes(&mut self, end: Direction, state: TcpState, at: Instant) {
+    /// It is to be connected between these, or is.
+    pub(super) fn connects(&mut self, local: SocketAddr, remote: SocketAddr) {
+        if (self.local, self.remote) != (Some(local), Some(remote)) {
+            (self.near_cookie, self.far_cookie) = (None, None);
+        }
+        (self.local, self.remote) = (Some(local), Some(remote));
+    }
+
+    /// Whether its connection is between these, both as on the wire.
+    pub(super) fn is_between(&self, local: SocketAddr, remote: SocketAddr) -> bool {
+        (self.local.map(canonical), self.remote.map(canonical)) == (Some(local), Some(remote))
+    }
+
+    /// A segment put one of its ends into a state.
+    pub(super) fn passes(&mut self, Passed { end, state, at }: Passed) {
         match end {
             Direction::Local => self.near.passes(state, at),
             Direction::Peer => self.far.passes(state, at),
@@ -135,6 +160,10 @@ impl Subject {
         if self.listens {
             return self.take_queue(looked.near, now);
         }
+        let looked = Looked {
+            near: its_own(&mut self.near_cookie, looked.near),
+            far: its_own(&mut self.far_cookie, looked.far),
+        };
         let before = (self.near.state(), self.far.state());
         let mut tellings = Vec::new();
         for (end, told, waits, seen) in [
@@ -212,7 +241,7 @@ impl Subject {
         self.pause = if changed { SOON } else { (self.pause * 2).min(SELDOM) };
         let waits = |seen: &Option<Seen>| match seen {
             Some(Seen { state: TcpState::TimeWait, timer: Some(Timer { expires_ms, .. }), .. }) => {
-                Some(Duration::from_millis(u64::from(*expires_ms) + 1))
+                Some(Duration::from_millis(u64::from(*expires_ms) + 1).max(OVERDUE))
             }
             Some(seen) if is_settled(seen) => Some(SELDOM),
             Some(Seen {
@@ -248,6 +277,11 @@ impl Subject {
     pub(super) fn wants_owner(&mut self) -> bool {
         !std::mem::replace(&mut self.owner_asked, true)
     }
+}
+
+/// What was read, if it is of the socket that was read before.
+fn its_own(cookie: &mut Option<u64>, seen: Option<Seen>) -> Option<Seen> {
+    seen.filter(|seen| *cookie.get_or_insert(seen.cookie) == seen.cookie)
 }
 
 /// A state that stays until somebody does something.

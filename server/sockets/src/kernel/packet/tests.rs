@@ -4,14 +4,14 @@ use etherparse::PacketBuilder;
 use proptest::prelude::*;
 
 use super::*;
-use crate::kernel::capture::Checksum;
+use crate::kernel::capture::{Checksum, Way};
 
 fn raw(bytes: &[u8], len: usize, link: Link) -> Raw {
     Raw {
         at: Instant::now(),
         wall: Duration::ZERO,
         interface: 1,
-        outgoing: false,
+        way: Way::In,
         link,
         checksum: Checksum::Unsaid,
         len: u32::try_from(len).expect("short"),

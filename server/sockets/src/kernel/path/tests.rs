@@ -23,7 +23,7 @@ fn segment(sender: End, flags: &str, seq: u32, ack: u32, len: u32) -> Segment {
         pieces: None,
         mss: None,
         missing: 0,
-        marks: Vec::new(),
+        marks: Default::default(),
     }
 }
 
@@ -128,6 +128,15 @@ fn a_reset_ends_both() {
     assert_eq!((local, peer), (vec![S::Closed], vec![S::Closed]));
     let [local, _] = after_open(&[(Peer, "A", 100, 10, 50), (Peer, "R", 100, 0, 0)]);
     assert_eq!(local, [], "it is older than what came");
+}
+
+#[test]
+fn a_reset_that_the_kernel_doubts_ends_nobody() {
+    // Beyond all that came: neither was it sent by this peer, nor does it end the other.
+    let doubted = [(Peer, "R", 6000, 0, 0), (Local, "A", 10, 100, 0)];
+    assert_eq!(after_open(&doubted), [[], []]);
+    let right = after_open(&[doubted[0], doubted[1], (Peer, "R", 100, 0, 0)]);
+    assert_eq!(right, [[S::Closed], [S::Closed]]);
 }
 
 #[test]
