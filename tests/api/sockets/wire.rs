@@ -7,6 +7,7 @@
 mod fragments;
 mod interfaces;
 mod played;
+mod whose;
 
 use std::{
     io::{Read as _, Write as _},

@@ -5,7 +5,7 @@ use std::{
     net::{Shutdown, SocketAddr, TcpStream},
     sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
@@ -269,4 +269,32 @@ fn time_wait_says_when_it_ends() {
     assert_eq!(event["timer"]["kind"], "time_wait", "{event}");
     let left = Duration::from_millis(event["timer"]["expires_ms"].as_u64().expect("a number"));
     assert!(left <= Duration::from_secs(60) && left > Duration::from_secs(60) - PATIENCE, "{event}");
+}
+
+/// The kernel ends a TIME_WAIT up to some seconds late: nobody asks it a thousand times a second meanwhile.
+#[test]
+fn the_end_of_a_time_wait_is_told_and_waiting_for_it_costs_next_to_nothing() {
+    const SOCKETS: usize = 200;
+    let server = Server::seeing("states", &[]);
+    let listener = Listener::new();
+    for _ in 0..SOCKETS {
+        let (client, _peer) = listener.meet(&server);
+        server.close(&client);
+    }
+    let told = |state: &str| {
+        let mut events = server.history("type=kernel_state").0;
+        events.retain(|event| event["end"] == "local" && event["state"] == state);
+        events
+    };
+    eventually("all wait", || told("TIME_WAIT").len() == SOCKETS);
+    // No condition: this is how long TIME_WAIT lasts, nearly.
+    thread::sleep(Duration::from_secs(58));
+    let (before, begun) = (server.cpu(), Instant::now());
+    while told("CLOSED").len() < SOCKETS {
+        assert!(begun.elapsed() < PATIENCE, "{} of {SOCKETS} are over", told("CLOSED").len());
+        thread::sleep(Duration::from_millis(500));
+    }
+    let hundredths = server.cpu() - before;
+    eprintln!("{hundredths} hundredths of a second of CPU in {:?}", begun.elapsed());
+    assert!(hundredths < 60, "{hundredths} hundredths of a second of CPU in {:?}", begun.elapsed());
 }

@@ -19,6 +19,7 @@ use crate::{
 
 const FIN: u16 = 1;
 const SYN: u16 = 2;
+const RST: u16 = 4;
 const ACK: u16 = 16;
 
 /// The peer's first sequence number: the kernel's own is unlikely to be near.
@@ -91,6 +92,9 @@ impl<'a> Peer<'a> {
         }
         if flags & SYN != 0 {
             packet = packet.syn();
+        }
+        if flags & RST != 0 {
+            packet = packet.rst();
         }
         if flags & ACK != 0 {
             packet = packet.ack(ack);
@@ -216,6 +220,32 @@ fn both_ends_may_close_at_once() {
         |server, socket| {
             let closed = ["FIN_WAIT_1", "CLOSING", "TIME_WAIT"];
             went(server, socket, "local", &[&["SYN_SENT", "ESTABLISHED"][..], &closed].concat());
+            went(server, socket, "peer", &[&["SYN_RECEIVED", "ESTABLISHED"][..], &closed].concat());
+        },
+    );
+}
+
+/// A RST that is in the window but not where the next byte would be is doubted: the kernel asks, and goes on (RFC 5961 §3.2).
+/// Anybody may have sent it.
+#[test]
+fn a_reset_that_the_kernel_doubts_moves_nobody() {
+    against(
+        |peer| {
+            peer.accepts();
+            peer.hears(FIN | ACK);
+            let next = peer.next;
+            peer.next = next.wrapping_add(1000);
+            peer.says(RST);
+            peer.next = next;
+            peer.hears(ACK);
+            peer.says(ACK);
+            peer.says(FIN | ACK);
+            peer.hears(ACK);
+        },
+        |server, socket| {
+            let closed = ["FIN_WAIT_1", "FIN_WAIT_2", "TIME_WAIT"];
+            went(server, socket, "local", &[&["SYN_SENT", "ESTABLISHED"][..], &closed].concat());
+            let closed = ["CLOSE_WAIT", "LAST_ACK", "CLOSED"];
             went(server, socket, "peer", &[&["SYN_RECEIVED", "ESTABLISHED"][..], &closed].concat());
         },
     );
