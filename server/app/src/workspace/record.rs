@@ -120,6 +120,7 @@ impl Recorder for SocketRecorder {
         if !self.practice && self.workspace.kernel.is_open() {
             let kernel =
                 crate::log::Kernel::Info { end: Direction::Local, info: Box::new(info.clone()), queues };
+            self.workspace.kernel.counted(self.id, info);
             self.workspace.record_kernel(vec![told(Some(self.id), (Instant::now(), kernel))]);
         }
     }

@@ -33,7 +33,7 @@ use tokio::io::unix::AsyncFd;
 
 use super::{
     diag::{messages, open, receive, report},
-    info::TcpInfo,
+    info::{Queues, TcpInfo},
 };
 use crate::sys::readable;
 
@@ -68,6 +68,8 @@ pub struct Gone {
     pub cookie: u64,
     /// Its counters at the end. The state is CLOSED, whichever it was in.
     pub info: Option<TcpInfo>,
+    /// What lay in its queues.
+    pub queues: Queues,
 }
 
 /// Notices of TCP sockets that are gone: of every program's in this network namespace.
@@ -117,7 +119,8 @@ impl Destroyed {
 fn gone(bytes: &[u8]) -> impl Iterator<Item = Gone> {
     messages(bytes).filter_map(|message| {
         let seen = report(message.payload)?;
-        Some(Gone { local: seen.local, remote: seen.remote, cookie: seen.cookie, info: seen.info })
+        let queues = Queues { receive: seen.receive_queue, send: seen.send_queue };
+        Some(Gone { local: seen.local, remote: seen.remote, cookie: seen.cookie, info: seen.info, queues })
     })
 }
 

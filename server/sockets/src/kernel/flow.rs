@@ -84,8 +84,6 @@ pub struct Segment {
     /// The most payload of a segment in this direction: the lesser of what both ends asked for, less what timestamps
     /// take.
     pub mss: Option<u16>,
-    /// How many bytes before it were sent and not seen: lost, or late, or missed by the capture.
-    pub missing: u32,
     /// What is remarkable about it.
     pub marks: Marks,
 }
@@ -238,7 +236,6 @@ impl Flow {
         let window = if flags.syn { tcp.window.into() } else { scaled(own, other, tcp.window) };
         let seen = Seen { flags, seq, ack, window, len: packet.len, at: packet.at };
         let threshold = self.round_trip.filter(|it| !it.is_zero()).unwrap_or(OVERTAKEN);
-        let missing = missing(own, &seen);
         let marks = marks(own, other, &seen, threshold);
         if !stray {
             remember(own, &seen, marks.contains(&Mark::Keepalive));
@@ -270,7 +267,6 @@ impl Flow {
             offset: seq_relative.filter(|_| packet.len > 0).map(|seq| seq.saturating_sub(1)),
             pieces: mss.filter(|_| packet.len > 0).map(|mss| packet.len.div_ceil(mss.into())),
             mss,
-            missing,
             marks,
         })
     }
@@ -334,15 +330,6 @@ fn scaled(own: &Direction, other: &Direction, window: u16) -> u32 {
     match (own.scale, other.scale) {
         (Some(shift), Some(_)) => u32::from(window) << shift,
         _ => window.into(),
-    }
-}
-
-fn missing(own: &Direction, seen: &Seen) -> u32 {
-    match (seen.seq, own.next) {
-        (Some(seq), Some(next)) if !seen.flags.syn && !seen.flags.rst => {
-            u32::try_from(seq.saturating_sub(next)).unwrap_or(u32::MAX)
-        }
-        _ => 0,
     }
 }
 

@@ -271,6 +271,31 @@ fn time_wait_says_when_it_ends() {
     assert!(left <= Duration::from_secs(60) && left > Duration::from_secs(60) - PATIENCE, "{event}");
 }
 
+/// Nobody looks at either end; what they had counted comes with the kernel's notice that they are gone.
+#[test]
+fn what_both_ends_counted_is_told_when_they_are_gone() {
+    let server = Server::seeing("states", &[]);
+    let (client, mut peer) = Listener::new().meet(&server);
+    server.say(&client, b"hello");
+    assert_eq!(read_exactly(&mut peer, 5), b"hello");
+    peer.write_all(b"and back").expect("written");
+    server.received(&client, 8);
+    server.close(&client);
+    assert_eq!(peer.read(&mut [0]).expect("a FIN"), 0);
+    drop(peer);
+    let told = server.fact(&client, json!({ "type": "tcp_info", "end": "peer" }));
+    // A FIN counts as a byte.
+    assert_eq!(
+        (&told["info"]["bytes_received"], &told["info"]["bytes_sent"]),
+        (&json!(6), &json!(8)),
+        "{told}"
+    );
+    server.fact(&client, json!({ "type": "kernel_state", "end": "local", "state": "TIME_WAIT" }));
+    let ours = server.history(&format!("socket={client}&type=tcp_info")).0;
+    let last = ours.iter().rfind(|event| event["end"] == "local").expect("ours, too");
+    assert_eq!(last["info"]["bytes_received"], json!(9), "{ours:#?}");
+}
+
 /// The kernel ends a TIME_WAIT up to some seconds late: nobody asks it a thousand times a second meanwhile.
 #[test]
 fn the_end_of_a_time_wait_is_told_and_waiting_for_it_costs_next_to_nothing() {

@@ -26,6 +26,7 @@ use sockscope_sockets::{
         capture::{Capture, Raw},
         destroyed::Gone,
         diag::Diag,
+        info::TcpInfo,
         packet::Packet,
         state::Protocol,
     },
@@ -227,6 +228,13 @@ impl Kernel {
         self.lock().meets(id, local, remote);
     }
 
+    /// A socket's task has told what the kernel counts of it.
+    pub(super) fn counted(&self, id: SocketId, info: &TcpInfo) {
+        if let Some(subject) = self.lock().subjects.get_mut(&id) {
+            subject.was_told(info);
+        }
+    }
+
     /// A listener accepted this socket.
     pub(super) fn born(&self, id: SocketId, local: SocketAddr, remote: SocketAddr) {
         self.opens(id, Role::Accepted);
@@ -324,14 +332,21 @@ impl Watched {
         self.subjects.iter().filter(|(_, subject)| due(subject)).map(|(id, _)| *id).collect()
     }
 
-    /// The kernel says that a connection is gone: whoever is at either end of it is looked at.
-    fn stir_by(&mut self, gone: &Gone, now: Instant) {
+    /// The kernel says that a socket is gone, and what it had counted: whoever is at either end is looked at. Its own socket
+    /// tells the counters, if it is observed, else the one at the other end.
+    fn is_gone(&mut self, gone: &Gone, now: Instant) -> Option<(SocketId, Telling)> {
         let (local, remote) = (canonical(gone.local), canonical(gone.remote));
-        for ends in [(local, remote), (remote, local)] {
-            if let Some(subject) = self.at(ends).and_then(|id| self.subjects.get_mut(&id)) {
-                subject.stir(now);
+        let mut told = None;
+        for (ends, end) in [((local, remote), Direction::Local), ((remote, local), Direction::Peer)] {
+            let Some(id) = self.at(ends) else { continue };
+            let Some(subject) = self.subjects.get_mut(&id) else { continue };
+            subject.stir(now);
+            if told.is_none() && subject.is(end, gone.cookie) {
+                let telling = gone.info.as_ref().and_then(|info| subject.counts(end, info, gone.queues));
+                told = Some(telling.map(|kernel| (id, (now, kernel))));
             }
         }
+        told.flatten()
     }
 
     /// What the kernel said of a connection's ends, its flow is to know.

@@ -36,6 +36,9 @@ const HOLD: Duration = Duration::from_millis(15);
 /// So many frames at least are recorded at once, where there are so many; a stretch more may be.
 const TOGETHER: usize = 512;
 
+/// How many sockets are looked at in one turn: some hundred µs.
+const LOOKS: usize = 128;
+
 /// How often a process is looked for at most.
 const OWNERS: Duration = Duration::from_millis(200);
 
@@ -89,7 +92,12 @@ pub(in crate::workspace) async fn run(workspace: Arc<Workspace>) {
                     workspace.ask_tasks(&ids);
                 }
             }
-            Step::Gone(Ok(Notice::Gone(gone))) => kernel.lock().stir_by(&gone, now),
+            Step::Gone(Ok(Notice::Gone(gone))) => {
+                let counted = kernel.lock().is_gone(&gone, now);
+                workspace.record_kernel(
+                    counted.map(|(id, telling)| told(Some(id), telling)).into_iter().collect(),
+                );
+            }
             Step::Gone(Ok(Notice::Missed)) => kernel.lock().stir_all(now),
             Step::Gone(Err(error)) => {
                 tracing::debug!(%error, "the kernel says no more when a socket is gone");
@@ -142,8 +150,16 @@ fn together(frames: Vec<SeenFrame>) -> Vec<Seen> {
     order.into_iter().filter_map(next).collect()
 }
 
-/// Looks at both ends of these sockets and records what is new.
+/// Looks at both ends of these sockets and records what is new. The kernel answers at once, so that others need a turn in
+/// between.
 async fn look(workspace: &Workspace, ids: &[SocketId], sample: bool, next_owner: &mut Instant) {
+    for some in ids.chunks(LOOKS) {
+        look_at(workspace, some, sample, next_owner).await;
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn look_at(workspace: &Workspace, ids: &[SocketId], sample: bool, next_owner: &mut Instant) {
     let kernel = &workspace.kernel;
     let mut asks = Vec::new();
     let mut asked = Vec::with_capacity(ids.len());

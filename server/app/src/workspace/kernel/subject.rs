@@ -213,16 +213,29 @@ impl Subject {
             ] {
                 let Some(seen) = seen else { continue };
                 let Some(info) = &seen.info else { continue };
-                if last.as_ref().is_some_and(|last| last.same_facts(info)) {
-                    continue;
-                }
-                *last = Some(Box::new(info.clone()));
                 let queues = Queues { receive: seen.receive_queue, send: seen.send_queue };
-                tellings.push((now, Kernel::Info { end, info: Box::new(info.clone()), queues }));
+                tellings.extend(counts(last, end, info, queues).map(|kernel| (now, kernel)));
             }
         }
         self.schedule(&looked, before != (self.near.state(), self.far.state()), hold, now);
         tellings
+    }
+
+    /// Whether that socket is at this end, as far as it is known which one is.
+    pub(super) fn is(&self, end: Direction, cookie: u64) -> bool {
+        let known = if end == Direction::Local { self.near_cookie } else { self.far_cookie };
+        known.is_none_or(|known| known == cookie)
+    }
+
+    /// What the kernel counts of an end, if it is not what was told last.
+    pub(super) fn counts(&mut self, end: Direction, info: &TcpInfo, queues: Queues) -> Option<Kernel> {
+        let last = if end == Direction::Local { &mut self.near_info } else { &mut self.far_info };
+        counts(last, end, info, queues)
+    }
+
+    /// Somebody else told what the kernel counts of our end.
+    pub(super) fn was_told(&mut self, info: &TcpInfo) {
+        self.near_info = Some(Box::new(info.clone()));
     }
 
     fn take_queue(&mut self, seen: Option<Seen>, now: Instant) -> Vec<Telling> {
@@ -277,6 +290,14 @@ impl Subject {
     pub(super) fn wants_owner(&mut self) -> bool {
         !std::mem::replace(&mut self.owner_asked, true)
     }
+}
+
+fn counts(last: &mut Option<Box<TcpInfo>>, end: Direction, info: &TcpInfo, queues: Queues) -> Option<Kernel> {
+    if last.as_ref().is_some_and(|last| last.same_facts(info)) {
+        return None;
+    }
+    *last = Some(Box::new(info.clone()));
+    Some(Kernel::Info { end, info: Box::new(info.clone()), queues })
 }
 
 /// What was read, if it is of the socket that was read before.

@@ -146,9 +146,9 @@ fn who_fills_a_hole_soon_was_overtaken_and_later_was_sent_again() {
     for (pause, mark) in [(Duration::from_micros(50), Mark::OutOfOrder), (LATER, Mark::Retransmission)] {
         let mut story = Story::established();
         let early = story.see(End::Local, "A", (1100, 5000), 100, 1000);
-        assert_eq!((early.marks.as_slice(), early.missing), (&[][..], 100));
+        assert!(early.marks.is_empty(), "{early:?}");
         let late = story.after(pause, End::Local, "A", (1000, 5000), 100, 1000);
-        assert_eq!((late.marks.as_slice(), late.missing), (&[mark][..], 0));
+        assert_eq!(late.marks[..], [mark]);
     }
 }
 

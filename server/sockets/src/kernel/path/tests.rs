@@ -22,7 +22,6 @@ fn segment(sender: End, flags: &str, seq: u32, ack: u32, len: u32) -> Segment {
         offset: None,
         pieces: None,
         mss: None,
-        missing: 0,
         marks: Default::default(),
     }
 }
