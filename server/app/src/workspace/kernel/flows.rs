@@ -1,24 +1,29 @@
 //! Whose frame it is: exact matches of what the capture's filter lets through, which knows less.
 
+mod bound;
+mod followed;
+mod pieces;
+mod recent;
+
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
-    hash::{DefaultHasher, Hash as _, Hasher as _},
-    net::{IpAddr, SocketAddr},
-    time::Duration,
+    net::SocketAddr,
 };
 
 use sockscope_sockets::kernel::{
     capture::{Capture, Checksum, Link, Way},
     filter::Endpoint,
-    flow::{End, Flow},
     packet::{Carries, Packet},
     state::{Protocol, TcpState},
 };
 use sockscope_wire::{Direction, SocketId};
-use tokio::time::Instant;
 
-use super::paths::{Passed, Paths};
+use super::paths::Passed;
 use crate::log::Carried;
+use bound::Bound;
+use followed::Followed;
+use pieces::Pieces;
+use recent::Recent;
 
 /// Connections whose frames wait for a socket to be theirs: an accepted one has none until accept(2) returns. Of more, the
 /// one that began first is given up.
@@ -29,14 +34,6 @@ const ORPHAN_FRAMES: usize = 64;
 
 /// States that wait for one of those; a connection has eleven.
 const UNTAKEN: usize = 32;
-
-/// Packets in pieces whose ports are remembered, and pieces that came before the first and wait for it. Of more, the oldest
-/// are given up: they have passed, and are not told.
-const CUT: usize = 256;
-
-/// Frames among which one is looked for that was seen already, at another interface, and for how long.
-const RECENT: usize = 64;
-const TWICE: Duration = Duration::from_millis(10);
 
 /// A frame and where the capture put it.
 pub(super) struct Frame {
@@ -64,111 +61,6 @@ pub(super) struct Matched {
 /// Both ends, the lesser address first.
 type Key = (Protocol, SocketAddr, SocketAddr);
 
-/// A packet that was cut: TCP or UDP, from where, where to, its identification.
-type Cut = (Protocol, IpAddr, IpAddr, u32);
-
-/// The pieces of packets that were cut. Only the first of a packet has its ports.
-#[derive(Default)]
-struct Pieces {
-    ports: VecDeque<(Cut, [u16; 2])>,
-    early: VecDeque<(Cut, Frame)>,
-}
-
-impl Pieces {
-    /// Takes a frame: those that are known to belong somewhere now, of a later piece with the ports of the first.
-    fn sort(&mut self, mut frame: Frame) -> Vec<Frame> {
-        let Packet { from, to, carries, fragmented, .. } = &frame.packet;
-        let (protocol, identification) = match (carries, *fragmented) {
-            (Carries::Fragment { tcp: true, identification }, _) => (Protocol::Tcp, *identification),
-            (Carries::Fragment { tcp: false, identification }, _) => (Protocol::Udp, *identification),
-            (Carries::Tcp(_), Some(identification)) => (Protocol::Tcp, identification),
-            (Carries::Udp, Some(identification)) => (Protocol::Udp, identification),
-            (Carries::Icmp(_), _) | (_, None) => return vec![frame],
-        };
-        let cut = (protocol, from.ip(), to.ip(), identification);
-        if matches!(carries, Carries::Fragment { .. }) {
-            // Identifications come again: the latest packet that has it.
-            match self.ports.iter().rev().find(|(known, _)| *known == cut) {
-                Some((_, ports)) => {
-                    frame.belongs(*ports);
-                    return vec![frame];
-                }
-                None => push(&mut self.early, (cut, frame)),
-            }
-            return Vec::new();
-        }
-        let ports = [from.port(), to.port()];
-        push(&mut self.ports, (cut, ports));
-        let mut known = vec![frame];
-        for (waits, mut early) in std::mem::take(&mut self.early) {
-            if waits == cut {
-                early.belongs(ports);
-                known.push(early);
-            } else {
-                self.early.push_back((waits, early));
-            }
-        }
-        known
-    }
-}
-
-fn push<T>(queue: &mut VecDeque<T>, one: T) {
-    if queue.len() >= CUT {
-        queue.pop_front();
-    }
-    queue.push_back(one);
-}
-
-/// The frames seen last, but for those of loopback. One that goes through a bridge, or a bond, is seen there and at its port.
-#[derive(Default)]
-struct Recent(VecDeque<(u64, u32, Instant)>);
-
-impl Recent {
-    /// Whether the same was seen just now at another interface. Sent again, it would be another packet: with another
-    /// identification, or at least later.
-    fn has(&mut self, frame: &Frame) -> bool {
-        let Frame { packet, interface, way, link, head, .. } = frame;
-        if *way == Way::Loopback {
-            return false;
-        }
-        let begins = if *link == Link::Ethernet { 14 } else { 0 };
-        let mut hasher = DefaultHasher::new();
-        (way == &Way::Out, head.get(begins..)).hash(&mut hasher);
-        let (hash, at) = (hasher.finish(), packet.at);
-        let same = |(seen, elsewhere, then): &&(u64, u32, Instant)| {
-            *seen == hash && elsewhere != interface && at.saturating_duration_since(*then) < TWICE
-        };
-        if self.0.iter().find(same).is_some() {
-            return true;
-        }
-        if self.0.len() >= RECENT {
-            self.0.pop_front();
-        }
-        self.0.push_back((hash, *interface, at));
-        false
-    }
-}
-
-impl Frame {
-    fn belongs(&mut self, [from, to]: [u16; 2]) {
-        self.packet.from.set_port(from);
-        self.packet.to.set_port(to);
-    }
-}
-
-/// One connection, or one conversation of datagrams.
-struct Followed {
-    socket: SocketId,
-    near: SocketAddr,
-    far: SocketAddr,
-    flow: Flow,
-    paths: Paths,
-    /// A frame of it was told.
-    begun: bool,
-    /// States that wait for it to be its socket's connection.
-    untaken: Vec<Passed>,
-}
-
 /// Every flow that is somebody's, and those that may still be.
 #[derive(Default)]
 pub(super) struct Flows {
@@ -191,25 +83,6 @@ pub(super) struct Flows {
 struct Orphans {
     frames: Vec<Frame>,
     more: u64,
-}
-
-/// An unconnected datagram socket.
-struct Bound {
-    socket: SocketId,
-    ip: IpAddr,
-    open: bool,
-}
-
-impl Bound {
-    /// Whether it takes what comes to that address, or sends from there. One bound to `::` has IPv4, too.
-    fn takes(&self, address: IpAddr) -> bool {
-        self.ip == address || self.ip.is_unspecified() && (self.ip.is_ipv6() || address.is_ipv4())
-    }
-
-    /// Of several that may, the kernel prefers the one that is bound more closely; one that is closed has none any more.
-    fn preference(&self) -> impl Ord + use<> {
-        (self.open, !self.ip.is_unspecified(), self.ip.is_ipv4(), self.socket)
-    }
 }
 
 /// An address as it is on the wire: flow label and zone are no part of it, and ::ffff:192.0.2.1 is 192.0.2.1.
@@ -443,96 +316,5 @@ fn key_of(packet: &Packet) -> Key {
         Carries::Udp => key(Protocol::Udp, packet.from, packet.to),
         Carries::Icmp(icmp) => key(protocol(icmp.original.tcp), icmp.original.from, icmp.original.to),
         Carries::Fragment { tcp, .. } => key(protocol(*tcp), packet.from, packet.to),
-    }
-}
-
-impl Followed {
-    fn new(socket: SocketId, near: SocketAddr, far: SocketAddr) -> Self {
-        let (near, far) = (canonical(near), canonical(far));
-        let (flow, paths) = (Flow::new(near, far), Paths::default());
-        Self { socket, near, far, flow, paths, begun: false, untaken: Vec::new() }
-    }
-
-    /// Who sent it. An ICMP error about something we sent comes from the peer's side, whoever reports it; about something the
-    /// peer sent, from ours.
-    fn sender(&self, packet: &Packet) -> (Direction, End) {
-        let ours = match &packet.carries {
-            Carries::Icmp(icmp) => canonical(icmp.original.from) != self.near,
-            Carries::Tcp(_) | Carries::Udp | Carries::Fragment { .. } => canonical(packet.from) == self.near,
-        };
-        if ours { (Direction::Local, End::Local) } else { (Direction::Peer, End::Peer) }
-    }
-
-    fn take(&mut self, frame: Frame) -> Matched {
-        self.begun = true;
-        let Frame { packet, .. } = &frame;
-        let (sender, end) = self.sender(packet);
-        let (carried, passed) = match (self.flow.see(end, packet), &packet.carries) {
-            (Some(segment), _) => {
-                let passed = self.paths.see(&segment);
-                (Carried::Tcp(segment), passed)
-            }
-            (None, Carries::Icmp(icmp)) => {
-                let from = packet.from.ip();
-                (Carried::Icmp { kind: icmp.kind, code: icmp.code, from, len: packet.len }, Vec::new())
-            }
-            (None, _) => (Carried::Udp { len: packet.len }, Vec::new()),
-        };
-        Matched { socket: self.socket, sender, carried, far: (self.far, self.near), passed, frame }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn piece(identification: u32, ports: Option<[u16; 2]>) -> Frame {
-        let [from, to] = ports.unwrap_or_default();
-        let packet = Packet {
-            at: Instant::now(),
-            from: SocketAddr::from(([10, 0, 0, 1], from)),
-            to: SocketAddr::from(([10, 0, 0, 2], to)),
-            carries: match ports {
-                Some(_) => Carries::Udp,
-                None => Carries::Fragment { tcp: false, identification },
-            },
-            fragmented: Some(identification),
-            len: 0,
-            payload: Box::default(),
-        };
-        let (link, checksum) = (Link::Ip, Checksum::Unsaid);
-        Frame { packet, interface: 1, way: Way::In, len: 0, link, checksum, head: [].into() }
-    }
-
-    fn ports(frames: &[Frame]) -> Vec<[u16; 2]> {
-        frames.iter().map(|frame| [frame.packet.from.port(), frame.packet.to.port()]).collect()
-    }
-
-    #[test]
-    fn a_piece_that_comes_before_the_first_waits_for_it() {
-        let mut pieces = Pieces::default();
-        assert!(pieces.sort(piece(7, None)).is_empty());
-        assert!(pieces.sort(piece(8, None)).is_empty());
-        assert_eq!(ports(&pieces.sort(piece(7, Some([1, 2])))), [[1, 2]; 2]);
-        assert_eq!(ports(&pieces.sort(piece(7, None))), [[1, 2]]);
-        assert_eq!(ports(&pieces.sort(piece(8, Some([3, 4])))), [[3, 4]; 2]);
-    }
-
-    #[test]
-    fn an_identification_that_comes_again_is_that_of_the_latest() {
-        let mut pieces = Pieces::default();
-        pieces.sort(piece(7, Some([1, 2])));
-        pieces.sort(piece(7, Some([3, 4])));
-        assert_eq!(ports(&pieces.sort(piece(7, None))), [[3, 4]]);
-    }
-
-    #[test]
-    fn pieces_whose_first_never_comes_are_given_up() {
-        let mut pieces = Pieces::default();
-        for identification in 0..=u32::try_from(CUT).expect("small") {
-            pieces.sort(piece(identification, None));
-        }
-        assert_eq!(ports(&pieces.sort(piece(0, Some([1, 2])))), [[1, 2]], "the oldest");
-        assert_eq!(ports(&pieces.sort(piece(1, Some([1, 2])))), [[1, 2]; 2]);
     }
 }
