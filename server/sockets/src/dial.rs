@@ -32,14 +32,15 @@ pub(crate) fn stream_socket(address: CheckedAddr, prepare: impl FnOnce(&SockRef<
     Ok(socket)
 }
 
-/// connect(2). `dialling` hears our address as soon as the kernel has chosen it, which is before there is an answer.
+/// connect(2). `dialling` hears our address, and which socket it is (SO_COOKIE), as soon as the kernel has chosen the address, which is
+/// before there is an answer.
 ///
 /// # Errors
 /// What connect(2) says.
 pub(crate) async fn connect(
     socket: Socket,
     address: CheckedAddr,
-    dialling: impl FnOnce(SocketAddr),
+    dialling: impl FnOnce(SocketAddr, Option<u64>),
 ) -> io::Result<TcpStream> {
     match socket.connect(&address.get().into()) {
         Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
@@ -48,7 +49,7 @@ pub(crate) async fn connect(
     let stream = TcpStream::from_std(socket.into())?;
     // Port 0: it is refused already, and its port given back.
     if let Some(local) = stream.local_addr().ok().filter(|local| local.port() != 0) {
-        dialling(local);
+        dialling(local, SockRef::from(&stream).cookie().ok());
     }
     stream.writable().await?;
     match stream.take_error()? {

@@ -340,8 +340,9 @@ pub trait Recorder: Send + Sync + 'static {
     /// Ends when the log has room again.
     fn room(&self) -> Wait;
 
-    /// A stream is being connected from here to there: the kernel has chosen our address, and there is no answer yet.
-    fn dialling(&self, _local: SocketAddr, _remote: SocketAddr) {}
+    /// A stream is being connected from here to there, by the socket with this SO_COOKIE: the kernel has chosen our address, and
+    /// there is no answer yet.
+    fn dialling(&self, _local: SocketAddr, _remote: SocketAddr, _cookie: Option<u64>) {}
 
     /// What the kernel counts of a stream: when somebody looks, and just before it is closed.
     fn counted(&self, _info: &TcpInfo, _queues: Queues) {}

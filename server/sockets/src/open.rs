@@ -236,7 +236,7 @@ impl Opening {
         let entered = Instant::now();
         let result = match dial::stream_socket(address, |socket| self.prepare_stream(socket)) {
             Ok(socket) => {
-                let dialling = |local| self.recorder.dialling(local, address.get());
+                let dialling = |local, cookie| self.recorder.dialling(local, address.get(), cookie);
                 dial::connect(socket, address, dialling).await.map_err(|error| (Phase::Connect, error))
             }
             Err(error) => Err((Phase::Socket, error)),

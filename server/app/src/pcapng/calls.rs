@@ -98,14 +98,14 @@ impl Calls {
         }
     }
 
-    /// The datagram that begins like that, of that length, to or from that peer: of those the first that was not found yet.
+    /// The datagram that begins like that, of that length, and fits: of those the first that was not found yet.
     pub(super) fn datagram(
         &mut self,
         workspace: &Workspace,
         ends: (SocketId, Option<SocketId>),
         sender: Direction,
-        begins: &[u8],
-        len: usize,
+        (begins, len): (&[u8], usize),
+        fits: impl Fn(&[u8]) -> bool,
     ) -> Option<Record> {
         let ours = sender == Direction::Local;
         for side in [Some((ends.0, ours)), ends.1.map(|far| (far, !ours))].into_iter().flatten() {
@@ -114,7 +114,9 @@ impl Calls {
             let first = calls.partition_point(|(_, seq)| *seq <= after);
             let record = calls.range(first..).take(NEAR).find_map(|(_, seq)| {
                 kept(workspace, *seq).filter(|record| match &record.payload {
-                    Stored::Kept(payload) => payload.len() == len && payload.starts_with(begins),
+                    Stored::Kept(payload) => {
+                        payload.len() == len && payload.starts_with(begins) && fits(payload)
+                    }
                     _ => false,
                 })
             });

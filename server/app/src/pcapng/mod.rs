@@ -293,38 +293,43 @@ impl Pcapng {
         self.packet((socket, seen.far), interface, at, &bytes, seen.len, seen.sender == Direction::Local);
     }
 
-    /// What was captured goes on with what calls moved.
+    /// What was captured goes on with what calls moved: unless that is not what the frame carried, since the kernel dropped it.
     fn complete(&mut self, socket: SocketId, seen: &Seen, bytes: &mut Vec<u8>) {
-        let raw = Raw {
-            at: Instant::now(),
-            wall: Duration::ZERO,
-            interface: 0,
-            way: Way::Loopback,
-            link: seen.link,
-            checksum: seen.checksum,
-            len: seen.len,
-            bytes: bytes.as_slice().into(),
-        };
-        let Some(packet) = Packet::parse(&raw) else { return };
-        let have = packet.payload.len();
+        let Some(packet) = understood(seen, bytes) else { return };
+        let (head, have) = (bytes.len(), packet.payload.len());
         let ends = (socket, seen.far);
         match &seen.carried {
-            Carried::Tcp(segment) => {
+            Carried::Tcp(segment) if !segment.doubted => {
                 let Some(offset) = segment.offset else { return };
-                let range = (offset + have as u64, offset + u64::from(segment.len));
-                self.calls.stream(&self.workspace, ends, seen.sender, range, bytes);
+                let mut payload = Vec::new();
+                let range = (offset, offset + u64::from(segment.len));
+                self.calls.stream(&self.workspace, ends, seen.sender, range, &mut payload);
+                if payload.starts_with(&packet.payload) {
+                    bytes.extend_from_slice(&payload[have..]);
+                } else if payload.is_empty() {
+                    // What was captured may be gone from the log, and the rest not.
+                    let range = (offset + have as u64, range.1);
+                    self.calls.stream(&self.workspace, ends, seen.sender, range, bytes);
+                }
             }
             Carried::Udp { len } if packet.fragmented.is_none() => {
-                let found =
-                    self.calls.datagram(&self.workspace, ends, seen.sender, &packet.payload, *len as usize);
+                let fits = |payload: &[u8]| {
+                    let whole = [&bytes[..head], &payload[have..]].concat();
+                    understood(seen, &whole).is_some_and(|packet| !packet.damaged)
+                };
+                let wanted = (&packet.payload[..], *len as usize);
+                let found = self.calls.datagram(&self.workspace, ends, seen.sender, wanted, fits);
                 if let Some(Record { payload: Stored::Kept(payload), .. }) = found {
                     bytes.extend_from_slice(&payload[have..]);
                 }
             }
             // Of a fragment nobody knows where it begins, and what an ICMP error quotes is no payload.
-            Carried::Udp { .. } | Carried::Icmp { .. } => {}
+            Carried::Tcp(_) | Carried::Udp { .. } | Carried::Icmp { .. } => {}
         }
         bytes.truncate(seen.len as usize);
+        if understood(seen, bytes).is_some_and(|packet| packet.damaged) {
+            bytes.truncate(head);
+        }
     }
 
     fn tell_made_up(&mut self, socket: SocketId, record: &Record) {
@@ -475,6 +480,20 @@ impl Pcapng {
         let at = self.workspace.anchor().unix_nanos(at);
         blocks::packet(&mut self.out, &Frame { interface, at, bytes, len, outgoing, comments: &comments });
     }
+}
+
+/// A frame of these bytes, as if it had come: its checksum counts.
+fn understood(seen: &Seen, bytes: &[u8]) -> Option<Packet> {
+    Packet::parse(&Raw {
+        at: Instant::now(),
+        wall: Duration::ZERO,
+        interface: 0,
+        way: Way::In,
+        link: seen.link,
+        checksum: seen.checksum,
+        len: seen.len,
+        bytes: bytes.into(),
+    })
 }
 
 async fn until(due: Option<Instant>) {

@@ -110,9 +110,9 @@ impl Recorder for SocketRecorder {
         }
     }
 
-    fn dialling(&self, local: SocketAddr, remote: SocketAddr) {
+    fn dialling(&self, local: SocketAddr, remote: SocketAddr, cookie: Option<u64>) {
         if !self.practice {
-            self.workspace.kernel.dialling(self.id, local, remote);
+            self.workspace.kernel.dialling(self.id, local, remote, cookie);
         }
     }
 
@@ -249,7 +249,7 @@ impl Adopt for Nursery {
             (id, options)
         };
         if self.practice.is_none() {
-            workspace.kernel.born(id, local, remote);
+            workspace.kernel.born(id, local, remote, socket2::SockRef::from(&stream).cookie().ok());
         } else {
             workspace.kernel.meets(id, local, remote);
         }

@@ -362,9 +362,15 @@ fn prologue(asm: &mut Assembler, drop: Label, v4: Label, v6: Label) {
     asm.ancillary(libc::SKF_AD_HATYPE);
     asm.jump_if(JEQ_K, u32::from(libc::ARPHRD_LOOPBACK), drop);
     asm.place(once);
-    // A frame with a VLAN tag is seen once more, without it, at the interface of its VLAN.
+    // A frame with a VLAN tag is seen once more, without it, at the interface of its VLAN; but for VLAN 0, which is none: such
+    // a tag only has a priority.
+    let untagged = asm.label();
     asm.ancillary(libc::SKF_AD_VLAN_TAG_PRESENT);
+    asm.jump_if(JEQ_K, 0, untagged);
+    asm.ancillary(libc::SKF_AD_VLAN_TAG);
+    asm.emit(AND_K, 0x0fff);
     asm.jump_unless(JEQ_K, 0, drop);
+    asm.place(untagged);
     asm.ancillary(libc::SKF_AD_HATYPE);
     asm.jump_if(JEQ_K, u32::from(libc::ARPHRD_ETHER), ethernet);
     asm.jump_if(JEQ_K, u32::from(libc::ARPHRD_LOOPBACK), ethernet);

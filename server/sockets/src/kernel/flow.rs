@@ -86,6 +86,8 @@ pub struct Segment {
     pub mss: Option<u16>,
     /// What is remarkable about it.
     pub marks: Marks,
+    /// The other end's kernel drops it, as far as can be told: it is damaged, or out of place (RFC 5961). It changes nothing.
+    pub doubted: bool,
 }
 
 /// One direction of a connection, as far as it was seen.
@@ -111,6 +113,10 @@ struct Direction {
     /// Where numbers are counted from: the ISN, or where nobody knows that, the first number seen less 2³¹, so that older
     /// ones have room below.
     zero: Option<u32>,
+    /// The widest window it offered, in bytes.
+    widest: u32,
+    /// A segment that nobody expected, which the other end may acknowledge all the same.
+    doubted: Option<(u64, u64)>,
 }
 
 impl Direction {
@@ -122,6 +128,33 @@ impl Direction {
         // Truncation to 32 bits is meant: those are what the wire has.
         let distance = low.wrapping_sub(near as u32).cast_signed();
         near.checked_add_signed(distance.into())
+    }
+
+    /// Whether the other end drops a segment of a connection that goes on. A RST must be where the next byte would be, or what
+    /// has come lies between; a SYN is of before; a FIN has nothing behind it; and what lies beyond the window that the other
+    /// end ever offered is no part of the stream, unless that end acknowledges it.
+    fn doubts(&mut self, other: &Self, tcp: &Tcp, len: u32) -> bool {
+        if tcp.flags.syn {
+            return self.isn.is_some_and(|isn| isn != tcp.seq);
+        }
+        let Some(next) = self.next else { return false };
+        // None: from before its beginning.
+        let Some(seq) = self.relative(tcp.seq) else { return true };
+        let acked = other.highest_ack.unwrap_or(next).min(next);
+        if tcp.flags.rst {
+            return !(acked..=next).contains(&seq);
+        }
+        let end = seq + u64::from(len) + u64::from(tcp.flags.fin);
+        if tcp.flags.fin && end < next {
+            return true;
+        }
+        // Without the handshake nobody knows how much its window means.
+        let window = if other.isn.is_some() { u64::from(other.widest.max(1 << 16)) } else { 1 << 30 };
+        let beyond = seq > acked.max(other.highest_ack.unwrap_or(0)) + window;
+        if beyond {
+            self.doubted = Some((seq, end));
+        }
+        beyond
     }
 
     /// Begins with this number; whether something else had begun before.
@@ -181,15 +214,17 @@ impl Flow {
         }
     }
 
-    /// Whether a segment begins another connection between the same ports. What is between two programs does not begin
-    /// anew: such a SYN is doubted, and changes nothing (RFC 5961 §4.2).
+    /// Whether a segment would begin another connection between the same ports. Of one that is not over such a SYN is doubted,
+    /// and changes nothing (RFC 5961 §4.2).
     #[must_use]
     pub fn begins_anew(&self, sender: End, tcp: &Tcp) -> bool {
         let own = &self.ends[sender as usize];
-        tcp.flags.syn && !tcp.flags.ack && self.is_over() && own.isn.is_some_and(|isn| isn != tcp.seq)
+        tcp.flags.syn && !tcp.flags.ack && own.isn.is_some_and(|isn| isn != tcp.seq)
     }
 
-    fn is_over(&self) -> bool {
+    /// Whether a RST was seen, or both FINs.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
         self.reset || self.ended == [true; 2]
     }
 
@@ -217,8 +252,8 @@ impl Flow {
         };
         let flags = tcp.flags;
         let goes_on = own.last_ack.is_some() && other.last_ack.is_some() && !over;
-        let stray = goes_on && flags.syn && own.isn.is_some_and(|isn| isn != tcp.seq);
-        if !stray {
+        let doubted = packet.damaged || goes_on && own.doubts(other, tcp, packet.len);
+        if !doubted {
             learn(own, other, tcp);
         }
         self.syn_at = match (self.syn_at, flags.syn, flags.ack) {
@@ -236,15 +271,15 @@ impl Flow {
         let window = if flags.syn { tcp.window.into() } else { scaled(own, other, tcp.window) };
         let seen = Seen { flags, seq, ack, window, len: packet.len, at: packet.at };
         let threshold = self.round_trip.filter(|it| !it.is_zero()).unwrap_or(OVERTAKEN);
-        let marks = marks(own, other, &seen, threshold);
-        if !stray {
-            remember(own, &seen, marks.contains(&Mark::Keepalive));
+        let marks = if doubted { Marks::new() } else { marks(own, other, &seen, threshold) };
+        if !doubted {
+            remember(own, other, &seen, marks.contains(&Mark::Keepalive));
+            if flags.syn {
+                (self.reset, self.ended) = (false, [false; 2]);
+            }
+            self.reset |= flags.rst;
+            self.ended[sender as usize] |= flags.fin;
         }
-        if flags.syn && !stray {
-            (self.reset, self.ended) = (false, [false; 2]);
-        }
-        self.reset |= flags.rst;
-        self.ended[sender as usize] |= flags.fin;
 
         let seq_relative = if refused { Some(1) } else { own.isn.and(seq) };
         let mss = match (own.mss, other.mss) {
@@ -268,6 +303,7 @@ impl Flow {
             pieces: mss.filter(|_| packet.len > 0).map(|mss| packet.len.div_ceil(mss.into())),
             mss,
             marks,
+            doubted,
         })
     }
 }
@@ -381,7 +417,7 @@ fn again(own: &Direction, other: &Direction, seen: &Seen, threshold: Duration) -
     Some(if overlaps || !soon { Mark::Retransmission } else { Mark::OutOfOrder })
 }
 
-fn remember(own: &mut Direction, seen: &Seen, keepalive: bool) {
+fn remember(own: &mut Direction, other: &mut Direction, seen: &Seen, keepalive: bool) {
     own.probed = keepalive;
     if let Some(seq) = seen.seq
         && !seen.flags.rst
@@ -396,11 +432,22 @@ fn remember(own: &mut Direction, seen: &Seen, keepalive: bool) {
         }
     }
     if let Some(ack) = seen.ack {
-        own.highest_ack = own.highest_ack.max(Some(ack));
+        // What is acknowledged was right after all.
+        if let Some((start, end)) = other.doubted
+            && start < ack
+            && ack <= end
+        {
+            other.next = other.next.max(Some(end));
+            other.doubted = None;
+        }
+        if other.next.is_none_or(|next| ack <= next) {
+            own.highest_ack = own.highest_ack.max(Some(ack));
+        }
         own.last_ack = Some(ack);
     }
     if !seen.flags.rst {
         own.window = Some(seen.window);
+        own.widest = own.widest.max(seen.window);
     }
 }
 

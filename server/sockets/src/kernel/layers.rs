@@ -3,7 +3,7 @@
 //! Fields are taken one after the other from where a header begins to where it ends, so they leave no hole and do not
 //! overlap; where a header is cut off, what is left of it is one field.
 
-mod checksum;
+pub(super) mod checksum;
 mod fields;
 mod header;
 

@@ -7,7 +7,10 @@ use std::net::{IpAddr, SocketAddr};
 use etherparse::{EtherType, LaxNetSlice, LaxSlicedPacket, TcpHeaderSlice, TcpOptionElement, ip_number};
 use tokio::time::Instant;
 
-use super::capture::{Link, Raw};
+use super::{
+    capture::{Checksum, Link, Raw, Way},
+    layers::checksum,
+};
 
 /// The flags of a TCP segment.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
@@ -121,6 +124,8 @@ pub struct Packet {
     pub len: u32,
     /// The first of them, as many as were captured.
     pub payload: Box<[u8]>,
+    /// It came, was captured whole, and its checksum is wrong: the kernel drops it.
+    pub damaged: bool,
 }
 
 impl Packet {
@@ -144,6 +149,7 @@ impl Packet {
             fragmented: ip.fragmented,
             len: 0,
             payload: Box::default(),
+            damaged: false,
         };
         // How long the header is that the payload stands behind.
         let header = match ip.number {
@@ -172,6 +178,13 @@ impl Packet {
             _ => return None,
         };
         packet.len = u32::try_from(ip.payload_len.saturating_sub(header)).ok()?;
+        if matches!(ip.number, ip_number::TCP | ip_number::UDP)
+            && ip.fragmented.is_none()
+            && (raw.way, raw.checksum) == (Way::In, Checksum::Unsaid)
+            && let Some(segment) = ip.payload.get(..ip.payload_len)
+        {
+            packet.damaged = checksum::is_damaged(ip.from, ip.to, ip.number.0, segment);
+        }
         let captured = ip.payload.get(header..).unwrap_or_default();
         packet.payload = captured[..captured.len().min(packet.len as usize)].into();
         Some(packet)

@@ -76,13 +76,6 @@ impl Path {
         self.state
     }
 
-    /// Whether it has been connected and is not closed yet: that it is connected anew cannot be.
-    #[must_use]
-    pub const fn goes_on(&self) -> bool {
-        use TcpState as S;
-        !matches!(self.state, S::Closed | S::Listen | S::SynSent | S::SynReceived | S::TimeWait)
-    }
-
     /// The kernel says that it is in this state, and everything that was sent until then was seen: a FIN that waits behind
     /// bytes nobody reads has ended the direction, and is not on the wire yet.
     pub const fn is_in(&mut self, state: TcpState) {

@@ -303,8 +303,10 @@ fn the_end_of_a_time_wait_is_told_and_waiting_for_it_costs_next_to_nothing() {
     let server = Server::seeing("states", &[]);
     let listener = Listener::new();
     for _ in 0..SOCKETS {
-        let (client, _peer) = listener.meet(&server);
+        let (client, mut peer) = listener.meet(&server);
         server.close(&client);
+        // Ours is the first FIN.
+        assert_eq!(peer.read(&mut [0]).expect("a FIN"), 0);
     }
     let told = |state: &str| {
         let mut events = server.history("type=kernel_state").0;

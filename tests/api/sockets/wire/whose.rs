@@ -12,7 +12,7 @@ use socket2::{Domain, Socket, Type};
 use super::{Frame, Host, Left, apart, at, compare, echo_with, run, settle, told};
 use crate::{
     kernel::{path, segments},
-    kit::{Listener, Server, dial, eventually, id, number, patient, read_exactly, read_to_fin, text},
+    kit::{Listener, Server, dial, eventually, id, number, patient, read_exactly, read_to_fin, reset, text},
 };
 
 /// The socket a listener accepted from there.
@@ -173,5 +173,65 @@ fn a_frame_on_a_bridge_is_told_once() {
             marked.iter().all(|segment| segment.get("marks").is_none_or(|marks| marks == &json!([]))),
             "{marked:#?}"
         );
+    });
+}
+
+/// Each is over before the next, and all of them may be before the first frame is looked at.
+#[test]
+fn a_port_that_is_used_again_and_again_is_a_connection_each_time() {
+    const TIMES: usize = 60;
+    apart(|| {
+        let server = Server::seeing("all", &[]);
+        let listening = server.open("tcp-listen://127.0.0.1:0");
+        let to = text(&listening["local"]).parse().expect("an address");
+        let local: SocketAddr = at("127.0.0.1").parse().expect("an address");
+        for _ in 0..TIMES {
+            let mut peer = from(local, to);
+            peer.write_all(b"again").expect("written");
+            reset(peer);
+        }
+        let accepted = || server.history(&format!("socket={}&type=accepted", id(&listening))).0;
+        eventually("all are accepted", || accepted().len() == TIMES);
+        settle(&server);
+        for (nth, event) in accepted().iter().enumerate() {
+            let child = text(&event["child"]);
+            let told = told(&server, &Left::with_peer(&child, local.port()));
+            let [
+                Frame::Tcp { flags: 2, .. },
+                Frame::Tcp { flags: 18, .. },
+                ..,
+                Frame::Tcp { flags: last, .. },
+            ] = told[..]
+            else {
+                panic!("{nth}: {told:#?}");
+            };
+            assert!(told.len() >= 5 && last & 4 != 0, "{nth}: from SYN to RST, {told:#?}");
+            let states = path(&server, &child, "local");
+            assert_eq!(states, ["SYN_RECEIVED", "ESTABLISHED", "CLOSED"], "{nth}");
+        }
+        assert!(server.history("type=capture_lost").0.is_empty());
+    });
+}
+
+#[test]
+fn frames_of_a_connection_that_waited_are_told_when_it_is_accepted() {
+    apart(|| {
+        let server = Server::seeing("all", &[]);
+        let listening = server.open_with("tcp-listen://127.0.0.1:0", json!({ "accepting": false }));
+        let listener = id(&listening);
+        let mut peer = dial(&listening);
+        peer.write_all(b"is anybody there?").expect("written");
+        // Others, to ports nobody wants, do not take their place.
+        let nobody = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        for port in 1..600 {
+            nobody.send_to(b"?", ("127.0.0.1", port)).ok();
+        }
+        settle(&server);
+        server
+            .ask("PATCH", &format!("sockets/{listener}"), Some(&json!({ "options": { "accepting": true } })))
+            .ok();
+        let child = accepted(&server, &listener, &peer);
+        eventually("all of it is told", || segments(&server, &child).len() >= 5);
+        eventually("and its states", || path(&server, &child, "local") == ["SYN_RECEIVED", "ESTABLISHED"]);
     });
 }

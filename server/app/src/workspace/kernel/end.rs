@@ -29,12 +29,19 @@ pub(super) struct End {
     readings: Vec<(Option<TcpState>, Instant)>,
     /// The kernel has answered for it at least once.
     readable: bool,
+    /// It was told to be CLOSED: whatever is said of its addresses from now on is about another.
+    over: bool,
 }
 
 impl End {
     /// An end that begins in that state.
     pub(super) fn new(from: TcpState) -> Self {
-        Self { from, last: None, passed: Vec::new(), readings: Vec::new(), readable: false }
+        Self { from, last: None, passed: Vec::new(), readings: Vec::new(), readable: false, over: false }
+    }
+
+    /// Another attempt is made, from or to another address.
+    pub(super) fn begins(&mut self) {
+        self.over = false;
     }
 
     /// The state told last.
@@ -61,13 +68,16 @@ impl End {
     pub(super) fn passes(&mut self, state: TcpState, at: Instant) {
         let late = self.last.is_some_and(|(_, told)| at < told);
         let latest = self.passed.last().map_or(self.state(), |(latest, _)| Some(*latest));
-        if !late && latest != Some(state) && self.passed.len() < WAITING {
+        if !late && !self.over && latest != Some(state) && self.passed.len() < WAITING {
             self.passed.push((state, at));
         }
     }
 
     /// The kernel says that it is in this state, or that there is no such connection.
     pub(super) fn reads(&mut self, state: Option<TcpState>, at: Instant) {
+        if self.over {
+            return;
+        }
         self.readable |= state.is_some();
         let latest = self.readings.last().map_or(self.state(), |(latest, _)| *latest);
         let nothing_new = latest == state && self.passed.is_empty();
@@ -155,6 +165,7 @@ impl End {
 
     fn tell(&mut self, state: TcpState, evidence: Evidence, at: Instant, told: &mut Vec<Told>) {
         self.last = Some((state, at));
+        self.over = state == TcpState::Closed;
         told.push(Told { state, evidence, at });
     }
 }

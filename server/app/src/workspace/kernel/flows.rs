@@ -6,7 +6,7 @@ mod pieces;
 mod recent;
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque, hash_map::Entry},
     net::SocketAddr,
 };
 
@@ -25,9 +25,12 @@ use followed::Followed;
 use pieces::Pieces;
 use recent::Recent;
 
-/// Connections whose frames wait for a socket to be theirs: an accepted one has none until accept(2) returns. Of more, the
-/// one that began first is given up.
-const ORPHANS: usize = 256;
+/// Connections whose frames wait for a socket to be theirs: an accepted one has none until accept(2) returns, and as many as a
+/// queue holds may wait for that. Of more, one is given up.
+const ORPHANS: usize = 2048;
+
+/// Among so many of the oldest one is looked for that is no more than a SYN.
+const OLDEST: usize = 64;
 
 /// Frames that wait of one of those; more are given up.
 const ORPHAN_FRAMES: usize = 64;
@@ -69,6 +72,8 @@ pub(super) struct Flows {
     bound: BTreeMap<u16, Vec<Bound>>,
     /// What the capture is to let through, on behalf of whom.
     wanted: HashMap<SocketId, Vec<Endpoint>>,
+    /// The ports of those, and for how many.
+    ports: HashMap<(Protocol, u16), usize>,
     recent: Recent,
     pieces: Pieces,
     orphans: HashMap<Key, Orphans>,
@@ -83,6 +88,18 @@ pub(super) struct Flows {
 struct Orphans {
     frames: Vec<Frame>,
     more: u64,
+}
+
+impl Orphans {
+    /// A connection begins: what nobody answered before it will never be accepted. What was, will be, in turn.
+    fn forget_unanswered(&mut self, syn: &Packet) {
+        let number = |packet: &Packet| packet.tcp().map(|tcp| tcp.seq);
+        let Some(last) = self.frames.iter().rposition(|frame| begins(&frame.packet)) else { return };
+        let answers = |frame: &Frame| frame.packet.tcp().is_some_and(|tcp| tcp.flags.syn && tcp.flags.ack);
+        if number(&self.frames[last].packet) != number(syn) && !self.frames[last..].iter().any(answers) {
+            self.frames.truncate(last);
+        }
+    }
 }
 
 /// An address as it is on the wire: flow label and zone are no part of it, and ::ffff:192.0.2.1 is 192.0.2.1.
@@ -126,6 +143,7 @@ impl Flows {
     fn want(&mut self, id: SocketId, endpoint: Endpoint, capture: Option<&Capture>) {
         let Some(capture) = capture else { return };
         self.wanted.entry(id).or_default().push(endpoint);
+        *self.ports.entry((endpoint.protocol, endpoint.port)).or_default() += 1;
         if let Err(error) = capture.want(endpoint) {
             tracing::warn!(%error, "the capture's filter cannot be changed");
         }
@@ -139,25 +157,26 @@ impl Flows {
     }
 
     /// A connection is a socket's, from here to there. Told once, by the end that was there first: where both are of this
-    /// workspace, that is the one that connects, though it may hear of its own address after the other was accepted. An
-    /// earlier connection between the same ports goes on in TIME_WAIT at most: its end here is `closed`. Returns the states
-    /// that this connection's segments led to so far and nobody took.
+    /// workspace, that is the one that connects, though it may hear of its own address after the other was accepted. Two
+    /// sockets with the same end have it one after the other. Returns the states that this connection's segments led to so far
+    /// and nobody took.
     pub(super) fn claim(
         &mut self,
         id: SocketId,
         protocol: Protocol,
-        (local, remote): (SocketAddr, SocketAddr),
-        closed: impl Fn(SocketId) -> bool,
+        local: SocketAddr,
+        remote: SocketAddr,
     ) -> Vec<Passed> {
         let followed = self
             .followed
             .entry(key(protocol, local, remote))
             .or_insert_with(|| Followed::new(id, local, remote));
-        let earlier = followed.socket != id && followed.near == canonical(local) && closed(followed.socket);
-        if earlier || id < followed.socket && !followed.begun {
+        if id < followed.socket && !followed.begun {
             *followed = Followed::new(id, local, remote);
+        } else if id > followed.socket && followed.near == canonical(local) && !followed.next.contains(&id) {
+            followed.next.push_back(id);
         }
-        std::mem::take(&mut followed.untaken)
+        if followed.socket == id { std::mem::take(&mut followed.untaken) } else { Vec::new() }
     }
 
     /// States that a connection's segments led to wait until it is known to be its socket's: of several attempts one is.
@@ -167,19 +186,6 @@ impl Flows {
         {
             followed.untaken.extend(passed);
         }
-    }
-
-    /// Whether a packet is the first of a connection between ports that had one: who had it.
-    pub(super) fn had_before(&self, packet: &Packet) -> Option<SocketId> {
-        let tcp = packet.tcp().filter(|tcp| tcp.flags.syn && !tcp.flags.ack)?;
-        let followed = self.followed.get(&key_of(packet))?;
-        let (_, end) = followed.sender(packet);
-        followed.flow.begins_anew(end, tcp).then_some(followed.socket)
-    }
-
-    /// The connection of a packet is nobody's any more.
-    pub(super) fn release(&mut self, packet: &Packet) {
-        self.followed.remove(&key_of(packet));
     }
 
     /// How many frames of sockets were lost here.
@@ -198,12 +204,18 @@ impl Flows {
 
     /// A socket is observed no more.
     pub(super) fn forget(&mut self, id: SocketId, capture: Option<&Capture>) {
-        self.followed.retain(|_, followed| followed.socket != id);
+        self.followed.retain(|_, followed| followed.loses(id));
         for sockets in self.bound.values_mut() {
             sockets.retain(|bound| bound.socket != id);
         }
         self.bound.retain(|_, sockets| !sockets.is_empty());
         for endpoint in self.wanted.remove(&id).unwrap_or_default() {
+            if let Entry::Occupied(mut port) = self.ports.entry((endpoint.protocol, endpoint.port)) {
+                *port.get_mut() -= 1;
+                if *port.get() == 0 {
+                    port.remove();
+                }
+            }
             if let Some(Err(error)) = capture.map(|capture| capture.unwant(endpoint)) {
                 tracing::warn!(%error, "the capture's filter cannot be changed");
             }
@@ -229,12 +241,19 @@ impl Flows {
         if !self.orphans.is_empty() {
             self.drain(key, matched);
         }
+        self.place(key, frame, matched);
+    }
+
+    fn place(&mut self, key: Key, frame: Frame, matched: &mut Vec<Matched>) {
+        if self.followed.get_mut(&key).is_some_and(|followed| !followed.goes_on_with(&frame.packet)) {
+            self.followed.remove(&key);
+        }
         if let Some(followed) = self.followed.get_mut(&key) {
             matched.push(followed.take(frame));
         } else if let Some((id, near, far)) = self.conversation(key, &frame) {
             // A datagram says nothing of the next: whom such a socket talked with need not be remembered.
             matched.push(Followed::new(id, near, far).take(frame));
-        } else {
+        } else if self.may_be_wanted(&frame.packet) {
             self.keep(key, frame);
         }
     }
@@ -253,33 +272,46 @@ impl Flows {
         let Some(Orphans { frames, more }) = self.orphans.remove(&key) else { return };
         self.lost += more;
         self.waiting.retain(|waiting| *waiting != key);
-        if let Some(followed) = self.followed.get_mut(&key) {
-            matched.extend(frames.into_iter().map(|frame| followed.take(frame)));
-        }
+        frames.into_iter().for_each(|frame| self.place(key, frame, matched));
+    }
+
+    /// Whether a socket may come to be whose frame it is: the coarse filter lets everything through, and every filter all ICMP
+    /// errors.
+    fn may_be_wanted(&self, packet: &Packet) -> bool {
+        let (from, to) = ends_of(packet);
+        let (protocol, ..) = key_of(packet);
+        let at = |end: SocketAddr| self.ports.contains_key(&(protocol, end.port()));
+        at(from) || at(to)
     }
 
     fn keep(&mut self, key: Key, frame: Frame) {
         if !self.orphans.contains_key(&key) {
-            if self.waiting.len() >= ORPHANS
-                && let Some(oldest) = self.waiting.pop_front()
-            {
-                self.orphans.remove(&oldest);
+            if self.waiting.len() >= ORPHANS {
+                self.give_one_up();
             }
             self.waiting.push_back(key);
         }
         let orphans = self.orphans.entry(key).or_default();
-        if frame.packet.tcp().is_some_and(|tcp| tcp.flags.syn && !tcp.flags.ack) {
-            // Those of before are another connection's, or the same SYN.
-            let again =
-                |kept: &Frame| kept.packet.tcp().map(|tcp| tcp.seq) == frame.packet.tcp().map(|tcp| tcp.seq);
-            if !orphans.frames.first().is_some_and(again) {
-                *orphans = Orphans::default();
-            }
+        if begins(&frame.packet) {
+            orphans.forget_unanswered(&frame.packet);
         }
         if orphans.frames.len() < ORPHAN_FRAMES {
             orphans.frames.push(frame);
         } else {
             orphans.more += 1;
+        }
+    }
+
+    /// Of those that waited longest, one of which there is no more than a SYN, if there is one: that may well be nothing.
+    fn give_one_up(&mut self) {
+        let frames =
+            |key: &Key| self.orphans.get(key).map_or(0, |orphans| orphans.frames.len() as u64 + orphans.more);
+        let at = self.waiting.iter().take(OLDEST).position(|key| frames(key) <= 1).unwrap_or(0);
+        let Some(key) = self.waiting.remove(at) else { return };
+        let frames = frames(&key);
+        self.orphans.remove(&key);
+        if frames > 1 {
+            self.lost += frames;
         }
     }
 
@@ -290,10 +322,8 @@ impl Flows {
         }
         let Frame { packet, way, .. } = frame;
         // An ICMP error goes the other way than what it is about.
-        let (from, to, out) = match &packet.carries {
-            Carries::Icmp(icmp) => (icmp.original.from, icmp.original.to, *way == Way::In),
-            _ => (packet.from, packet.to, *way == Way::Out),
-        };
+        let out = *way == if matches!(packet.carries, Carries::Icmp(_)) { Way::In } else { Way::Out };
+        let (from, to) = ends_of(packet);
         let (from, to) = (canonical(from), canonical(to));
         let ends = [(from, to), (to, from)];
         let ours = match (way, out) {
@@ -308,13 +338,27 @@ impl Flows {
     }
 }
 
+/// Whether a packet is the first of a connection.
+fn begins(packet: &Packet) -> bool {
+    packet.tcp().is_some_and(|tcp| tcp.flags.syn && !tcp.flags.ack)
+}
+
+/// Between whom a packet went, or what an ICMP error is about.
+fn ends_of(packet: &Packet) -> (SocketAddr, SocketAddr) {
+    match &packet.carries {
+        Carries::Icmp(icmp) => (icmp.original.from, icmp.original.to),
+        Carries::Tcp(_) | Carries::Udp | Carries::Fragment { .. } => (packet.from, packet.to),
+    }
+}
+
 /// Whose flow a packet is of; of a later piece, once it has its ports.
 fn key_of(packet: &Packet) -> Key {
-    let protocol = |tcp| if tcp { Protocol::Tcp } else { Protocol::Udp };
-    match &packet.carries {
-        Carries::Tcp(_) => key(Protocol::Tcp, packet.from, packet.to),
-        Carries::Udp => key(Protocol::Udp, packet.from, packet.to),
-        Carries::Icmp(icmp) => key(protocol(icmp.original.tcp), icmp.original.from, icmp.original.to),
-        Carries::Fragment { tcp, .. } => key(protocol(*tcp), packet.from, packet.to),
-    }
+    let tcp = match &packet.carries {
+        Carries::Tcp(_) => true,
+        Carries::Udp => false,
+        Carries::Icmp(icmp) => icmp.original.tcp,
+        Carries::Fragment { tcp, .. } => *tcp,
+    };
+    let (from, to) = ends_of(packet);
+    key(if tcp { Protocol::Tcp } else { Protocol::Udp }, from, to)
 }

@@ -154,12 +154,15 @@ impl Kernel {
         watched.subjects.insert(id, Subject::new(role));
     }
 
-    /// A connection is being made from here to there.
-    pub(super) fn dialling(&self, id: SocketId, local: SocketAddr, remote: SocketAddr) {
+    /// A connection is being made from here to there, by the socket with that cookie.
+    pub(super) fn dialling(&self, id: SocketId, local: SocketAddr, remote: SocketAddr, cookie: Option<u64>) {
         let mut watched = self.lock();
         if watched.subjects.contains_key(&id) {
             watched.is_between(id, local, remote);
             watched.meets(id, local, remote);
+            if let Some(subject) = watched.subjects.get_mut(&id) {
+                subject.is_called(cookie);
+            }
         }
         drop(watched);
         self.stirred.notify_one();
@@ -236,9 +239,9 @@ impl Kernel {
     }
 
     /// A listener accepted this socket.
-    pub(super) fn born(&self, id: SocketId, local: SocketAddr, remote: SocketAddr) {
+    pub(super) fn born(&self, id: SocketId, local: SocketAddr, remote: SocketAddr, cookie: Option<u64>) {
         self.opens(id, Role::Accepted);
-        self.dialling(id, local, remote);
+        self.dialling(id, local, remote, cookie);
         // What its listener wants goes with the listener.
         self.lock().flows.listens(id, Protocol::Tcp, local, self.capture.as_ref().ok());
     }
@@ -256,11 +259,6 @@ impl Watched {
         self.flows.claimed(&mut matched);
         for raw in frames.drain(..frames.len().min(STRETCH)) {
             if let Some(packet) = Packet::parse(&raw) {
-                if let Some(before) = self.flows.had_before(&packet)
-                    && self.is_closed(before)
-                {
-                    self.flows.release(&packet);
-                }
                 let Raw { interface, way, len, bytes, checksum, link, .. } = raw;
                 let frame = Frame { packet, interface, way, len, checksum, link, head: bytes };
                 self.flows.see(frame, &mut matched);
@@ -297,18 +295,11 @@ impl Watched {
 
     /// A socket's connection has these ends, or the attempt that is under way.
     fn is_between(&mut self, id: SocketId, local: SocketAddr, remote: SocketAddr) {
-        let Self { subjects, flows, .. } = self;
-        let Some(protocol) = subjects.get(&id).map(|subject| subject.protocol) else { return };
-        let closed = |id: SocketId| subjects.get(&id).is_none_or(|subject| subject.closed.is_some());
-        let passed = flows.claim(id, protocol, (local, remote), closed);
-        let Some(subject) = subjects.get_mut(&id) else { return };
+        let Some(subject) = self.subjects.get_mut(&id) else { return };
+        let passed = self.flows.claim(id, subject.protocol, local, remote);
         subject.connects(local, remote);
         passed.into_iter().for_each(|passed| subject.passes(passed));
         subject.stir(Instant::now());
-    }
-
-    fn is_closed(&self, id: SocketId) -> bool {
-        self.subjects.get(&id).is_none_or(|subject| subject.closed.is_some())
     }
 
     fn meets(&mut self, id: SocketId, local: SocketAddr, remote: SocketAddr) {
@@ -333,14 +324,16 @@ impl Watched {
     }
 
     /// The kernel says that a socket is gone, and what it had counted: whoever is at either end is looked at. Its own socket
-    /// tells the counters, if it is observed, else the one at the other end.
-    fn is_gone(&mut self, gone: &Gone, now: Instant) -> Option<(SocketId, Telling)> {
+    /// tells the counters, if it is observed, else the one at the other end. Says whether it was anybody's.
+    fn is_gone(&mut self, gone: &Gone, now: Instant, ours: &mut bool) -> Option<(SocketId, Telling)> {
+        *ours = false;
         let (local, remote) = (canonical(gone.local), canonical(gone.remote));
         let mut told = None;
         for (ends, end) in [((local, remote), Direction::Local), ((remote, local), Direction::Peer)] {
             let Some(id) = self.at(ends) else { continue };
             let Some(subject) = self.subjects.get_mut(&id) else { continue };
             subject.stir(now);
+            *ours = true;
             if told.is_none() && subject.is(end, gone.cookie) {
                 let telling = gone.info.as_ref().and_then(|info| subject.counts(end, info, gone.queues));
                 told = Some(telling.map(|kernel| (id, (now, kernel))));

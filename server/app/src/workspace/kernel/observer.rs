@@ -62,8 +62,8 @@ pub(in crate::workspace) async fn run(workspace: Arc<Workspace>) {
     let mut looked_at = kernel.looks.all();
     let mut lost = 0;
     let mut next_owner = Instant::now();
+    let mut due = None;
     loop {
-        let due = kernel.lock().subjects.values().filter_map(|subject| subject.due).min();
         let step = tokio::select! {
             () = workspace.ending.cancelled() => return,
             () = kernel.stirred.notified() => Step::Stirred,
@@ -77,6 +77,8 @@ pub(in crate::workspace) async fn run(workspace: Arc<Workspace>) {
             _ = sample.tick(), if !looked_at.is_empty() => Step::Sample,
         };
         let now = Instant::now();
+        // Most sockets that go are other programs', and then nothing of ours is due sooner.
+        let mut ours = true;
         match step {
             Step::Stirred | Step::Due => {
                 catch_up(&workspace, &mut frames, &mut lost);
@@ -93,7 +95,7 @@ pub(in crate::workspace) async fn run(workspace: Arc<Workspace>) {
                 }
             }
             Step::Gone(Ok(Notice::Gone(gone))) => {
-                let counted = kernel.lock().is_gone(&gone, now);
+                let counted = kernel.lock().is_gone(&gone, now, &mut ours);
                 workspace.record_kernel(
                     counted.map(|(id, telling)| told(Some(id), telling)).into_iter().collect(),
                 );
@@ -105,6 +107,9 @@ pub(in crate::workspace) async fn run(workspace: Arc<Workspace>) {
             }
             Step::Frames(Ok(())) => record_frames(&workspace, &mut frames, &mut lost),
             Step::Frames(Err(error)) => tracing::warn!(%error, "a frame could not be read"),
+        }
+        if ours {
+            due = kernel.lock().subjects.values().filter_map(|subject| subject.due).min();
         }
     }
 }
@@ -122,12 +127,19 @@ fn catch_up(workspace: &Workspace, frames: &mut Vec<Raw>, lost: &mut u64) {
 fn record_frames(workspace: &Workspace, frames: &mut Vec<Raw>, lost: &mut u64) {
     let kernel = &workspace.kernel;
     let Ok(capture) = &kernel.capture else { return };
-    while !frames.is_empty() {
+    // Once at least: frames of before may have waited for somebody who is there now.
+    loop {
         let mut seen = Vec::new();
-        while !frames.is_empty() && seen.len() < TOGETHER {
+        loop {
             kernel.lock().frames(capture, frames, &mut seen);
+            if frames.is_empty() || seen.len() >= TOGETHER {
+                break;
+            }
         }
         workspace.record_kernel(together(seen));
+        if frames.is_empty() {
+            break;
+        }
     }
     let total = capture.lost().unwrap_or(*lost) + kernel.lock().flows.lost();
     if total > *lost {

@@ -46,8 +46,7 @@ impl Paths {
     /// Takes the next segment.
     pub(super) fn see(&mut self, segment: &Segment) -> Vec<Passed> {
         let opens = segment.flags.syn && !segment.flags.ack;
-        if opens && self.ends.as_ref().is_some_and(|ends| ends.iter().all(Path::goes_on)) {
-            // Between two programs that talk it means nothing.
+        if segment.doubted {
             return Vec::new();
         }
         let ends = self.ends.get_or_insert_with(|| {
@@ -123,6 +122,7 @@ mod tests {
                     fragmented: None,
                     len: 0,
                     payload: Box::default(),
+                    damaged: false,
                 };
                 flow.see(*sender, &packet).expect("a segment")
             })

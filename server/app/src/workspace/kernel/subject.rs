@@ -44,7 +44,7 @@ pub(super) struct Subject {
     pub(super) held: bool,
     near: End,
     far: End,
-    /// Which sockets they are, from the first that was read (SO_COOKIE): others may have the same addresses later.
+    /// Which sockets they are (SO_COOKIE), the far one from when it was first read: others may have the same addresses later.
     near_cookie: Option<u64>,
     far_cookie: Option<u64>,
     near_info: Option<Box<TcpInfo>>,
@@ -129,8 +129,15 @@ impl Subject {
     pub(super) fn connects(&mut self, local: SocketAddr, remote: SocketAddr) {
         if (self.local, self.remote) != (Some(local), Some(remote)) {
             (self.near_cookie, self.far_cookie) = (None, None);
+            self.near.begins();
+            self.far.begins();
         }
         (self.local, self.remote) = (Some(local), Some(remote));
+    }
+
+    /// Its own socket, where the kernel says which it is.
+    pub(super) fn is_called(&mut self, cookie: Option<u64>) {
+        self.near_cookie = cookie;
     }
 
     /// Whether its connection is between these, both as on the wire.
@@ -160,10 +167,11 @@ impl Subject {
         if self.listens {
             return self.take_queue(looked.near, now);
         }
-        let looked = Looked {
-            near: its_own(&mut self.near_cookie, looked.near),
-            far: its_own(&mut self.far_cookie, looked.far),
-        };
+        let near = its_own(&mut self.near_cookie, looked.near);
+        // Once ours is gone, who has the peer's address now need not be our peer.
+        let may_be_first = near.is_some() || self.far_cookie.is_some();
+        let far = its_own(&mut self.far_cookie, looked.far.filter(|_| may_be_first));
+        let looked = Looked { near, far };
         let before = (self.near.state(), self.far.state());
         let mut tellings = Vec::new();
         for (end, told, waits, seen) in [

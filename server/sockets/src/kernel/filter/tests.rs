@@ -11,7 +11,8 @@ struct Frame {
     kind: u8,
     hardware: u16,
     protocol: u16,
-    vlan: bool,
+    /// The tag the card took off (TCI): priority, and which VLAN.
+    vlan: Option<u16>,
     /// Where the network header begins.
     network: usize,
 }
@@ -27,7 +28,8 @@ fn run(program: &[Instruction], frame: &Frame) -> u32 {
                 libc::SKF_AD_PKTTYPE => value(frame.kind.into()),
                 libc::SKF_AD_HATYPE => value(frame.hardware.into()),
                 libc::SKF_AD_PROTOCOL => value(frame.protocol.into()),
-                libc::SKF_AD_VLAN_TAG_PRESENT => value(frame.vlan.into()),
+                libc::SKF_AD_VLAN_TAG_PRESENT => value(frame.vlan.is_some().into()),
+                libc::SKF_AD_VLAN_TAG => value(frame.vlan.unwrap_or(0).into()),
                 other => panic!("ancillary {other}"),
             };
         }
@@ -75,7 +77,7 @@ fn run(program: &[Instruction], frame: &Frame) -> u32 {
 
 fn frame(bytes: Vec<u8>) -> Frame {
     let protocol = u16::from_be_bytes([bytes[12], bytes[13]]);
-    Frame { bytes, kind: 0, hardware: libc::ARPHRD_ETHER, protocol, vlan: false, network: 14 }
+    Frame { bytes, kind: 0, hardware: libc::ARPHRD_ETHER, protocol, vlan: None, network: 14 }
 }
 
 fn datagram(protocol: Protocol, from: (IpAddr, u16), to: (IpAddr, u16)) -> Vec<u8> {
@@ -139,16 +141,18 @@ fn an_end_is_matched_by_protocol_address_and_port_in_both_directions() {
 #[test]
 fn each_frame_is_seen_once() {
     let wanted = [endpoint(Protocol::Tcp, None, 80)];
-    let seen = |kind: u8, hardware: u16, vlan: bool| {
+    let seen = |kind: u8, hardware: u16, vlan: Option<u16>| {
         let bytes = datagram(Protocol::Tcp, at("127.0.0.1", 80), at("127.0.0.1", 5));
         passes(&wanted, &Frame { kind, hardware, vlan, ..frame(bytes) })
     };
-    assert!(seen(libc::PACKET_HOST, libc::ARPHRD_LOOPBACK, false));
-    assert!(!seen(libc::PACKET_OUTGOING, libc::ARPHRD_LOOPBACK, false));
-    assert!(seen(libc::PACKET_OUTGOING, libc::ARPHRD_ETHER, false));
-    assert!(seen(libc::PACKET_HOST, libc::ARPHRD_ETHER, false));
-    assert!(!seen(libc::PACKET_OTHERHOST, libc::ARPHRD_ETHER, false));
-    assert!(!seen(libc::PACKET_HOST, libc::ARPHRD_ETHER, true));
+    assert!(seen(libc::PACKET_HOST, libc::ARPHRD_LOOPBACK, None));
+    assert!(!seen(libc::PACKET_OUTGOING, libc::ARPHRD_LOOPBACK, None));
+    assert!(seen(libc::PACKET_OUTGOING, libc::ARPHRD_ETHER, None));
+    assert!(seen(libc::PACKET_HOST, libc::ARPHRD_ETHER, None));
+    assert!(!seen(libc::PACKET_OTHERHOST, libc::ARPHRD_ETHER, None));
+    assert!(!seen(libc::PACKET_HOST, libc::ARPHRD_ETHER, Some(7)));
+    // A priority, and no VLAN.
+    assert!(seen(libc::PACKET_HOST, libc::ARPHRD_ETHER, Some(0xe000)));
 }
 
 #[test]
@@ -159,7 +163,7 @@ fn a_link_without_a_header_is_read_from_the_network_header() {
         kind: libc::PACKET_OUTGOING,
         hardware: 65534,
         protocol: 0x0800,
-        vlan: false,
+        vlan: None,
         network: 0,
     };
     assert!(passes(&[endpoint(Protocol::Tcp, Some("192.0.2.1"), 80)], &packet));

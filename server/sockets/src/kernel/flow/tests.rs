@@ -42,6 +42,7 @@ fn packet(sender: End, at: Instant, flags: &str, numbers: (u32, u32), len: u32, 
         fragmented: None,
         len,
         payload: Box::default(),
+        damaged: false,
     }
 }
 
@@ -205,6 +206,42 @@ fn a_syn_between_two_that_talk_changes_nothing() {
     let data = story.see(End::Local, "PA", (1000, 5010), 100, 1000);
     assert_eq!((data.seq_relative, data.ack_relative, data.offset), (Some(1), Some(11), Some(0)));
     assert!(data.marks.is_empty(), "{data:?}");
+}
+
+#[test]
+fn what_nobody_who_is_there_sent_is_doubted_and_changes_nothing() {
+    let mut story = Story::established();
+    story.see(End::Peer, "A", (5000, 1000), 0, 1000);
+    story.see(End::Local, "PA", (1000, 5000), 100, 1000);
+    story.see(End::Peer, "A", (5000, 1100), 0, 1000);
+    let blind = [
+        ("R", (3_000_000_000, 0), 0),
+        ("RA", (4999, 1100), 0),
+        ("FA", (4000, 1100), 0),
+        ("FA", (2_000_000_000, 1100), 0),
+        ("S", (77, 0), 0),
+        ("PA", (5000_u32.wrapping_add((1 << 31) - 16), 1100), 1),
+    ];
+    for (flags, numbers, len) in blind {
+        let segment = story.see(End::Peer, flags, numbers, len, 1000);
+        assert!(segment.doubted && segment.marks.is_empty(), "{segment:?}");
+    }
+    let data = story.see(End::Peer, "PA", (5000, 1100), 10, 1000);
+    assert!(!data.doubted && data.marks.is_empty(), "{data:?}");
+    assert_eq!((data.offset, data.seq_relative, data.ack_relative), (Some(0), Some(1), Some(101)));
+    assert!(!story.see(End::Peer, "R", (5010, 0), 0, 0).doubted, "where the next byte would be");
+}
+
+/// The capture may miss more than a window holds: what comes after that is right all the same.
+#[test]
+fn what_is_acknowledged_was_right() {
+    let mut story = Story::established();
+    story.see(End::Peer, "A", (5000, 1000), 0, 1000);
+    let far = 1000 + (1000 << 7) + (1 << 16);
+    assert!(story.see(End::Local, "PA", (far, 5000), 100, 1000).doubted);
+    story.see(End::Peer, "A", (5000, far + 100), 0, 1000);
+    let next = story.see(End::Local, "PA", (far + 100, 5000), 100, 1000);
+    assert!(!next.doubted && next.marks.is_empty(), "{next:?}");
 }
 
 proptest! {

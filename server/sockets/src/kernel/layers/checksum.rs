@@ -1,5 +1,7 @@
 //! Whether a checksum is right, wrong, or not filled in yet.
 
+use std::net::IpAddr;
+
 use super::Remark;
 use crate::kernel::capture::Checksum;
 
@@ -52,4 +54,17 @@ pub(super) fn fold(mut sum: u64) -> u16 {
         sum = (sum & 0xffff) + (sum >> 16);
     }
     u16::try_from(sum).expect("folded")
+}
+
+/// Whether a TCP segment or UDP datagram that was captured whole does not add up; one that is not filled in yet is no such.
+pub(in crate::kernel) fn is_damaged(from: IpAddr, to: IpAddr, protocol: u8, segment: &[u8]) -> bool {
+    let words = |address: IpAddr| match address {
+        IpAddr::V4(address) => sum(&address.octets()),
+        IpAddr::V6(address) => sum(&address.octets()),
+    };
+    let (field, optional) = if protocol == 17 { (6, from.is_ipv4()) } else { (16, false) };
+    let pseudo = Pseudo { sum: words(from) + words(to) + u64::from(protocol), v6: from.is_ipv6() };
+    let none = optional && segment.get(field..field + 2) == Some(&[0, 0]);
+    let judge = Judge { checksum: Checksum::Unsaid, pseudo, at: 0, end: segment.len() };
+    !none && judge.remark(segment, field) == Some(Remark::ChecksumWrong)
 }

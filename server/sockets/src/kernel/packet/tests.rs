@@ -148,3 +148,33 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_came_damaged_is_said_to_be() {
+    for v6 in [false, true] {
+        for tcp in [true, false] {
+            let builder = PacketBuilder::ethernet2([0; 6], [1; 6]);
+            let builder = if v6 {
+                builder.ipv6([1; 16], [2; 16], 64)
+            } else {
+                builder.ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64)
+            };
+            let mut bytes = Vec::new();
+            if tcp {
+                builder.tcp(1, 2, 3, 4).write(&mut bytes, b"payload").expect("into memory");
+            } else {
+                builder.udp(1, 2).write(&mut bytes, b"payload").expect("into memory");
+            }
+            let damaged = |bytes: &[u8], way, checksum| {
+                let raw = Raw { way, checksum, ..raw(bytes, bytes.len(), Link::Ethernet) };
+                Packet::parse(&raw).expect("a packet").damaged
+            };
+            assert!(!damaged(&bytes, Way::In, Checksum::Unsaid), "as it was sent");
+            *bytes.last_mut().expect("payload") ^= 1;
+            assert!(damaged(&bytes, Way::In, Checksum::Unsaid));
+            assert!(!damaged(&bytes, Way::In, Checksum::Valid), "the card says otherwise");
+            assert!(!damaged(&bytes, Way::In, Checksum::Unfilled));
+            assert!(!damaged(&bytes, Way::Loopback, Checksum::Unsaid), "nobody looks at it");
+        }
+    }
+}

@@ -23,6 +23,7 @@ fn segment(sender: End, flags: &str, seq: u32, ack: u32, len: u32) -> Segment {
         pieces: None,
         mss: None,
         marks: Default::default(),
+        doubted: false,
     }
 }
 

@@ -97,6 +97,7 @@ mod tests {
             fragmented: Some(identification),
             len: 0,
             payload: Box::default(),
+            damaged: false,
         };
         let (link, checksum) = (Link::Ip, Checksum::Unsaid);
         Frame { packet, interface: 1, way: Way::In, len: 0, link, checksum, head: [].into() }
