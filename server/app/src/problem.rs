@@ -100,6 +100,7 @@ pub fn status(code: Code) -> u16 {
         | Code::TooManySockets
         | Code::TooManyClients
         | Code::TooManyMeters
+        | Code::TooManyCaptures
         | Code::LogFull => 429,
         Code::Internal => 500,
         Code::NameNotFound

@@ -7,13 +7,14 @@ use sockscope_sockets::policy::{Policy, PolicyConfig, Resolver};
 use sockscope_wire as wire;
 use tokio::{
     net::{TcpListener, TcpSocket, UnixListener},
+    sync::Semaphore,
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::ServeArgs,
-    http::{self, App, AppState, Auth, Crowds, Gate, Served},
+    http::{self, App, AppState, Auth, CAPTURES, Crowds, Gate, Served},
     launch,
     limits::{self, Budget},
     meter::Meters,
@@ -77,6 +78,7 @@ impl Server {
             ending: CancellationToken::new(),
             traffic: Arc::default(),
             meters: Meters::default(),
+            captures: Arc::new(Semaphore::new(CAPTURES)),
             crowds: Crowds::default(),
             address,
             max_connections: budget.connections,

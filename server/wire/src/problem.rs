@@ -159,6 +159,7 @@ codes! {
     TooManySockets "too_many_sockets" "No more sockets may be open",
     TooManyClients "too_many_clients" "There are not enough connections for so many clients",
     TooManyMeters "too_many_meters" "No more meters may run",
+    TooManyCaptures "too_many_captures" "No more captures may be taken away at once",
     TooManyConnections "too_many_connections" "No more connections are served",
     LogFull "log_full" "The log is full",
     ShuttingDown "shutting_down" "The server is shutting down",

@@ -301,3 +301,23 @@ async fn only_a_capture_follows_and_an_empty_one_is_one() {
     conn.send(&client.request("GET", "export?format=pcapng&follow=true").bytes()).await;
     client.post("sockets", &json!({ "open": "tcp-listen://127.0.0.1:0" })).await.ok::<Socket>();
 }
+
+/// Each remembers what it has passed.
+#[tokio::test]
+async fn at_most_thirty_two_captures_are_taken_away_at_once() {
+    let server = TestServer::start();
+    let client = server.client();
+    let request = client.request("GET", "export?format=pcapng&follow=true").bytes();
+    let mut followers = Vec::new();
+    for _ in 0..32 {
+        let mut stream = TcpStream::connect(server.address()).await.expect("connects");
+        stream.write_all(&request).await.expect("sent");
+        hear(&mut stream, &mut Vec::new(), b"sockscope").await;
+        followers.push(stream);
+    }
+    let refused = client.get("export?format=pcapng").await.refused(429, Code::TooManyCaptures);
+    assert_eq!(refused.params["max"], "32");
+    assert_eq!(client.get("export?format=jsonl").await.status(), 200, "lines need no memory");
+    followers.pop();
+    eventually("a place is free", async || client.get("export?format=pcapng").await.status() == 200).await;
+}

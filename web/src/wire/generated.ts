@@ -147,7 +147,7 @@ children?: boolean, };
 /**
  * A stable name for something that is said to people: a problem, a failure, a pause, a note, an end.
  */
-export type Code = "malformed_json" | "malformed_frame" | "invalid_target" | "unsupported_scheme" | "invalid_host" | "invalid_port" | "invalid_hex" | "invalid_escape" | "invalid_base64" | "invalid_data" | "invalid_option" | "invalid_crowd" | "invalid_http" | "invalid_practice" | "invalid_name" | "invalid_range" | "invalid_query" | "missing_to" | "unexpected_to" | "wrong_family" | "too_large" | "unsupported_media_type" | "not_a_web_socket" | "unauthorized" | "bad_origin" | "bad_host" | "cross_site" | "rate_limited" | "unknown_route" | "method_not_allowed" | "unknown_workspace" | "unknown_socket" | "unknown_event" | "unknown_crowd" | "unknown_meter" | "no_payload" | "evicted" | "wrong_state" | "wrong_epoch" | "beyond_head" | "queue_full" | "too_many_sockets" | "too_many_clients" | "too_many_meters" | "too_many_connections" | "log_full" | "shutting_down" | "send_timed_out" | "internal" | "denied" | "name_not_found" | "no_address" | "resolve_timed_out" | "resolve_failed" | "refused" | "reset" | "timed_out" | "unreachable" | "address_in_use" | "address_not_available" | "permission_denied" | "no_descriptors" | "message_too_long" | "not_http" | "head_too_long" | "answer_timed_out" | "broken_pipe" | "os" | "closed" | "cancelled" | "both_ended" | "was_reset" | "was_failed" | "listener_closed" | "peer_not_reading" | "attempt_abandoned" | "forgotten" | "accepted_unserved" | "kernel_buffer_full" | "renamed" | "log_trimmed" | "removed";
+export type Code = "malformed_json" | "malformed_frame" | "invalid_target" | "unsupported_scheme" | "invalid_host" | "invalid_port" | "invalid_hex" | "invalid_escape" | "invalid_base64" | "invalid_data" | "invalid_option" | "invalid_crowd" | "invalid_http" | "invalid_practice" | "invalid_name" | "invalid_range" | "invalid_query" | "missing_to" | "unexpected_to" | "wrong_family" | "too_large" | "unsupported_media_type" | "not_a_web_socket" | "unauthorized" | "bad_origin" | "bad_host" | "cross_site" | "rate_limited" | "unknown_route" | "method_not_allowed" | "unknown_workspace" | "unknown_socket" | "unknown_event" | "unknown_crowd" | "unknown_meter" | "no_payload" | "evicted" | "wrong_state" | "wrong_epoch" | "beyond_head" | "queue_full" | "too_many_sockets" | "too_many_clients" | "too_many_meters" | "too_many_captures" | "too_many_connections" | "log_full" | "shutting_down" | "send_timed_out" | "internal" | "denied" | "name_not_found" | "no_address" | "resolve_timed_out" | "resolve_failed" | "refused" | "reset" | "timed_out" | "unreachable" | "address_in_use" | "address_not_available" | "permission_denied" | "no_descriptors" | "message_too_long" | "not_http" | "head_too_long" | "answer_timed_out" | "broken_pipe" | "os" | "closed" | "cancelled" | "both_ended" | "was_reset" | "was_failed" | "listener_closed" | "peer_not_reading" | "attempt_abandoned" | "forgotten" | "accepted_unserved" | "kernel_buffer_full" | "renamed" | "log_trimmed" | "removed";
 
 /**
  * The bytes of a `sent` or `received` event, or why they are not here.
@@ -2473,6 +2473,7 @@ export const CODES = [
   "too_many_sockets",
   "too_many_clients",
   "too_many_meters",
+  "too_many_captures",
   "too_many_connections",
   "log_full",
   "shutting_down",

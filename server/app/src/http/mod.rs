@@ -9,10 +9,11 @@ mod routes;
 use std::{net::SocketAddr, sync::Arc};
 
 use sockscope_wire::Policy;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{meter::Meters, workspace::Workspace};
-pub use doors::crowds::Crowds;
+pub use doors::{crowds::Crowds, events::CAPTURES};
 pub use front::{
     auth::{Auth, Principal},
     connection::{ConnectionInfo, Wire},
@@ -41,6 +42,8 @@ pub struct AppState {
     pub traffic: Arc<Traffic>,
     /// What ways of delivery cost, where somebody asked.
     pub meters: Meters,
+    /// Places for captures that are being taken away.
+    pub captures: Arc<Semaphore>,
     /// Many clients at once, where somebody asked.
     pub crowds: Crowds,
     /// Where this server listens.

@@ -83,6 +83,7 @@ export const words: Words = {
     beyond_head: 'The log does not reach that far.',
     queue_full: 'The send queue is full: the peer does not read. Nothing was taken.',
     too_many_sockets: 'No more sockets may be open at once. Close some.',
+    too_many_captures: (p) => `No more than ${p.params.max ?? '?'} captures may be taken away at once. End another, or wait until one is done.`,
     too_many_meters: (p) => `No more than ${p.params.max ?? '?'} meters may run at once. Those that nobody uses leave after ten minutes.`,
     too_many_clients: (p) => `There are not enough connections for so many clients${p.params.free ? `: ${p.params.free} of ${p.params.max ?? '?'} are free` : ''}. Start the server with a larger --max-connections.`,
     too_many_connections: 'The server serves no more connections.',

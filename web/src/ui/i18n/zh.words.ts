@@ -83,6 +83,7 @@ export const words: Words = {
     beyond_head: '日志还没有到那里。',
     queue_full: '发送队列已满：对端没有读取。没有接收任何字节。',
     too_many_sockets: '同时打开的套接字已达上限，请关闭一些。',
+    too_many_captures: (p) => `同时导出的抓包最多 ${p.params.max ?? '?'} 个。请结束另一个，或等其中一个完成。`,
     too_many_meters: (p) => `同时运行的计量器最多 ${p.params.max ?? '?'} 个。无人使用的会在十分钟后离开。`,
     too_many_clients: (p) => `连接数不够这么多客户端使用${p.params.free ? `：${p.params.max ?? '?'} 个中还剩 ${p.params.free} 个` : ''}。启动服务器时可用 --max-connections 调大。`,
     too_many_connections: '服务器不再接受更多连接。',

@@ -1,13 +1,14 @@
 //! Events over plain HTTP: short poll, long poll, SSE; export and trim.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{body::Body, extract::State, response::Response};
 use bytes::Bytes;
 use futures_util::stream::{self, Stream};
 use http::{HeaderMap, HeaderValue, header};
 use serde::Deserialize;
-use sockscope_wire::{Event, Gap, GapReason, Page, PayloadMode, Seq, TrimRequest};
+use sockscope_wire::{Code, Event, Gap, GapReason, Page, PayloadMode, Seq, TrimRequest};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use crate::http::{
@@ -19,6 +20,7 @@ use crate::{
     feed::{After, Cursor, STREAM_BATCH, Start},
     log::{Filter, Limits},
     pcapng::{Pcapng, Wanted},
+    problem::{Saying as _, problem},
     text,
 };
 
@@ -29,6 +31,9 @@ const PAGE_BYTES: usize = 1 << 20;
 
 /// The longest a long poll waits, in seconds.
 const MAX_WAIT: f64 = 60.0;
+
+/// How many captures may be taken away at once: each remembers what it has passed, about a MiB of a full log.
+pub const CAPTURES: usize = 32;
 
 /// How often a quiet SSE stream says that it lives.
 const SSE_ALIVE: Duration = Duration::from_secs(15);
@@ -215,7 +220,10 @@ pub(in crate::http) async fn export(
         (Format::Pcapng, follow) => {
             let Filter { socket, types: _, without_hidden, without_kernel } = filter;
             let wanted = Wanted { socket, without_hidden, without_kernel, follow };
-            return Ok(capture(Pcapng::new(&room.workspace, wanted, app.ending.clone())));
+            let place = Arc::clone(&app.captures).try_acquire_owned().map_err(|_| {
+                No(problem(Code::TooManyCaptures, "end another capture first").with("max", CAPTURES))
+            })?;
+            return Ok(capture(Pcapng::new(&room.workspace, wanted, app.ending.clone()), place));
         }
         (_, true) => return Err(No(invalid("follow", "for format=pcapng"))),
         (Format::Jsonl, false) => Lines::Jsonl,
@@ -242,8 +250,10 @@ pub(in crate::http) async fn export(
     })
 }
 
-fn capture(pcapng: Pcapng) -> Response {
-    let stream = stream::unfold(pcapng, |mut pcapng| async move { Some((Ok(pcapng.next().await?), pcapng)) });
+fn capture(pcapng: Pcapng, place: OwnedSemaphorePermit) -> Response {
+    let stream = stream::unfold((pcapng, place), |(mut pcapng, place)| async move {
+        Some((Ok(pcapng.next().await?), (pcapng, place)))
+    });
     attached("application/x-pcapng", "attachment; filename=\"sockscope.pcapng\"", stream)
 }
 
