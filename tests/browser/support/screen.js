@@ -372,11 +372,21 @@ export class Screen {
 
   /** Downloads the conversation of the selected socket: `text` or `jsonl`. */
   async exportAs(format) {
+    const saved = await this.#saved(format);
+    return readFile(saved, 'utf8');
+  }
+
+  /** The bytes of a capture, of the selected socket or of everything. */
+  async exportCapture() {
+    return readFile(await this.#saved('pcapng'));
+  }
+
+  async #saved(format) {
     await this.#pane('detail');
     await this.at('tab-detail').click();
     const downloading = this.page.waitForEvent('download');
     await this.at(`export-${format}`).click();
-    return readFile(await (await downloading).path(), 'utf8');
+    return (await downloading).path();
   }
 
   /** Waits for what the list says is wrong with a socket, and answers it. */
