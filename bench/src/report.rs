@@ -13,7 +13,7 @@ const END: &str = "<!-- /bench -->";
 pub(crate) struct Row {
     what: String,
     measured: String,
-    target: &'static str,
+    target: String,
     met: Option<bool>,
     note: String,
 }
@@ -21,12 +21,18 @@ pub(crate) struct Row {
 impl Row {
     /// A figure without a target.
     pub(crate) fn new(what: impl Into<String>, measured: impl Into<String>) -> Self {
-        Self { what: what.into(), measured: measured.into(), target: "", met: None, note: String::new() }
+        Self {
+            what: what.into(),
+            measured: measured.into(),
+            target: String::new(),
+            met: None,
+            note: String::new(),
+        }
     }
 
     /// What was aimed for, and whether it was reached; `None` where that was not measured.
-    pub(crate) fn target(mut self, target: &'static str, met: impl Into<Option<bool>>) -> Self {
-        (self.target, self.met) = (target, met.into());
+    pub(crate) fn target(mut self, target: impl Into<String>, met: impl Into<Option<bool>>) -> Self {
+        (self.target, self.met) = (target.into(), met.into());
         self
     }
 

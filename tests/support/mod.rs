@@ -14,6 +14,7 @@ pub mod proxy;
 pub mod server;
 pub mod shark;
 pub mod sse;
+pub mod tun;
 pub mod viewer;
 pub mod wait;
 

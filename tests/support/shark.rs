@@ -27,10 +27,12 @@ pub fn tshark(file: &Path, args: &[&str]) -> String {
 
 /// Fields of every frame that passes the filter, one row a frame.
 pub fn fields(file: &Path, filter: &str, names: &[&str]) -> Vec<Vec<String>> {
-    let mut args = vec!["-T", "fields", "-E", "separator=|", "-E", "occurrence=f"];
-    if !filter.is_empty() {
-        args.extend(["-Y", filter]);
-    }
+    if filter.is_empty() { fields_with(file, &[], names) } else { fields_with(file, &["-Y", filter], names) }
+}
+
+/// Fields of every frame of a capture that is read with these arguments.
+pub fn fields_with(file: &Path, args: &[&str], names: &[&str]) -> Vec<Vec<String>> {
+    let mut args = [&["-T", "fields", "-E", "separator=|", "-E", "occurrence=f"], args].concat();
     names.iter().for_each(|name| args.extend(["-e", name]));
     tshark(file, &args).lines().map(|line| line.split('|').map(str::to_owned).collect()).collect()
 }

@@ -7,40 +7,44 @@ use anyhow::{Context as _, Result};
 use super::{Effort, memory};
 use crate::{peer::Peer, report::Row, server::Server};
 
-const TARGET: &str = "≤ 8 KiB";
 const EACH: u64 = 8 << 10;
 
 pub(super) fn measure(effort: &Effort) -> Result<Vec<Row>> {
     let count = effort.pick(5_000, 500);
-    let mut rows = dialled(effort, count)?.rows(
+    let mut rows = dialled(effort, count, "off")?.rows(
         "a dialled socket",
-        TARGET,
-        EACH,
-        "task, mailbox, place in the list, its first events in the log; peers in another process",
+        Some(EACH),
+        "task, mailbox, place in the list, its first events in the log, with `--kernel off`; peers in another process",
     );
-    rows.extend(accepted(effort, count)?.rows(
+    rows.extend(accepted(effort, count, "off")?.rows(
         "an accepted socket",
-        TARGET,
-        EACH,
+        Some(EACH),
         "the same, of one listener, with the listener's `accepted` event",
+    ));
+    rows.extend(dialled(effort, count, "all")?.rows(
+        "a dialled socket whose handshake was captured",
+        None,
+        "the same, and what the observer knows of both ends: four states and three segments in the log",
     ));
     Ok(rows)
 }
 
-fn start(effort: &Effort) -> Result<Server> {
-    Server::start(&effort.sockscope, &["--max-sockets", "6000"])
+fn start(effort: &Effort, kernel: &str) -> Result<Server> {
+    Server::start(&effort.sockscope, &["--max-sockets", "6000", "--kernel", kernel])
 }
 
 fn id(socket: &serde_json::Value) -> Result<String> {
     Ok(socket["id"].as_str().context("a socket has an id")?.to_owned())
 }
 
-fn dialled(effort: &Effort, count: usize) -> Result<memory::Rounds> {
-    let mut server = start(effort)?;
+fn dialled(effort: &Effort, count: usize, kernel: &str) -> Result<memory::Rounds> {
+    let mut server = start(effort, kernel)?;
     let (_peer, port) = Peer::listening(&["hold"])?;
     let target = format!("tcp://127.0.0.1:{port}");
+    let idle = server.descriptors()?;
     let warm = server.open(&target)?;
     server.close(&id(&warm)?, "")?;
+    server.until_descriptors(|now| now <= idle)?;
     let open = RefCell::new(Vec::with_capacity(count));
     memory::rounds(
         &mut server,
@@ -55,8 +59,8 @@ fn dialled(effort: &Effort, count: usize) -> Result<memory::Rounds> {
     )
 }
 
-fn accepted(effort: &Effort, count: usize) -> Result<memory::Rounds> {
-    let mut server = start(effort)?;
+fn accepted(effort: &Effort, count: usize, kernel: &str) -> Result<memory::Rounds> {
+    let mut server = start(effort, kernel)?;
     let listener = RefCell::new(None);
     memory::rounds(
         &mut server,

@@ -21,10 +21,5 @@ pub(super) fn measure(effort: &Effort) -> Result<Vec<Row>> {
         |_| viewers.borrow_mut().ask(&format!("open {count}")).map(|_| ()),
         |_| viewers.borrow_mut().ask("close").map(|_| ()),
     )?;
-    Ok(rounds.rows(
-        "a viewer",
-        "≤ 16 KiB",
-        16 << 10,
-        "greeted and following the head, clients in another process",
-    ))
+    Ok(rounds.rows("a viewer", Some(16 << 10), "greeted and following the head, clients in another process"))
 }

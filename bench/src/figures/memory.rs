@@ -42,20 +42,22 @@ pub(super) fn rounds(
 }
 
 impl Rounds {
-    /// As rows of the table.
-    pub(super) fn rows(&self, what: &str, target: &'static str, most: u64, includes: &str) -> Vec<Row> {
+    /// As rows of the table; `most` bytes of each are the target, where there is one.
+    pub(super) fn rows(&self, what: &str, most: Option<u64>, includes: &str) -> Vec<Row> {
         let Self { count, before, first, between, second } = *self;
         let each = first.saturating_sub(before) as f64 / count as f64;
         let growth = second as f64 / first as f64;
         let mib = |bytes: u64| bytes as f64 / (1 << 20) as f64;
+        let mut held = Row::new(format!("RSS of {what}"), format!("{:.1} KiB", each / 1024.0)).note(format!(
+            "{count} of them: {:.1} → {:.1} MiB; {includes}; kernel buffers are not part of it",
+            mib(before),
+            mib(first)
+        ));
+        if let Some(most) = most {
+            held = held.target(format!("≤ {} KiB", most >> 10), each <= most as f64);
+        }
         vec![
-            Row::new(format!("RSS of {what}"), format!("{:.1} KiB", each / 1024.0))
-                .target(target, each <= most as f64)
-                .note(format!(
-                    "{count} of them: {:.1} → {:.1} MiB; {includes}; kernel buffers are not part of it",
-                    mib(before),
-                    mib(first)
-                )),
+            held,
             Row::new("the same load again", format!("{:+.1} %", (growth - 1.0) * 100.0))
                 .target("≤ +10 %", growth <= GROWTH)
                 .note(format!(

@@ -114,7 +114,7 @@ pub struct ServeArgs {
     /// The most sockets open at once [default: 1024, or what descriptors allow]
     #[arg(long, env = "SOCKSCOPE_MAX_SOCKETS", value_name = "N")]
     pub max_sockets: Option<usize>,
-    /// The most HTTP connections at once [default: 1024, or what descriptors allow]
+    /// The most HTTP connections at once [default: 2048, or what descriptors allow]
     #[arg(long, env = "SOCKSCOPE_MAX_CONNECTIONS", value_name = "N")]
     pub max_connections: Option<usize>,
     /// The ports listeners may use; an empty host in a target then means every address

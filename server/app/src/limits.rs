@@ -6,8 +6,11 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 /// and refusing connections politely when there are too many.
 pub const RESERVE: usize = 64;
 
-/// The most sockets and connections unless a flag says otherwise.
-const DEFAULT: usize = 1024;
+/// The most sockets unless a flag says otherwise.
+const SOCKETS: usize = 1024;
+
+/// The most connections unless a flag says otherwise: a thousand viewers, and room for what a browser opens beside them.
+const CONNECTIONS: usize = 2048;
 
 /// How many sockets and HTTP connections there may be at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +37,7 @@ pub struct TooMany {
 /// Raises the soft limit of descriptors to the hard one and returns it.
 #[must_use]
 pub fn raise_descriptors() -> usize {
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return DEFAULT };
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return SOCKETS };
     if soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() {
         return usize::try_from(hard).unwrap_or(usize::MAX);
     }
@@ -54,11 +57,11 @@ pub fn share(
     let rest = |asked: Option<usize>| usable.saturating_sub(asked.unwrap_or(0));
     let budget = match (sockets, connections) {
         (Some(sockets), Some(connections)) => Budget { sockets, connections },
-        (Some(sockets), None) => Budget { sockets, connections: DEFAULT.min(rest(Some(sockets))) },
-        (None, Some(connections)) => Budget { sockets: DEFAULT.min(rest(Some(connections))), connections },
+        (Some(sockets), None) => Budget { sockets, connections: CONNECTIONS.min(rest(Some(sockets))) },
+        (None, Some(connections)) => Budget { sockets: SOCKETS.min(rest(Some(connections))), connections },
         (None, None) => {
             let half = usable / 2;
-            Budget { sockets: DEFAULT.min(half), connections: DEFAULT.min(half) }
+            Budget { sockets: SOCKETS.min(half), connections: CONNECTIONS.min(half) }
         }
     };
     let needed = budget.sockets.saturating_add(budget.connections).saturating_add(RESERVE);
@@ -75,7 +78,7 @@ mod tests {
 
     #[test]
     fn defaults_shrink_and_flags_are_granted_or_refused() {
-        assert_eq!(share(20_000, None, None), Ok(Budget { sockets: 1024, connections: 1024 }));
+        assert_eq!(share(20_000, None, None), Ok(Budget { sockets: 1024, connections: 2048 }));
         assert_eq!(share(128, None, None), Ok(Budget { sockets: 32, connections: 32 }));
         assert_eq!(share(20_000, Some(6000), Some(6000)), Ok(Budget { sockets: 6000, connections: 6000 }));
         assert_eq!(share(1024, Some(900), None), Ok(Budget { sockets: 900, connections: 60 }));

@@ -308,6 +308,25 @@ async fn at_most_four_crowds_run_however_they_are_asked_for() {
     assert_eq!(children(server.pid()).len(), 4);
 }
 
+/// A browser opens connections as it likes, and closes them when it likes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_viewers_fit_beside_browsers_without_a_flag() {
+    let server = TestServer::start();
+    let client = server.client();
+    let peer = TcpPeer::listen().await;
+    let socket = client.open(&peer.target()).await.id;
+    let mut browsers = Vec::new();
+    for _ in 0..100 {
+        browsers.push(tokio::net::TcpStream::connect(server.address()).await.expect("it listens"));
+    }
+    let wish = json!({ "lane": "websocket", "clients": 1000, "socket": socket, "after": 0, "message": 64 });
+    let crowd = client.post("crowds", &wish).await.to::<CrowdStarted>().id;
+    eventually("all are connected", async || {
+        client.get(&format!("crowds/{crowd}")).await.ok::<CrowdReport>().ready == 1000
+    })
+    .await;
+}
+
 /// Clients that are connected, and those that will be, are counted once each; what a crowd held is free when it is gone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_of_several_crowds_add_up() {

@@ -4,19 +4,26 @@
 //! their last process), while dumpcap captures beside it. Then every `segment` is held against what tshark says of the
 //! same frame: who sent it, its flags, its numbers from the first, its length.
 
+mod fragments;
+mod interfaces;
+mod played;
+
 use std::{
     io::{Read as _, Write as _},
     net::{Shutdown, SocketAddr, TcpStream, UdpSocket},
     process::Command,
     sync::{
         atomic::{AtomicU16, Ordering},
-        mpsc::sync_channel,
+        mpsc::{Sender, channel},
     },
     thread,
     time::Duration,
 };
 
-use nix::sched::{CloneFlags, unshare};
+use nix::{
+    sched::{CloneFlags, unshare},
+    unistd::{Pid, gettid},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -549,6 +556,66 @@ fn apart(what: impl FnOnce() + Send) {
     });
 }
 
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Another host, as good as: a thread in a network namespace of its own. Both end with this.
+struct Host {
+    thread: Pid,
+    jobs: Sender<Job>,
+}
+
+impl Host {
+    fn new() -> Self {
+        let (jobs, work) = channel::<Job>();
+        let (began, begins) = channel();
+        thread::spawn(move || {
+            unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace");
+            began.send(gettid()).expect("somebody waits");
+            work.into_iter().for_each(|job| job());
+        });
+        Self { thread: begins.recv().expect("it began"), jobs }
+    }
+
+    /// Does something there. A socket stays in the namespace it was made in, whoever uses it.
+    fn does<T: Send + 'static>(&self, what: impl FnOnce() -> T + Send + 'static) -> T {
+        let (tell, told) = channel();
+        let job: Job = Box::new(move || tell.send(what()).expect("somebody waits"));
+        self.jobs.send(job).expect("it lives");
+        told.recv().expect("it was done")
+    }
+
+    /// Puts a pair of interfaces between this host, where it is called `near`, and that one.
+    fn wire(&self) {
+        self.wire_with("near");
+    }
+
+    /// The same with another name here, and what else `ip link add` is to say of it.
+    fn wire_with(&self, near: &str) {
+        run("ip", &format!("link add {near} type veth peer name far netns {}", self.thread));
+        let near = near.split(' ').next().expect("a name");
+        for address in ["10.77.0.1/24", "fd77::1/64 nodad"] {
+            run("ip", &format!("address add dev {near} {address}"));
+        }
+        run("ip", &format!("link set {near} up"));
+        self.does(|| {
+            for address in ["10.77.0.2/24", "fd77::2/64 nodad"] {
+                run("ip", &format!("address add dev far {address}"));
+            }
+            run("ip", "link set far up");
+        });
+    }
+}
+
+/// Waits for what is still on its way: acknowledgements may be delayed by 40 ms.
+fn settle(server: &Server) {
+    let mut before = 0;
+    eventually("it is quiet", || {
+        thread::sleep(Duration::from_millis(300));
+        let now = server.head();
+        std::mem::replace(&mut before, now) == now
+    });
+}
+
 /// Runs exchanges all at once while dumpcap looks at that interface, and holds both stories against each other.
 fn compare(server: &Server, interface: &str, exchanges: &[(&str, &Script<'_>)]) {
     let dir = tempfile::tempdir().expect("a place");
@@ -565,13 +632,7 @@ fn compare(server: &Server, interface: &str, exchanges: &[(&str, &Script<'_>)]) 
             .collect();
         runs.into_iter().map(|run| run.join().expect("it went as scripted")).collect()
     });
-    // What is still on its way: acknowledgements may be delayed by 40 ms.
-    let mut before = 0;
-    eventually("it is quiet", || {
-        thread::sleep(Duration::from_millis(300));
-        let now = server.head();
-        std::mem::replace(&mut before, now) == now
-    });
+    settle(server);
     let file = dump.end();
     let rows = shark::fields(&file, "", &FIELDS);
     let (lost, _) = server.history("type=capture_lost");
@@ -618,52 +679,26 @@ fn the_ladder_is_what_tshark_sees() {
     });
 }
 
-/// Two hosts, as good as: a pair of interfaces, the peer in a namespace of its own.
 #[test]
 fn the_ladder_is_what_tshark_sees_between_two_hosts() {
     apart(|| {
-        let (hosts, listeners) = sync_channel(0);
-        let (near, far) = (sync_channel::<Vec<Listener>>(0), sync_channel::<()>(0));
-        thread::scope(|scope| {
-            let (tell, over) = (near.0, far.1);
-            scope.spawn(move || {
-                unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace");
-                hosts.send(nix::unistd::gettid()).expect("somebody waits");
-                // The pair is there once its other half is up.
-                eventually("the other host is wired", || {
-                    Command::new("ip")
-                        .args(["link", "set", "far", "up"])
-                        .output()
-                        .is_ok_and(|it| it.status.success())
-                });
-                run("ip", "address add 10.77.0.2/24 dev far");
-                run("ip", "address add fd77::2/64 dev far nodad");
-                let there = ["10.77.0.2", "10.77.0.2", "10.77.0.2", "10.77.0.2", "[fd77::2]"].map(at);
-                // A socket stays in the namespace it was made in, whoever uses it.
-                tell.send(there.iter().map(|it| Listener::on(it)).collect()).expect("somebody waits");
-                // Held until all is over: a namespace goes with its last thread and socket.
-                over.recv().ok();
-            });
-            let host = listeners.recv().expect("it began");
-            run("ip", &format!("link add near type veth peer name far netns {host}"));
-            run("ip", "address add 10.77.0.1/24 dev near");
-            run("ip", "address add fd77::1/64 dev near nodad");
-            run("ip", "link set near up");
-            let listeners = near.1.recv().expect("they listen");
-            let [a, b, c, d, e] = &*listeners else { panic!("five") };
-            let server = Server::start(&["--kernel", "all"]);
-            compare(
-                &server,
-                "near",
-                &[
-                    ("echo between hosts", &|server| echo_with(server, a)),
-                    ("a large transfer between hosts", &|server| large_with(server, b)),
-                    ("RST by the other host", &|server| reset_by_peer_with(server, c)),
-                    ("half-close between hosts", &|server| half_close_with(server, d)),
-                    ("echo between hosts over IPv6", &|server| echo_with(server, e)),
-                ],
-            );
-            drop(far.0);
+        let far = Host::new();
+        far.wire();
+        let listeners = far.does(|| {
+            ["10.77.0.2", "10.77.0.2", "10.77.0.2", "10.77.0.2", "[fd77::2]"].map(|it| Listener::on(&at(it)))
         });
+        let [a, b, c, d, e] = &listeners;
+        let server = Server::start(&["--kernel", "all"]);
+        compare(
+            &server,
+            "near",
+            &[
+                ("echo between hosts", &|server| echo_with(server, a)),
+                ("a large transfer between hosts", &|server| large_with(server, b)),
+                ("RST by the other host", &|server| reset_by_peer_with(server, c)),
+                ("half-close between hosts", &|server| half_close_with(server, d)),
+                ("echo between hosts over IPv6", &|server| echo_with(server, e)),
+            ],
+        );
     });
 }

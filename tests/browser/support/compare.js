@@ -1,5 +1,6 @@
 // The comparison as a person sees it: the only file here that knows how that part of the page is marked up.
 
+import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 
 import { eventually } from './wait.js';
@@ -113,4 +114,29 @@ export class CompareScreen {
       rows.map((row) => ({ lane: row.dataset.lane, viewers: Number(row.dataset.viewers), cells: [...row.cells].map((cell) => cell.innerText) })),
     );
   }
+}
+
+/** The page of a test, looked at as the comparison. */
+export async function comparing(page) {
+  const compare = new CompareScreen(page);
+  await compare.go();
+  return compare;
+}
+
+/** Fails unless nothing that a comparison starts is left on the server: no meter, no crowd, no open socket. */
+export async function nothingLeft(server, most = 8) {
+  await eventually('nothing is left on the server', async () => {
+    const { sockets } = await server.must('GET', '/sockets?hidden=true');
+    assert.deepEqual(sockets.filter(({ closed_seq }) => closed_seq === null).map(({ id, target }) => `${id} ${target}`), []);
+    for (let number = 1; number <= most; number += 1) {
+      assert.equal((await server.api('GET', `/meters/m${number}`)).status, 404, `meter m${number}`);
+      assert.equal((await server.api('GET', `/crowds/n${number}`)).status, 404, `crowd n${number}`);
+    }
+  });
+}
+
+/** Logs in through another origin than the server's own, with a link that was not used. */
+export async function through(port, server, page) {
+  await page.goto(server.link.replace(/^http:\/\/[^/]+/, `http://127.0.0.1:${port}`));
+  await page.getByTestId('app').waitFor();
 }

@@ -14,12 +14,25 @@ use serde_json::{Value, json};
 use crate::kit::{Server, list, text};
 
 /// What a socket's segments say, oldest first.
-fn segments(server: &Server, id: &str) -> Vec<Value> {
+pub(crate) fn segments(server: &Server, id: &str) -> Vec<Value> {
     server.history(&format!("socket={id}&type=segment")).0
 }
 
+/// The states one end was told to be in, in order. One that waits is told again with every change of its timer.
+pub(crate) fn path(server: &Server, id: &str, end: &str) -> Vec<String> {
+    let told = server.history(&format!("socket={id}&type=kernel_state")).0;
+    let mut path: Vec<_> = told
+        .iter()
+        .filter(|event| event["end"] == end)
+        .filter_map(|event| event["state"].as_str())
+        .map(str::to_owned)
+        .collect();
+    path.dedup();
+    path
+}
+
 /// The value of a field of a captured frame.
-fn field(server: &Server, segment: &Value, name: &str) -> Option<String> {
+pub(crate) fn field(server: &Server, segment: &Value, name: &str) -> Option<String> {
     let frame = server.ask("GET", &format!("events/{}/frame", segment["seq"]), None).ok();
     let layers = list(&frame["layers"]);
     let fields = layers.iter().flat_map(|layer| list(&layer["fields"]));

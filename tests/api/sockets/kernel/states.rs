@@ -15,24 +15,11 @@ use sockscope_sockets::kernel::{
     state::Protocol,
 };
 
-use super::set;
+use super::{path, set};
 use crate::kit::{Deaf, Listener, PATIENCE, Server, eventually, id, read_exactly, reset, text};
 
 /// With segments, and from what the kernel answers alone.
 const EYES: [&str; 2] = ["all", "states"];
-
-/// The states one end was told to be in, in order. One that waits is told again with every change of its timer.
-fn path(server: &Server, id: &str, end: &str) -> Vec<String> {
-    let told = server.history(&format!("socket={id}&type=kernel_state")).0;
-    let mut path: Vec<_> = told
-        .iter()
-        .filter(|event| event["end"] == end)
-        .filter_map(|event| event["state"].as_str())
-        .map(str::to_owned)
-        .collect();
-    path.dedup();
-    path
-}
 
 /// The states two ends were in, as fast as they can be asked, until somebody says stop.
 struct Sampled([Vec<String>; 2]);

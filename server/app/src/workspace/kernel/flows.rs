@@ -25,6 +25,10 @@ const ORPHANS: usize = 256;
 /// Frames that wait of one of those; more are given up.
 const ORPHAN_FRAMES: usize = 64;
 
+/// Packets in pieces whose ports are remembered, and pieces that came before the first and wait for it. Of more, the oldest
+/// are given up: they have passed, and are not told.
+const CUT: usize = 256;
+
 /// A frame and where the capture put it.
 pub(super) struct Frame {
     pub(super) packet: Packet,
@@ -50,6 +54,68 @@ pub(super) struct Matched {
 /// Both ends, the lesser address first.
 type Key = (Protocol, SocketAddr, SocketAddr);
 
+/// A packet that was cut: TCP or UDP, from where, where to, its identification.
+type Cut = (Protocol, IpAddr, IpAddr, u32);
+
+/// The pieces of packets that were cut. Only the first of a packet has its ports.
+#[derive(Default)]
+struct Pieces {
+    ports: VecDeque<(Cut, [u16; 2])>,
+    early: VecDeque<(Cut, Frame)>,
+}
+
+impl Pieces {
+    /// Takes a frame: those that are known to belong somewhere now, of a later piece with the ports of the first.
+    fn sort(&mut self, mut frame: Frame) -> Vec<Frame> {
+        let Packet { from, to, carries, fragmented, .. } = &frame.packet;
+        let (protocol, identification) = match (carries, *fragmented) {
+            (Carries::Fragment { tcp: true, identification }, _) => (Protocol::Tcp, *identification),
+            (Carries::Fragment { tcp: false, identification }, _) => (Protocol::Udp, *identification),
+            (Carries::Tcp(_), Some(identification)) => (Protocol::Tcp, identification),
+            (Carries::Udp, Some(identification)) => (Protocol::Udp, identification),
+            (Carries::Icmp(_), _) | (_, None) => return vec![frame],
+        };
+        let cut = (protocol, from.ip(), to.ip(), identification);
+        if matches!(carries, Carries::Fragment { .. }) {
+            // Identifications come again: the latest packet that has it.
+            match self.ports.iter().rev().find(|(known, _)| *known == cut) {
+                Some((_, ports)) => {
+                    frame.belongs(*ports);
+                    return vec![frame];
+                }
+                None => push(&mut self.early, (cut, frame)),
+            }
+            return Vec::new();
+        }
+        let ports = [from.port(), to.port()];
+        push(&mut self.ports, (cut, ports));
+        let mut known = vec![frame];
+        for (waits, mut early) in std::mem::take(&mut self.early) {
+            if waits == cut {
+                early.belongs(ports);
+                known.push(early);
+            } else {
+                self.early.push_back((waits, early));
+            }
+        }
+        known
+    }
+}
+
+fn push<T>(queue: &mut VecDeque<T>, one: T) {
+    if queue.len() >= CUT {
+        queue.pop_front();
+    }
+    queue.push_back(one);
+}
+
+impl Frame {
+    fn belongs(&mut self, [from, to]: [u16; 2]) {
+        self.packet.from.set_port(from);
+        self.packet.to.set_port(to);
+    }
+}
+
 /// One connection, or one conversation of datagrams.
 struct Followed {
     socket: SocketId,
@@ -69,6 +135,7 @@ pub(super) struct Flows {
     bound: BTreeMap<u16, Vec<(SocketId, IpAddr)>>,
     /// What the capture is to let through, on behalf of whom.
     wanted: HashMap<SocketId, Vec<Endpoint>>,
+    pieces: Pieces,
     orphans: HashMap<Key, Vec<Frame>>,
     /// The same, in the order they came.
     waiting: VecDeque<Key>,
@@ -156,7 +223,17 @@ impl Flows {
 
     /// A frame came: with those that waited for the same flow, it may be somebody's.
     pub(super) fn see(&mut self, frame: Frame, matched: &mut Vec<Matched>) {
-        let Some(key) = self.key_of(&frame.packet) else { return };
+        if frame.packet.fragmented.is_none() {
+            self.belongs(frame, matched);
+            return;
+        }
+        for frame in self.pieces.sort(frame) {
+            self.belongs(frame, matched);
+        }
+    }
+
+    fn belongs(&mut self, frame: Frame, matched: &mut Vec<Matched>) {
+        let key = key_of(&frame.packet);
         if !self.orphans.is_empty() {
             self.drain(key, matched);
         }
@@ -220,29 +297,16 @@ impl Flows {
             },
         )
     }
+}
 
-    fn key_of(&self, packet: &Packet) -> Option<Key> {
-        match &packet.carries {
-            Carries::Tcp(_) => Some(key(Protocol::Tcp, packet.from, packet.to)),
-            Carries::Udp => Some(key(Protocol::Udp, packet.from, packet.to)),
-            Carries::Icmp(icmp) => {
-                let protocol = if icmp.original.tcp { Protocol::Tcp } else { Protocol::Udp };
-                Some(key(protocol, icmp.original.from, icmp.original.to))
-            }
-            // Its ports are in the first fragment: whoever talks with that address over UDP and had one.
-            Carries::Fragment { tcp, .. } => {
-                let protocol = if *tcp { Protocol::Tcp } else { Protocol::Udp };
-                let between = |followed: &Followed| {
-                    let ends = (followed.near.ip(), followed.far.ip());
-                    let (from, to) = (packet.from.ip().to_canonical(), packet.to.ip().to_canonical());
-                    ends == (from, to) || ends == (to, from)
-                };
-                self.followed
-                    .iter()
-                    .find(|(key, followed)| key.0 == protocol && between(followed))
-                    .map(|(key, _)| *key)
-            }
-        }
+/// Whose flow a packet is of; of a later piece, once it has its ports.
+fn key_of(packet: &Packet) -> Key {
+    let protocol = |tcp| if tcp { Protocol::Tcp } else { Protocol::Udp };
+    match &packet.carries {
+        Carries::Tcp(_) => key(Protocol::Tcp, packet.from, packet.to),
+        Carries::Udp => key(Protocol::Udp, packet.from, packet.to),
+        Carries::Icmp(icmp) => key(protocol(icmp.original.tcp), icmp.original.from, icmp.original.to),
+        Carries::Fragment { tcp, .. } => key(protocol(*tcp), packet.from, packet.to),
     }
 }
 
@@ -263,8 +327,7 @@ impl Followed {
         let ours = match packet.carries {
             // An ICMP error is about something we sent, whoever reports it.
             Carries::Icmp(_) => false,
-            Carries::Fragment { .. } => packet.from.ip().to_canonical() == self.near.ip(),
-            Carries::Tcp(_) | Carries::Udp => canonical(packet.from) == self.near,
+            Carries::Tcp(_) | Carries::Udp | Carries::Fragment { .. } => canonical(packet.from) == self.near,
         };
         let (sender, end) = if ours { (Direction::Local, End::Local) } else { (Direction::Peer, End::Peer) };
         let (carried, passed) = match (self.flow.see(end, packet), &packet.carries) {
@@ -279,5 +342,62 @@ impl Followed {
             (None, _) => (Carried::Udp { len: packet.len }, Vec::new()),
         };
         Matched { socket: self.socket, sender, carried, far: (self.far, self.near), passed, frame }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    fn piece(identification: u32, ports: Option<[u16; 2]>) -> Frame {
+        let [from, to] = ports.unwrap_or_default();
+        let packet = Packet {
+            at: Instant::now(),
+            from: SocketAddr::from(([10, 0, 0, 1], from)),
+            to: SocketAddr::from(([10, 0, 0, 2], to)),
+            carries: match ports {
+                Some(_) => Carries::Udp,
+                None => Carries::Fragment { tcp: false, identification },
+            },
+            fragmented: Some(identification),
+            len: 0,
+            payload: Box::default(),
+        };
+        let (link, checksum) = (Link::Ip, Checksum::Unsaid);
+        Frame { packet, interface: 1, len: 0, link, checksum, head: [].into() }
+    }
+
+    fn ports(frames: &[Frame]) -> Vec<[u16; 2]> {
+        frames.iter().map(|frame| [frame.packet.from.port(), frame.packet.to.port()]).collect()
+    }
+
+    #[test]
+    fn a_piece_that_comes_before_the_first_waits_for_it() {
+        let mut pieces = Pieces::default();
+        assert!(pieces.sort(piece(7, None)).is_empty());
+        assert!(pieces.sort(piece(8, None)).is_empty());
+        assert_eq!(ports(&pieces.sort(piece(7, Some([1, 2])))), [[1, 2]; 2]);
+        assert_eq!(ports(&pieces.sort(piece(7, None))), [[1, 2]]);
+        assert_eq!(ports(&pieces.sort(piece(8, Some([3, 4])))), [[3, 4]; 2]);
+    }
+
+    #[test]
+    fn an_identification_that_comes_again_is_that_of_the_latest() {
+        let mut pieces = Pieces::default();
+        pieces.sort(piece(7, Some([1, 2])));
+        pieces.sort(piece(7, Some([3, 4])));
+        assert_eq!(ports(&pieces.sort(piece(7, None))), [[3, 4]]);
+    }
+
+    #[test]
+    fn pieces_whose_first_never_comes_are_given_up() {
+        let mut pieces = Pieces::default();
+        for identification in 0..=u32::try_from(CUT).expect("small") {
+            pieces.sort(piece(identification, None));
+        }
+        assert_eq!(ports(&pieces.sort(piece(0, Some([1, 2])))), [[1, 2]], "the oldest");
+        assert_eq!(ports(&pieces.sort(piece(1, Some([1, 2])))), [[1, 2]; 2]);
     }
 }

@@ -148,7 +148,14 @@ mod tests {
 
     #[test]
     fn both_may_open_at_once() {
-        let told = states(&[(End::Local, "S", 100, 0), (End::Peer, "S", 500, 0)]);
+        let story = [(End::Local, "S", 100, 0), (End::Peer, "S", 500, 0)];
+        let mut paths = Paths::default();
+        let passed: Vec<_> = segments(&story).iter().flat_map(|one| paths.see(one)).collect();
+        for end in [Direction::Local, Direction::Peer] {
+            let way: Vec<_> = passed.iter().filter(|passed| passed.end == end).collect();
+            assert!(way.is_sorted_by_key(|passed| passed.at), "{way:?}");
+        }
+        let told: Vec<_> = passed.iter().map(|passed| (passed.end, passed.state)).collect();
         assert!(told.contains(&(Direction::Peer, TcpState::SynReceived)), "{told:?}");
         assert!(told.contains(&(Direction::Local, TcpState::SynReceived)), "{told:?}");
     }

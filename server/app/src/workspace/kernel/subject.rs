@@ -37,8 +37,8 @@ pub(super) struct Subject {
     pub(super) held: bool,
     near: End,
     far: End,
-    near_info: Option<TcpInfo>,
-    far_info: Option<TcpInfo>,
+    near_info: Option<Box<TcpInfo>>,
+    far_info: Option<Box<TcpInfo>>,
     near_waits: Waits,
     far_waits: Waits,
     queue: Option<(u32, u32)>,
@@ -158,10 +158,11 @@ impl Subject {
             }
         }
         tellings.sort_by_key(|(at, _)| *at);
-        // A peer on another host, and no segments: nobody can say, which is said once.
+        // A peer on another host, and no segments: nobody can say, which is said once. What they say may wait to be told.
         if can_read
             && self.near.readable()
             && self.far.state().is_none()
+            && !self.far.is_ahead()
             && looked.far.is_none()
             && !self.far_unknown
             && matches!(self.near.state(), Some(TcpState::Established))
@@ -186,7 +187,7 @@ impl Subject {
                 if last.as_ref().is_some_and(|last| last.same_facts(info)) {
                     continue;
                 }
-                *last = Some(info.clone());
+                *last = Some(Box::new(info.clone()));
                 let queues = Queues { receive: seen.receive_queue, send: seen.send_queue };
                 tellings.push((now, Kernel::Info { end, info: Box::new(info.clone()), queues }));
             }
