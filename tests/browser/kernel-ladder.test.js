@@ -142,14 +142,16 @@ test('the inspector can have most of the window, by button and by key, and that 
   await screen.at('timeline').waitFor();
 });
 
-test('a reader that stops reading closes the window: the marks on the wire are explained', async (t) => {
+test('a reader that stops reading closes the window: its peer waits on the persist timer, and the marks on the wire are explained', async (t) => {
   const { server, screen } = t;
   const sight = await server.must('GET', '/kernel');
-  if (!sight.segments.active) return;
   const { id } = await server.openPractice('chargen', 'chargen');
   await server.must('PATCH', `/sockets/${id}`, { options: { reading: false } });
   await screen.selectSocket(id);
   await screen.openLadder();
+  await screen.at('rail-state').filter({ hasText: 'persist timer' }).first().waitFor();
+  // The rest is to be seen on the wire, which needs CAP_NET_RAW; without it another test has what the page says.
+  if (!sight.segments.active) return;
   const mark = (name) => t.page.locator(`[data-testid="wire-mark"][data-mark="${name}"]`).last();
   await mark('zero_window').waitFor();
   await mark('zero_window_probe').waitFor();

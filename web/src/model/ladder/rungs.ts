@@ -1,4 +1,4 @@
-import type { Evidence, TcpState } from '../../wire/generated';
+import type { Evidence, KernelTimer, TcpState } from '../../wire/generated';
 import { KERNEL_KINDS, type Kind, KINDS, socketNumber } from '../log/columns';
 import type { EventLog, LogEvent } from '../log/log';
 import type { SegmentEvent } from '../log/segments';
@@ -42,11 +42,14 @@ export interface Rung {
   readonly local: boolean;
   /** Which of the rail's lanes it is drawn in: calls that overlap in time lie side by side. */
   lane: number;
-  /** For the state of an end: which, and how it is known. */
-  readonly state?: { readonly name: TcpState | undefined; readonly evidence: Evidence };
+  /** For the state of an end: which, how it is known, and what it waits for in vain. */
+  readonly state?: { readonly name: TcpState | undefined; readonly evidence: Evidence; readonly waits: Waits | undefined };
   /** For a segment: what is remarkable about it, most remarkable first. */
   readonly marks?: readonly Mark[];
 }
+
+/** What keeps an end from going on: an acknowledgement that does not come, or a window that stays closed. */
+export type Waits = 'retransmit' | 'zero_window_probe';
 
 /** Lanes of a rail; calls beyond that many at a time share the last. */
 export const LANES = 4;
@@ -196,7 +199,7 @@ export class Rungs {
     const event = this.#log.event(row);
     if (event === undefined) return undefined;
     if (event.type === 'segment') return segmentRung(event, row, this.#log.socketAt(row) === this.#own);
-    if (event.type === 'kernel_state') return { ...rungOf(event, row, side)!, state: { name: event.state, evidence: event.evidence } };
+    if (event.type === 'kernel_state') return { ...rungOf(event, row, side)!, state: { name: event.state, evidence: event.evidence, waits: waitsFor(event.timer) } };
     const only = side !== 'peer' ? undefined : this.#peers.get(this.#log.socketAt(row))?.only;
     return only !== undefined && !concerns(event, only) ? undefined : rungOf(event, row, side);
   }
@@ -235,6 +238,12 @@ export function rungOf(event: LogEvent, row: number, side: Rail): Rung | undefin
   };
 }
 
+/** The timer runs whenever something is under way; that it ran out says that nothing goes on. */
+function waitsFor(timer: KernelTimer | undefined): Waits | undefined {
+  if (timer?.kind === 'zero_window_probe') return timer.kind;
+  return timer?.kind === 'retransmit' && timer.retransmits > 0 ? timer.kind : undefined;
+}
+
 /** A captured segment. Only one time is known of it: when it was seen. */
 function segmentRung(event: SegmentEvent, row: number, told: boolean): Rung {
   // Told by the socket at the other end, everything is seen from there.
@@ -267,7 +276,7 @@ function changesOnly(rungs: readonly Rung[]): Rung[] {
   for (const rung of rungs) {
     const before = kept[last];
     if (rung.state !== undefined) {
-      if (before?.state !== undefined && before.state.name === rung.state.name) {
+      if (before?.state !== undefined && before.state.name === rung.state.name && before.state.waits === rung.state.waits) {
         if (rung.state.evidence === 'read' && before.state.evidence !== 'read') kept[last] = { ...before, state: rung.state };
         continue;
       }

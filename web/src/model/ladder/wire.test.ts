@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { TimerKind } from '../../wire/generated';
 import { decodePage } from '../log/decode';
 import { exchange, segment, state } from '../wire/fixtures';
 import { sent, testLog, testPage, testSocket, type TestFact } from './fixtures';
@@ -78,6 +79,13 @@ describe('states on the rails', () => {
     const rungs = rungsOf([state(6, 'local', 'ESTABLISHED', 'passed_through', 's2'), state(10, 'peer', 'ESTABLISHED', 'read'), state(20, 'peer', 'CLOSE_WAIT'), state(21, 'local', 'CLOSE_WAIT', 'passed_through', 's2')]);
     expect(states(rungs, 'peer')).toEqual(['ESTABLISHED read', 'CLOSE_WAIT read']);
     expect(rungs.peer[0]!.end).toBe(6);
+  });
+
+  it('are said again when what they wait for changes', () => {
+    const waiting = (t: number, kind: TimerKind, retransmits: number) => ({ ...state(t, 'local', 'ESTABLISHED'), timer: { kind, expires_ms: 200, retransmits } });
+    const rungs = rungsOf([waiting(1, 'retransmit', 0), waiting(2, 'zero_window_probe', 0), waiting(3, 'zero_window_probe', 4), state(4, 'local', 'ESTABLISHED'), waiting(5, 'retransmit', 1)]);
+    const told = rungs.ours.map((rung) => `${String(rung.end)} ${rung.state?.waits ?? '-'}`);
+    expect(told).toEqual(['1 -', '2 zero_window_probe', '4 -', '5 retransmit']);
   });
 
   it('are counted apart from calls', () => {
