@@ -359,6 +359,12 @@ export class Screen {
     await this.at('ladder').waitFor();
   }
 
+  /** How much there is on the ladder: calls and states, and captured segments. */
+  async ladderCounts() {
+    const { rungs, segments } = await this.at('ladder').evaluate(({ dataset }) => ({ ...dataset }));
+    return { rungs: Number(rungs), segments: Number(segments) };
+  }
+
   /** Waits for a call on a side of the ladder: `ours` or `peer`. */
   async waitForRung(call, side = 'ours') {
     await this.at('ladder-stage').locator(`[role="option"][data-side="${side}"]`, { hasText: call }).first().waitFor();
