@@ -3,7 +3,7 @@
 //
 // --write  puts the table into docs/BENCHMARKS.md between its markers (a release build, please)
 // --quick  a short run, noisier figures
-// --only latency|flood|compare
+// --only latency|flood|zoom|compare
 
 import { parseArgs } from 'node:util';
 
@@ -12,11 +12,12 @@ import { measureFlood } from './bench/flood.js';
 import { measureLatency } from './bench/latency.js';
 import { openPage } from './bench/page.js';
 import { machine, table, write } from './bench/table.js';
+import { measureZoom } from './bench/zoom.js';
 
 const { values: asked } = parseArgs({
   options: { write: { type: 'boolean', default: false }, quick: { type: 'boolean', default: false }, only: { type: 'string' } },
 });
-const figures = { latency: measureLatency, flood: measureFlood, compare: measureCompare };
+const figures = { latency: measureLatency, flood: measureFlood, zoom: measureZoom, compare: measureCompare };
 if (asked.only !== undefined && figures[asked.only] === undefined) throw new Error(`--only takes ${Object.keys(figures).join(' or ')}`);
 if (asked.write && (asked.quick || asked.only !== undefined)) throw new Error('what is written is all of it, at full length');
 

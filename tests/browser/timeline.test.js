@@ -169,6 +169,35 @@ test('a conversation is copied as text and exported as text and JSON lines', { c
   assert.equal(Buffer.from(payload, 'base64').toString(), 'take me away');
 });
 
+test('a conversation, and everything, is saved as pcapng; the command to follow it answers and holds no token', async (t) => {
+  const peer = await talker(t);
+  await peer.say('take me away');
+  const other = await talker(t);
+  await other.say('and me too');
+  await t.screen.waitForEvent('received', 'and me too');
+  const section = Buffer.from('0a0d0d0a', 'hex');
+
+  const all = await t.screen.exportCapture();
+  assert.deepEqual(all.subarray(0, 4), section);
+  assert.ok(all.includes('take me away') && all.includes('and me too'), 'both conversations are in it');
+
+  await t.screen.selectSocket(peer.id);
+  const one = await t.screen.exportCapture();
+  assert.deepEqual(one.subarray(0, 4), section);
+  assert.ok(one.includes('take me away') && !one.includes('and me too'), 'only its own conversation is in it');
+
+  await t.screen.at('export-live').locator('summary').click();
+  const command = await t.screen.at('export-live').locator('code').innerText();
+  assert.match(command, /^curl -sN -H "Authorization: Bearer \$SOCKSCOPE_TOKEN" '[^']+' \| wireshark -k -i -$/);
+  assert.ok(!(await t.page.content()).includes(t.server.token), 'the token is nowhere on the page');
+  const leaving = new AbortController();
+  const followed = await fetch(command.match(/'([^']+)'/)[1], { headers: { Authorization: `Bearer ${t.server.token}` }, signal: leaving.signal });
+  const { value } = await followed.body.getReader().read();
+  leaving.abort();
+  assert.deepEqual(Buffer.from(value).subarray(0, 4), section);
+  await t.checkAccessibility();
+});
+
 test('sockets are renamed, duplicated, reopened and removed', async (t) => {
   const peer = await t.using(tcpServer());
   await t.screen.open(peer.target);

@@ -359,6 +359,12 @@ export class Screen {
     await this.at('ladder').waitFor();
   }
 
+  /** How much there is on the ladder: calls and states, and captured segments. */
+  async ladderCounts() {
+    const { rungs, segments } = await this.at('ladder').evaluate(({ dataset }) => ({ ...dataset }));
+    return { rungs: Number(rungs), segments: Number(segments) };
+  }
+
   /** Waits for a call on a side of the ladder: `ours` or `peer`. */
   async waitForRung(call, side = 'ours') {
     await this.at('ladder-stage').locator(`[role="option"][data-side="${side}"]`, { hasText: call }).first().waitFor();
@@ -372,11 +378,21 @@ export class Screen {
 
   /** Downloads the conversation of the selected socket: `text` or `jsonl`. */
   async exportAs(format) {
+    const saved = await this.#saved(format);
+    return readFile(saved, 'utf8');
+  }
+
+  /** The bytes of a capture, of the selected socket or of everything. */
+  async exportCapture() {
+    return readFile(await this.#saved('pcapng'));
+  }
+
+  async #saved(format) {
     await this.#pane('detail');
     await this.at('tab-detail').click();
     const downloading = this.page.waitForEvent('download');
     await this.at(`export-${format}`).click();
-    return readFile(await (await downloading).path(), 'utf8');
+    return (await downloading).path();
   }
 
   /** Waits for what the list says is wrong with a socket, and answers it. */

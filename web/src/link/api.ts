@@ -15,6 +15,7 @@ import type {
   Seq,
   SessionToken,
   Socket,
+  SocketId,
   SocketList,
   Ticket,
   TrimAnswer,
@@ -27,6 +28,15 @@ const TIMEOUT_MS = 20_000;
 const HTTP_MS = 40_000;
 
 const WORKSPACE = '/api/v1/workspaces/default';
+
+/** What a conversation can be taken away as. */
+export type ExportFormat = 'jsonl' | 'text' | 'pcapng';
+
+/** Where the log of a socket, or of all, is had as a file; `follow` goes on with what happens (of `pcapng`). */
+export function exportPath(format: ExportFormat, socket?: SocketId, follow = false): string {
+  const parameters = new URLSearchParams({ format, ...(socket === undefined ? {} : { socket }), ...(follow ? { follow: 'true' } : {}) });
+  return `${WORKSPACE}/export?${parameters.toString()}`;
+}
 
 /** A request was answered with a problem, or not at all (`problem` is then undefined). */
 export class ApiError extends Error {
@@ -170,11 +180,9 @@ export class Api {
   }
 
   /** A conversation to take away. */
-  async export(format: 'jsonl' | 'text', socket?: string): Promise<Blob> {
-    const parameters = new URLSearchParams({ format });
-    if (socket !== undefined) parameters.set('socket', socket);
+  async export(format: ExportFormat, socket?: SocketId): Promise<Blob> {
     // A large log takes longer than any other answer, and arrives as it is written.
-    const response = await this.#fetch('GET', `${WORKSPACE}/export?${parameters.toString()}`, undefined, { timeout: 600_000 });
+    const response = await this.#fetch('GET', exportPath(format, socket), undefined, { timeout: 600_000 });
     return response.blob();
   }
 

@@ -1,6 +1,6 @@
-import { ApiError } from '../link/api';
+import { ApiError, type ExportFormat } from '../link/api';
 import { NoReply } from '../link/connection';
-import type { ClientFrame, OpenRequest, PeerKind, Problem, Reply, Socket, SocketOptions } from '../wire/generated';
+import type { ClientFrame, OpenRequest, PeerKind, Problem, Reply, Socket, SocketId, SocketOptions } from '../wire/generated';
 import { encodeBase64 } from '../model/bytes/base64';
 import { say, t } from '../ui/i18n/lang.svelte';
 import { notices } from './notices.svelte';
@@ -124,8 +124,8 @@ export async function clearLog(): Promise<void> {
   }
 }
 
-/** The conversation of a socket, or of all, as a text. */
-export async function conversation(format: 'jsonl' | 'text', socket?: string): Promise<Blob | undefined> {
+/** The conversation of a socket, or of all. */
+export async function conversation(format: ExportFormat, socket?: SocketId): Promise<Blob | undefined> {
   try {
     return await scope.api.export(format, socket);
   } catch (error) {
@@ -135,12 +135,12 @@ export async function conversation(format: 'jsonl' | 'text', socket?: string): P
 }
 
 /** Saves the conversation of a socket, or of all, as a file. */
-export async function save(format: 'jsonl' | 'text', socket?: string): Promise<void> {
+export async function save(format: ExportFormat, socket?: SocketId): Promise<void> {
   const blob = await conversation(format, socket);
   if (blob === undefined) return;
   const link = document.createElement('a');
   link.href = URL.createObjectURL(blob);
-  link.download = `sockscope-${socket ?? 'all'}.${format === 'text' ? 'txt' : 'jsonl'}`;
+  link.download = `sockscope-${socket ?? 'all'}.${format === 'text' ? 'txt' : format}`;
   link.click();
   URL.revokeObjectURL(link.href);
 }

@@ -23,6 +23,15 @@ describe('Figures', () => {
     expect(columnsOf(figures, [{ end: 'local', value }, { end: 'peer', value }])).toEqual([[0, 1, 2], [10, 10, 30], [null, 20, 20]]);
   });
 
+  it('holds the last value to a time', () => {
+    const figures = figuresOf([told(10, { t_us: 1e6 }), told(20, { socket: 's2', t_us: 2e6 })]);
+    const value = ({ info }: { info: TcpInfo }): number => info.rtt_us;
+    const lines = [{ end: 'local' as const, value }, { end: 'peer' as const, value }];
+    expect(columnsOf(figures, lines, 5e6)).toEqual([[0, 1, 4], [10, 10, 10], [null, 20, 20]]);
+    expect(columnsOf(figures, lines, 2e6)[0]).toEqual([0, 1]);
+    expect(columnsOf(new Figures('s1'), lines, 5e6)[0]).toEqual([]);
+  });
+
   it('thins what is old and keeps what is new', () => {
     const figures = figuresOf(Array.from({ length: READINGS_KEPT + 10 }, (_, i) => told(i)));
     expect(figures.end('local').length).toBeLessThanOrEqual(READINGS_KEPT);

@@ -55,11 +55,12 @@ export interface Drawn {
   readonly value: (reading: Reading) => number | undefined;
 }
 
-/** Lines on one axis of seconds since the first reading of either; null where an end was not read at that time. */
-export function columnsOf(figures: Figures, lines: readonly Drawn[]): Columns {
+/** Lines on one axis of seconds since the first reading of either, to `untilUs`; null before the first reading of an end. */
+export function columnsOf(figures: Figures, lines: readonly Drawn[], untilUs?: number): Columns {
   const ends = [...new Set(lines.map(({ end }) => end))];
   const times = [...new Set(ends.flatMap((end) => figures.end(end).map(({ atUs }) => atUs)))].sort((a, b) => a - b);
   const from = times[0] ?? 0;
+  if (untilUs !== undefined && times.length > 0 && untilUs > times.at(-1)!) times.push(untilUs);
   const place = new Map(times.map((time, i) => [time, i]));
   const columns = lines.map(({ end, value }) => {
     const column = new Array<number | null>(times.length).fill(null);

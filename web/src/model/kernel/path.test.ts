@@ -28,6 +28,13 @@ describe('Path', () => {
     expect(states(path, 'local')).toEqual([]);
   });
 
+  it('has no state twice because the other end read it later', () => {
+    const own = (state: State['state']) => told({ state });
+    const other = (state: State['state']) => told({ socket: 's2', end: 'peer', state });
+    const path = pathOf([own('FIN_WAIT_1'), own('FIN_WAIT_2'), other('FIN_WAIT_1'), other('FIN_WAIT_2'), own('TIME_WAIT'), other('TIME_WAIT')]);
+    expect(states(path, 'local')).toEqual(['FIN_WAIT_1', 'FIN_WAIT_2', 'TIME_WAIT']);
+  });
+
   it('takes a state that is told again for one state, with the surest word for it', () => {
     const path = pathOf([
       told({ state: 'TIME_WAIT', evidence: 'passed_through' }),

@@ -1,4 +1,5 @@
 import type { Direction, Event, Evidence, KernelTimer, Owner, Seq, SocketId, TcpState } from '../../wire/generated';
+import { endOf, taken, type Word, wordOf } from './word';
 
 /** States of one end that are kept; of a path longer than this the oldest go. */
 export const STEPS_KEPT = 64;
@@ -43,14 +44,10 @@ class Track {
   }
 }
 
-/**
- * The states both ends of a connection went through, as the kernel told. Where the other end is a socket of the
- * workspace too, each end may be told twice: as its own and as the other's peer. What it says of itself is taken then,
- * so that two readings of one moment make no path that never was.
- */
+/** The states both ends of a connection went through, as the kernel told; each by the word that is taken for it. */
 export class Path {
   readonly #socket: SocketId;
-  readonly #tracks: Record<'own' | 'told', Record<Direction, Track>> = { own: { local: new Track(), peer: new Track() }, told: { local: new Track(), peer: new Track() } };
+  readonly #tracks: Record<Word, Record<Direction, Track>> = { own: { local: new Track(), peer: new Track() }, told: { local: new Track(), peer: new Track() } };
 
   constructor(socket: SocketId) {
     this.#socket = socket;
@@ -59,16 +56,14 @@ export class Path {
   /** Takes an event of the socket, or of the socket at the other end. */
   add(event: Event): void {
     if (event.type !== 'kernel_state') return;
-    const here = event.socket === this.#socket;
-    const end: Direction = here ? event.end : event.end === 'local' ? 'peer' : 'local';
-    this.#tracks[event.end === 'local' ? 'own' : 'told'][end].add(event);
+    this.#tracks[wordOf(event)][endOf(event, this.#socket)].add(event);
   }
 
   /** One end as it is known: ours is `local`. */
   end(which: Direction): End {
     const { own, told } = this.#tracks;
-    const track = own[which].steps.length > 0 ? own[which] : told[which];
-    return { steps: track.steps, owner: own[which].owner ?? told[which].owner };
+    const { steps } = this.#tracks[taken({ own: own[which].steps.length > 0 })][which];
+    return { steps, owner: own[which].owner ?? told[which].owner };
   }
 }
 

@@ -17,6 +17,27 @@ export interface Bar {
 /** A bar shorter than this is drawn this tall, or a call of a microsecond could not be seen. */
 export const BAR_PX = 3;
 
+/** A call taller than this has waited: it is drawn hollow, with its return solid. */
+const WAIT_PX = 12;
+
+/** How tall the return of a call that waited is drawn, and the radius of a fact that is no call. */
+export const CAP_PX = 4;
+export const DOT_PX = 3;
+
+// A call entered further above what is drawn than this is cut off: no screen shows it.
+const ABOVE_PX = 50;
+
+/** Where a bar is drawn, counted from a pixel of the map. */
+export function spanOf(bar: Bar, origin: number): { readonly top: number; readonly height: number } {
+  const top = Math.max(bar.top - origin, -ABOVE_PX);
+  return { top, height: Math.max(0, bar.bottom - origin - top) };
+}
+
+/** Whether a bar that is so tall is one call that waited. */
+export function waits(bar: Bar, height: number): boolean {
+  return height > WAIT_PX && bar.count === 1;
+}
+
 /** The bars of rungs (in the order they returned) that can be seen between two pixels, at most one a pixel and lane. */
 export function bars(rungs: readonly Rung[], map: TimeMap, top: number, bottom: number): Bar[] {
   const found: Bar[] = [];

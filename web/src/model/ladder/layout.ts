@@ -108,7 +108,7 @@ export class Layout {
    */
   #parts(heights: readonly number[], top: number): Part[] {
     const tile = { top, bottom: top + TILE_PX };
-    if (this.map.roomy.length === 0) return [{ from: 0, to: heights.length, roomy: false, ...tile }];
+    if (!this.map.hasRoom) return [{ from: 0, to: heights.length, roomy: false, ...tile }];
     const parts: Part[] = [];
     for (let from = 0; from < heights.length; ) {
       const stretch = this.map.roomyAt(heights[from]!);
@@ -116,8 +116,8 @@ export class Layout {
       if (stretch !== undefined) while (to < heights.length && heights[to]! <= stretch.bottom) to += 1;
       else while (to < heights.length && this.map.roomyAt(heights[to]!) === undefined) to += 1;
       // Between a stretch with rows and one without there is always a break, which they share.
-      const above = this.map.roomy[lastIndex(this.map.roomy, (at) => at.bottom <= heights[from]!)];
-      const below = this.map.roomy[lastIndex(this.map.roomy, (at) => at.top <= heights[to - 1]!) + 1];
+      const above = this.map.roomyAbove(heights[from]!);
+      const below = this.map.roomyBelow(heights[to - 1]!);
       parts.push({
         from,
         to,

@@ -1,4 +1,5 @@
-import type { Evidence, TcpState } from '../../wire/generated';
+import type { Evidence, KernelTimer, SocketId, TcpState } from '../../wire/generated';
+import { endOf, type Heard, taken, type Word, wordOf } from '../kernel/word';
 import { KERNEL_KINDS, type Kind, KINDS, socketNumber } from '../log/columns';
 import type { EventLog, LogEvent } from '../log/log';
 import type { SegmentEvent } from '../log/segments';
@@ -42,11 +43,14 @@ export interface Rung {
   readonly local: boolean;
   /** Which of the rail's lanes it is drawn in: calls that overlap in time lie side by side. */
   lane: number;
-  /** For the state of an end: which, and how it is known. */
-  readonly state?: { readonly name: TcpState | undefined; readonly evidence: Evidence };
+  /** For the state of an end: which, how it is known, by whom, and what it waits for in vain. */
+  readonly state?: { readonly name: TcpState | undefined; readonly evidence: Evidence; readonly word: Word; readonly waits: Waits | undefined };
   /** For a segment: what is remarkable about it, most remarkable first. */
   readonly marks?: readonly Mark[];
 }
+
+/** What keeps an end from going on: an acknowledgement that does not come, or a window that stays closed. */
+export type Waits = 'retransmit' | 'zero_window_probe';
 
 /** Lanes of a rail; calls beyond that many at a time share the last. */
 export const LANES = 4;
@@ -90,14 +94,18 @@ export class Rungs {
   /** Rungs that left because a rail was full. */
   left = 0;
   readonly #log: EventLog;
+  readonly #socket: SocketId;
   readonly #own: number;
   readonly #peers: ReadonlyMap<number, Peer>;
   readonly #lanes = { ours: new Lanes(), peer: new Lanes() };
+  /** Whose words of the state of each end were heard, also where they have left the ladder since. */
+  readonly #heard: Record<Side, Heard> = { ours: {}, peer: {} };
   readonly #epoch: string;
   #next = 0;
 
-  constructor(log: EventLog, socket: string, peers: readonly Peer[]) {
+  constructor(log: EventLog, socket: SocketId, peers: readonly Peer[]) {
     this.#log = log;
+    this.#socket = socket;
     this.#own = socketNumber(socket);
     this.#peers = new Map(peers.map((peer) => [socketNumber(peer.socket.id), peer]));
     this.#epoch = log.epoch;
@@ -130,7 +138,10 @@ export class Rungs {
       if (last !== undefined && sameClose(last, rung)) rung.call = false;
       if (last !== undefined && rung.end < last.end) late[rung.side] = true;
       else if (rung.side !== 'wire') this.#lanes[rung.side].place(rung);
-      if (rung.state !== undefined && rung.side !== 'wire') states[rung.side] = true;
+      if (rung.state !== undefined && rung.side !== 'wire') {
+        states[rung.side] = true;
+        this.#heard[rung.side][rung.state.word] = true;
+      }
       list.push(rung);
       changed = true;
     }
@@ -140,7 +151,7 @@ export class Rungs {
         this[side].sort((a, b) => a.end - b.end || a.seq - b.seq);
         if (side !== 'wire') this.#lanes[side].again(this[side]);
       }
-      if (side !== 'wire' && states[side]) this[side] = changesOnly(this[side]);
+      if (side !== 'wire' && states[side]) this[side] = changesOnly(this[side], taken(this.#heard[side]));
       const over = this[side].length - RUNGS_KEPT;
       // An eighth more is let in before the oldest go: dropping one at a time would copy the list for each.
       if (over > RUNGS_KEPT / 8) {
@@ -181,7 +192,7 @@ export class Rungs {
     return this.#peers.has(number) ? 'peer' : undefined;
   }
 
-  /** Which rail a fact of the kernel is on. A connection between two sockets of ours is told by one of them, of either end. */
+  /** Which rail a fact of the kernel is on. */
   #kernelRail(row: number, kind: Kind, number: number): Rail | undefined {
     const own = number === this.#own;
     if (kind === 'segment') return own || this.#log.farAt(row) === this.#own ? 'wire' : undefined;
@@ -189,14 +200,14 @@ export class Rungs {
     if (kind !== 'kernel_state' || !(own || this.#peers.has(number))) return undefined;
     const event = this.#log.event(row);
     if (event?.type !== 'kernel_state') return undefined;
-    return (event.end === 'local') === own ? 'ours' : 'peer';
+    return endOf(event, this.#socket) === 'local' ? 'ours' : 'peer';
   }
 
   #read(row: number, side: Rail): Rung | undefined {
     const event = this.#log.event(row);
     if (event === undefined) return undefined;
     if (event.type === 'segment') return segmentRung(event, row, this.#log.socketAt(row) === this.#own);
-    if (event.type === 'kernel_state') return { ...rungOf(event, row, side)!, state: { name: event.state, evidence: event.evidence } };
+    if (event.type === 'kernel_state') return { ...rungOf(event, row, side)!, state: { name: event.state, evidence: event.evidence, word: wordOf(event), waits: waitsFor(event.timer) } };
     const only = side !== 'peer' ? undefined : this.#peers.get(this.#log.socketAt(row))?.only;
     return only !== undefined && !concerns(event, only) ? undefined : rungOf(event, row, side);
   }
@@ -235,6 +246,12 @@ export function rungOf(event: LogEvent, row: number, side: Rail): Rung | undefin
   };
 }
 
+/** The timer runs whenever something is under way; that it ran out says that nothing goes on. */
+function waitsFor(timer: KernelTimer | undefined): Waits | undefined {
+  if (timer?.kind === 'zero_window_probe') return timer.kind;
+  return timer?.kind === 'retransmit' && timer.retransmits > 0 ? timer.kind : undefined;
+}
+
 /** A captured segment. Only one time is known of it: when it was seen. */
 function segmentRung(event: SegmentEvent, row: number, told: boolean): Rung {
   // Told by the socket at the other end, everything is seen from there.
@@ -258,16 +275,17 @@ function segmentRung(event: SegmentEvent, row: number, told: boolean): Rung {
 }
 
 /**
- * A state is a rung where it changes. Two sockets of ours tell of both ends, and a state that followed from segments is
- * read a little later: said again, it only counts as read.
+ * A state is a rung where it changes, by the word that is taken for its end. One that followed from segments is read a
+ * little later: said again, it only counts as read.
  */
-function changesOnly(rungs: readonly Rung[]): Rung[] {
+function changesOnly(rungs: readonly Rung[], word: Word): Rung[] {
   const kept: Rung[] = [];
   let last = -1;
   for (const rung of rungs) {
     const before = kept[last];
     if (rung.state !== undefined) {
-      if (before?.state !== undefined && before.state.name === rung.state.name) {
+      if (rung.state.word !== word) continue;
+      if (before?.state !== undefined && before.state.name === rung.state.name && before.state.waits === rung.state.waits) {
         if (rung.state.evidence === 'read' && before.state.evidence !== 'read') kept[last] = { ...before, state: rung.state };
         continue;
       }

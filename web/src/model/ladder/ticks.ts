@@ -31,7 +31,7 @@ export function ticks(map: TimeMap, top: number, bottom: number): Tick[] {
   const end = Math.min(bottom, map.height);
   for (const gap of [...map.breaksIn(top, bottom), undefined]) {
     const stretchEnd = gap === undefined ? end : Math.min(end, Math.max(0, gap.top - CLEAR_PX));
-    const stretch = map.roomy.length === 0 ? undefined : roomyIn(map, from, stretchEnd);
+    const stretch = roomyIn(map, from, stretchEnd);
     if (stretch !== undefined) marks.push(...moments(stretch, map, top, gap === undefined ? end : gap.top));
     else {
       const first = Math.ceil((map.t(from) - map.start) / step);
@@ -51,7 +51,8 @@ export function ticks(map: TimeMap, top: number, bottom: number): Tick[] {
 
 /** The stretch with rows that reaches into these pixels. */
 function roomyIn(map: TimeMap, top: number, bottom: number): Roomy | undefined {
-  return map.roomy.find((at) => at.bottom >= top - AFTER_PX && at.top <= bottom);
+  const found = map.roomyAt(top - AFTER_PX) ?? map.roomyBelow(top - AFTER_PX);
+  return found !== undefined && found.top <= bottom ? found : undefined;
 }
 
 /** Marks at moments themselves, where distances say nothing: each counts from the first, which the mark of the break names. */

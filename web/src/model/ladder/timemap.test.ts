@@ -123,6 +123,18 @@ describe('TimeMap with room', () => {
       for (const gap of map.breaks) expect(map.y(gap.to) - map.y(gap.from)).toBeCloseTo(gap.bottom - gap.top, 3);
     }
   });
+
+  it('is the same in the memory of a map nobody looks at any more', () => {
+    const ends = Array.from({ length: 300 }, (_, i) => i * 40 + (i % 7) + Math.floor(i / 30) * 1e6);
+    const all = times(...ends);
+    let used: TimeMap | undefined;
+    for (const scale of [0.05, 3, 1e5, 0.2, 900, 0.05]) {
+      const fresh = new TimeMap(all, scale, true, roomFor(ends));
+      used = new TimeMap(all, scale, true, roomFor(ends), used);
+      expect([used.height, used.breaks, used.roomy]).toEqual([fresh.height, fresh.breaks, fresh.roomy]);
+      for (const at of ends) expect(used.y(at)).toBe(fresh.y(at));
+    }
+  });
 });
 
 describe('scales', () => {
@@ -153,8 +165,8 @@ describe('scales', () => {
 });
 
 describe('moments', () => {
-  it('are every beginning and end, in order', () => {
-    expect([...moments([{ start: 5, end: 9 }], [{ start: 1, end: 7 }])]).toEqual([1, 5, 7, 9]);
+  it('are every beginning and end, in order and once', () => {
+    expect([...moments([{ start: 5, end: 9 }], [{ start: 1, end: 7 }, { start: 7, end: 7 }])]).toEqual([1, 5, 7, 9]);
   });
 });
 

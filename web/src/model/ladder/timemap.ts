@@ -41,13 +41,6 @@ export interface Roomy {
   readonly last: number;
 }
 
-interface Knot {
-  readonly t: number;
-  readonly y: number;
-  /** µs per pixel from here to the next knot. */
-  readonly scale: number;
-}
-
 // Rows exactly as far apart as they are tall would touch.
 const BETWEEN_PX = 1;
 
@@ -62,23 +55,28 @@ export class TimeMap {
   readonly end: number;
   /** Height of everything, in pixels. */
   readonly height: number;
-  readonly breaks: readonly Break[];
-  /** The stretches in which every rung has a row. */
-  readonly roomy: readonly Roomy[];
   /** All moments, and the pixels of those in stretches with rows. */
   readonly times: Float64Array;
   readonly ys: Float64Array;
-  readonly #knots: readonly Knot[];
+  readonly #knots: Knots;
+  /** The knot at which each break begins; the next is where it ends. */
+  readonly #breaks: number[] = [];
+  /** The first moment of each stretch with rows, and the one after its last. */
+  readonly #first: number[] = [];
+  readonly #last: number[] = [];
 
-  /** `times` are the moments at which something began or ended, ascending. */
-  constructor(times: Float64Array, scale: number, compress: boolean, room?: Room) {
+  /**
+   * `times` are the moments at which something began or ended, ascending. A map nobody looks at any more may be given:
+   * its memory is taken, since a zoom makes a map of thousands of knots at every step.
+   */
+  constructor(times: Float64Array, scale: number, compress: boolean, room?: Room, old?: TimeMap) {
     this.scale = scale;
     this.start = times[0] ?? 0;
     this.end = times.at(-1) ?? 0;
-    const knots: Knot[] = [{ t: this.start, y: 0, scale }];
-    const breaks: Break[] = [];
-    const roomy: Roomy[] = [];
-    const rows = room === undefined || !compress ? undefined : new Rows(room, times, scale);
+    const knots = old === undefined ? new Knots() : old.#knots;
+    knots.count = 0;
+    knots.push(this.start, 0, scale);
+    const rows = room === undefined || !compress ? undefined : new Rows(room, times, scale, old?.ys.length === times.length ? old.ys : new Float64Array(times.length));
     this.times = times;
     this.ys = rows?.ys ?? new Float64Array();
     const idle = compress ? IDLE_PX * scale : Infinity;
@@ -95,72 +93,144 @@ export class TimeMap {
         const top = this.ys[i]!;
         if (top > y) {
           // The labels of the first moment need more than a break leaves them.
-          knots[knots.length - 1] = { t: from, y: top, scale };
-          const gap = breaks.at(-1);
-          if (gap !== undefined) {
-            breaks[breaks.length - 1] = { ...gap, bottom: top };
-            const before = knots[knots.length - 2]!;
-            knots[knots.length - 2] = { ...before, scale: (gap.to - gap.from) / (top - before.y) };
-          }
+          const last = knots.count - 1;
+          knots.y[last] = top;
+          if (this.#breaks.length > 0) knots.scale[last - 1] = (from - knots.t[last - 1]!) / (top - knots.y[last - 1]!);
         }
-        pushStretched(knots, times, this.ys, i, to);
+        knots.follow(times, this.ys, i, to);
         y = this.ys[to - 1]!;
-        roomy.push({ from, to: until, top, bottom: y, first: i, last: to });
+        this.#first.push(i);
+        this.#last.push(to);
       }
       if (to < times.length) {
         const next = times[to]!;
-        const top = y;
+        this.#breaks.push(knots.count);
+        knots.push(until, y, (next - until) / BREAK_PX);
         y += BREAK_PX;
-        knots.push({ t: until, y: top, scale: (next - until) / BREAK_PX }, { t: next, y, scale });
-        breaks.push({ from: until, to: next, top, bottom: y });
-      } else if (stretched) knots.push({ t: until, y, scale });
+        knots.push(next, y, scale);
+      } else if (stretched) knots.push(until, y, scale);
       i = to;
     }
     this.height = y;
-    this.breaks = breaks;
-    this.roomy = roomy;
     this.#knots = knots;
+  }
+
+  /** All breaks. */
+  get breaks(): readonly Break[] {
+    return this.#breaks.map((knot) => this.#break(knot));
+  }
+
+  /** The stretches in which every rung has a row. */
+  get roomy(): readonly Roomy[] {
+    return this.#first.map((_, at) => this.#roomy(at)!);
+  }
+
+  /** Whether there are any. */
+  get hasRoom(): boolean {
+    return this.#first.length > 0;
   }
 
   /** The stretch at a pixel in which every rung has a row, where there is one. */
   roomyAt(y: number): Roomy | undefined {
-    const found = this.roomy[lastIndex(this.roomy, (at) => at.top <= y)];
+    const found = this.#roomy(lastIndex(this.#first, (first) => this.ys[first]! <= y));
     return found !== undefined && found.bottom >= y ? found : undefined;
+  }
+
+  /** The nearest such stretch that ends at a pixel or above. */
+  roomyAbove(y: number): Roomy | undefined {
+    return this.#roomy(lastIndex(this.#last, (last) => this.ys[last - 1]! <= y));
+  }
+
+  /** The nearest such stretch that begins below a pixel. */
+  roomyBelow(y: number): Roomy | undefined {
+    return this.#roomy(lastIndex(this.#first, (first) => this.ys[first]! <= y) + 1);
   }
 
   /** The pixel of a moment; moments before the first and after the last go on at the same scale. */
   y(t: number): number {
-    const knot = this.#knots[Math.max(0, lastIndex(this.#knots, (at) => at.t <= t))]!;
-    return knot.y + (t - knot.t) / knot.scale;
+    const { t: ts, y, scale } = this.#knots;
+    const knot = this.#knots.at(ts, t);
+    return y[knot]! + (t - ts[knot]!) / scale[knot]!;
   }
 
   /** The moment at a pixel. */
   t(y: number): number {
-    const knot = this.#knots[Math.max(0, lastIndex(this.#knots, (at) => at.y <= y))]!;
-    return knot.t + (y - knot.y) * knot.scale;
+    const { t, y: ys, scale } = this.#knots;
+    const knot = this.#knots.at(ys, y);
+    return t[knot]! + (y - ys[knot]!) * scale[knot]!;
   }
 
   /** The breaks between two pixels. */
   breaksIn(top: number, bottom: number): readonly Break[] {
-    const first = lastIndex(this.breaks, (at) => at.bottom < top);
+    const { y } = this.#knots;
+    const first = lastIndex(this.#breaks, (knot) => y[knot + 1]! < top) + 1;
     const found: Break[] = [];
-    for (let i = Math.max(0, first); i < this.breaks.length && this.breaks[i]!.top <= bottom; i += 1) {
-      if (this.breaks[i]!.bottom >= top) found.push(this.breaks[i]!);
-    }
+    for (let i = first; i < this.#breaks.length && y[this.#breaks[i]!]! <= bottom; i += 1) found.push(this.#break(this.#breaks[i]!));
     return found;
+  }
+
+  #break(knot: number): Break {
+    const { t, y } = this.#knots;
+    return { from: t[knot]!, to: t[knot + 1]!, top: y[knot]!, bottom: y[knot + 1]! };
+  }
+
+  #roomy(at: number): Roomy | undefined {
+    const [first, last] = [this.#first[at], this.#last[at]];
+    if (first === undefined || last === undefined) return undefined;
+    return { from: this.times[first]!, to: this.times[last - 1]!, top: this.ys[first]!, bottom: this.ys[last - 1]!, first, last };
   }
 }
 
-/** Straight lines through the moments of a stretched burst, a knot only where the direction changes. */
-function pushStretched(knots: Knot[], times: Float64Array, ys: Float64Array, from: number, to: number): void {
-  for (let i = from + 1; i < to; i += 1) {
-    const [t, y] = [times[i - 1]!, ys[i - 1]!];
-    if (times[i]! <= t) continue;
-    const scale = (times[i]! - t) / (ys[i]! - y);
-    const last = knots.at(-1)!;
-    if (last.t === t) knots[knots.length - 1] = { t, y, scale };
-    else if (Math.abs(last.scale - scale) > scale * 1e-9) knots.push({ t, y, scale });
+/** Where the lines of a map begin: moments, their pixels, and µs per pixel from there to the next. Columns, not objects: there are tens of thousands. */
+class Knots {
+  t = new Float64Array(16);
+  y = new Float64Array(16);
+  scale = new Float64Array(16);
+  count = 0;
+
+  push(t: number, y: number, scale: number): void {
+    if (this.count === this.t.length) {
+      this.t = longer(this.t);
+      this.y = longer(this.y);
+      this.scale = longer(this.scale);
+    }
+    this.t[this.count] = t;
+    this.y[this.count] = y;
+    this.scale[this.count] = scale;
+    this.count += 1;
   }
+
+  /** Straight lines through the moments of a stretched burst, a knot only where the direction changes. */
+  follow(times: Float64Array, ys: Float64Array, from: number, to: number): void {
+    for (let i = from + 1; i < to; i += 1) {
+      const [t, y] = [times[i - 1]!, ys[i - 1]!];
+      if (times[i]! <= t) continue;
+      const scale = (times[i]! - t) / (ys[i]! - y);
+      const last = this.count - 1;
+      if (this.t[last] === t) {
+        this.y[last] = y;
+        this.scale[last] = scale;
+      } else if (Math.abs(this.scale[last]! - scale) > scale * 1e-9) this.push(t, y, scale);
+    }
+  }
+
+  /** The last knot whose value in a column is no more than this; the first where there is none. */
+  at(column: Float64Array, value: number): number {
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (column[middle]! <= value) low = middle + 1;
+      else high = middle;
+    }
+    return Math.max(0, low - 1);
+  }
+}
+
+function longer(column: Float64Array): Float64Array<ArrayBuffer> {
+  const copy = new Float64Array(2 * column.length);
+  copy.set(column);
+  return copy;
 }
 
 /** Gives the rungs of a burst their rows, burst after burst. There can be thousands at every step of a zoom. */
@@ -174,10 +244,10 @@ class Rows {
   readonly #next: number[];
   readonly #reach: number[];
 
-  constructor({ rails, row }: Room, times: Float64Array, scale: number) {
+  constructor({ rails, row }: Room, times: Float64Array, scale: number, ys: Float64Array) {
     this.#times = times;
     this.#scale = scale;
-    this.ys = new Float64Array(times.length);
+    this.ys = ys;
     this.#rails = rails;
     this.#row = row + BETWEEN_PX;
     this.#next = rails.map(() => 0);
@@ -237,7 +307,7 @@ class Rows {
   }
 }
 
-/** The moments at which any of the spans began or ended, ascending. */
+/** The moments at which any of the spans began or ended, ascending, each once. */
 export function moments(...sides: readonly (readonly { readonly start: number; readonly end: number }[])[]): Float64Array {
   const times = new Float64Array(2 * sides.reduce((sum, side) => sum + side.length, 0));
   let at = 0;
@@ -248,7 +318,10 @@ export function moments(...sides: readonly (readonly { readonly start: number; r
       at += 2;
     }
   }
-  return times.sort();
+  times.sort();
+  let count = 0;
+  for (const time of times) if (count === 0 || time > times[count - 1]!) times[count++] = time;
+  return times.slice(0, count);
 }
 
 /** The stretches between moments by length, for asking how tall everything is at many scales. */

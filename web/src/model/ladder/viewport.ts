@@ -176,7 +176,7 @@ export class Viewport {
 
   #rebuild(): void {
     // The whole of many rungs is an overview, in which no burst can have room.
-    this.map = new TimeMap(this.#times, this.scale, this.compress, this.whole && !this.#few ? undefined : this.#room);
+    this.map = new TimeMap(this.#times, this.scale, this.compress, this.whole && !this.#few ? undefined : this.#room, this.map);
   }
 
   get #lowest(): number {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { TimerKind } from '../../wire/generated';
 import { decodePage } from '../log/decode';
 import { exchange, segment, state } from '../wire/fixtures';
 import { sent, testLog, testPage, testSocket, type TestFact } from './fixtures';
@@ -74,10 +75,47 @@ describe('states on the rails', () => {
     expect(states(rungsOf(exchange(), 's1', []), 'peer')).toHaveLength(5);
   });
 
-  it('are said once where two sockets tell of one end, and count as read once they were', () => {
-    const rungs = rungsOf([state(6, 'local', 'ESTABLISHED', 'passed_through', 's2'), state(10, 'peer', 'ESTABLISHED', 'read'), state(20, 'peer', 'CLOSE_WAIT'), state(21, 'local', 'CLOSE_WAIT', 'passed_through', 's2')]);
-    expect(states(rungs, 'peer')).toEqual(['ESTABLISHED read', 'CLOSE_WAIT read']);
-    expect(rungs.peer[0]!.end).toBe(6);
+  it('are what an end says of itself, where the other tells of it too and each reads at its own time', () => {
+    const told = [
+      state(10, 'local', 'ESTABLISHED'),
+      state(11, 'peer', 'ESTABLISHED', 'read', 's2'),
+      state(20, 'local', 'FIN_WAIT_1', 'passed_through'),
+      state(21, 'local', 'FIN_WAIT_2'),
+      state(22, 'peer', 'CLOSE_WAIT'),
+      state(23, 'peer', 'FIN_WAIT_1', 'passed_through', 's2'),
+      state(24, 'peer', 'FIN_WAIT_2', 'read', 's2'),
+      state(25, 'local', 'CLOSE_WAIT', 'passed_through', 's2'),
+      state(30, 'local', 'TIME_WAIT'),
+      state(31, 'peer', 'TIME_WAIT', 'read', 's2'),
+    ];
+    const ours = ['ESTABLISHED read', 'FIN_WAIT_1 passed_through', 'FIN_WAIT_2 read', 'TIME_WAIT read'];
+    expect(states(rungsOf(told), 'ours')).toEqual(ours);
+    expect(states(rungsOf(told), 'peer')).toEqual(['CLOSE_WAIT passed_through']);
+    const across = rungsOf(told, 's2', [{ socket: testSocket('s1') }]);
+    expect([states(across, 'peer'), states(across, 'ours')]).toEqual([ours, ['CLOSE_WAIT passed_through']]);
+    // The other's word stands until the end says something itself.
+    const log = testLog(told.slice(0, 5).filter((fact) => fact.socket === 's2'));
+    const rungs = new Rungs(log, 's1', [them]);
+    rungs.update();
+    expect(states(rungs, 'ours')).toEqual(['ESTABLISHED read']);
+    for (const fact of told) {
+      log.append(decodePage(testPage([fact], log.head)));
+      rungs.update();
+    }
+    expect(states(rungs, 'ours')).toEqual(ours);
+  });
+
+  it('count as read once they were', () => {
+    const rungs = rungsOf([state(6, 'local', 'ESTABLISHED', 'passed_through'), state(10, 'local', 'ESTABLISHED', 'read'), state(20, 'local', 'CLOSE_WAIT'), state(21, 'local', 'CLOSE_WAIT', 'passed_through')]);
+    expect(states(rungs, 'ours')).toEqual(['ESTABLISHED read', 'CLOSE_WAIT read']);
+    expect(rungs.ours[0]!.end).toBe(6);
+  });
+
+  it('are said again when what they wait for changes', () => {
+    const waiting = (t: number, kind: TimerKind, retransmits: number) => ({ ...state(t, 'local', 'ESTABLISHED'), timer: { kind, expires_ms: 200, retransmits } });
+    const rungs = rungsOf([waiting(1, 'retransmit', 0), waiting(2, 'zero_window_probe', 0), waiting(3, 'zero_window_probe', 4), state(4, 'local', 'ESTABLISHED'), waiting(5, 'retransmit', 1)]);
+    const told = rungs.ours.map((rung) => `${String(rung.end)} ${rung.state?.waits ?? '-'}`);
+    expect(told).toEqual(['1 -', '2 zero_window_probe', '4 -', '5 retransmit']);
   });
 
   it('are counted apart from calls', () => {

@@ -1,4 +1,5 @@
 import type { Word } from '../../model/ladder/call';
+import type { Waits } from '../../model/ladder/rungs';
 import type { Mark } from '../../model/wire/marks';
 import type { Evidence } from '../../wire/generated';
 
@@ -30,6 +31,7 @@ export const ladder = {
   closeFrame: 'Close the frame',
   pieces: (count: number, mss: number | undefined) => `1 frame = ${n(count)} segments${mss === undefined ? '' : ` of ${n(mss)}`}`,
   evidence: { read: 'read', passed_through: 'passed through', unknown: 'unknown' } satisfies Record<Evidence, string> as Record<Evidence, string>,
+  waits: { retransmit: 'retransmission timer', zero_window_probe: 'persist timer' } satisfies Record<Waits, string> as Record<Waits, string>,
   marks: {
     reset: { name: 'RST', says: 'RST: the connection is over at once, nothing is resent and bytes under way are thrown away.' },
     icmp: { name: 'ICMP error', says: 'An ICMP error: a machine on the way, or the peer’s own kernel, says that what was sent could not be delivered.' },

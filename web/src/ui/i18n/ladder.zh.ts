@@ -27,6 +27,7 @@ export const ladder: LadderMessages = {
   closeFrame: '关闭该帧',
   pieces: (count, mss) => `1 帧 = ${n(count)} 个${mss === undefined ? '' : ` ${n(mss)} 字节的`}报文段`,
   evidence: { read: '读到', passed_through: '经过', unknown: '未知' },
+  waits: { retransmit: '重传定时器', zero_window_probe: '持续定时器' },
   marks: {
     reset: { name: 'RST 复位', says: 'RST：连接立即终止，不再重传，途中的字节全部作废。' },
     icmp: { name: 'ICMP 错误', says: 'ICMP 错误：途中的机器或对端内核表示，发出的内容无法送达。' },

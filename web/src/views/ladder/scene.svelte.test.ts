@@ -1,5 +1,5 @@
 import { flushSync } from 'svelte';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { decodePage } from '../../model/log/decode';
 import { received, sent, testLog, testPage, testSocket, type TestFact } from '../../model/ladder/fixtures';
 import type { Socket } from '../../wire/generated';
@@ -47,6 +47,32 @@ describe('Scene', () => {
     scene.fit();
     expect(scene.extent.seen).toBe(1);
     expect(scene.items.length).toBeLessThan(160);
+  });
+
+  it('draws only what is in sight while somebody zooms, and what lies around it after a pause', () => {
+    vi.useFakeTimers();
+    try {
+      const { scene } = sceneOf(echo(500));
+      const reach = (): [number, number] => [Math.min(...scene.items.map((item) => item.label)) - scene.top, Math.max(...scene.items.map((item) => item.label)) - scene.top];
+      scene.panTo(0.5);
+      const [above, below] = reach();
+      expect([above < -50, below > 650]).toEqual([true, true]);
+      scene.zoom(1.01);
+      expect(scene.zooming).toBe(true);
+      expect(reach()[0]).toBeGreaterThan(-50);
+      expect(reach()[1]).toBeLessThan(650);
+      const inSight = scene.items.filter(({ label }) => label > scene.top && label < scene.top + 600);
+      vi.advanceTimersByTime(1000);
+      expect(scene.zooming).toBe(false);
+      expect([reach()[0] < -50, reach()[1] > 650]).toEqual([true, true]);
+      expect(scene.items.filter(({ label }) => label > scene.top && label < scene.top + 600)).toEqual(inSight);
+      // Who moves on wants to see where to.
+      scene.zoom(1.01);
+      scene.pan(10);
+      expect(scene.zooming).toBe(false);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('draws nothing anew while a pan stays within a tile', () => {

@@ -16,56 +16,68 @@ export interface Place {
   readonly seq: number;
 }
 
+/** While somebody zooms only what is in sight is drawn; this long after the last step in ms, what lies around it too. */
+const PAUSE_MS = 250;
+
 /**
  * A ladder being looked at: its rungs, the view of them, and what of it is to be drawn. Rungs and view are plain
- * objects; `changed` goes up when they change and `moved` when the view only moves, so that panning draws nothing anew
- * until it enters another tile.
+ * objects; `learned` goes up when rungs change, `changed` when they or the scale do, and `moved` when the view only
+ * moves, so that panning draws nothing anew until it enters another tile.
  */
 export class Scene {
   readonly view = new Viewport();
   rungs: Rungs | undefined;
   peers = $state.raw<readonly Peer[]>([]);
+  /** Somebody is zooming: what is drawn changes with every step, and is drawn as cheaply as it can be. */
+  zooming = $state(false);
   /** The rung the keyboard is on. */
   active = $state.raw<Place | undefined>(undefined);
+  #learned = $state(0);
   #changed = $state(0);
   #moved = $state(0);
   #width = $state(0);
   #layout: Layout | undefined;
   #socket = '';
   #peerKey = '';
+  #pause: ReturnType<typeof setTimeout> | undefined;
 
   /** Where everything stands from left to right. */
   readonly rails: Rails = $derived.by(() => {
-    void this.#changed;
+    void this.#learned;
     return rails(this.#width, { ours: this.#lanes('ours'), peer: this.#lanes('peer') }, this.peers.length > 0 || (this.rungs?.peer.length ?? 0) > 0, this.captured > 0);
   });
   /** How many captured segments there are. */
-  readonly captured: number = $derived.by(() => (void this.#changed, this.rungs?.wire.length ?? 0));
+  readonly captured: number = $derived.by(() => (void this.#learned, this.rungs?.wire.length ?? 0));
   readonly top = $derived.by(() => (this.#read(), this.view.top));
   readonly height = $derived.by(() => (this.#read(), this.view.height));
   readonly scale = $derived.by(() => (this.#read(), this.view.scale));
   readonly compress = $derived.by(() => (this.#read(), this.view.compress));
   readonly whole = $derived.by(() => (this.#read(), this.view.whole));
   readonly extent = $derived.by(() => (this.#read(), this.view.extent));
-  readonly count = $derived.by(() => (void this.#changed, (this.rungs?.ours.length ?? 0) + (this.rungs?.peer.length ?? 0) + (this.rungs?.wire.length ?? 0)));
-  readonly left = $derived.by(() => (void this.#changed, this.rungs?.left ?? 0));
-  readonly firstSeq = $derived.by(() => (void this.#changed, this.rungs?.ours[0]?.seq));
+  readonly count = $derived.by(() => (void this.#learned, (this.rungs?.ours.length ?? 0) + (this.rungs?.peer.length ?? 0) + (this.rungs?.wire.length ?? 0)));
+  readonly left = $derived.by(() => (void this.#learned, this.rungs?.left ?? 0));
+  readonly firstSeq = $derived.by(() => (void this.#learned, this.rungs?.ours[0]?.seq));
 
   // A third of a tile around what is in sight is drawn too: a pan shows it before anything is computed.
   readonly firstTile = $derived(tileOf(this.top - TILE_PX / 3));
   readonly lastTile = $derived(tileOf(Math.max(0, this.top + this.height + TILE_PX / 3)));
   /** The pixel of the map from which everything drawn is counted, so that numbers stay small at any zoom. */
   readonly origin = $derived(this.firstTile * TILE_PX);
-  readonly #bottom = $derived((this.lastTile + 1) * TILE_PX);
+  /** The pixels that are drawn: whole tiles, or as long as every step changes all of them, what is in sight. */
+  readonly #from = $derived(this.zooming ? Math.max(this.origin, this.top) : this.origin);
+  readonly #bottom = $derived(this.zooming ? this.top + this.height : (this.lastTile + 1) * TILE_PX);
 
   readonly items: readonly Item[] = $derived.by(() => {
     void this.#changed;
     const layout = this.#layoutNow(this.rails.rowHeight);
-    return layout === undefined ? [] : RAILS.flatMap((side) => layout.items(side, this.firstTile, this.lastTile));
+    if (layout === undefined) return [];
+    const items = RAILS.flatMap((side) => layout.items(side, this.firstTile, this.lastTile));
+    const [above, below] = [this.#from - layout.rowHeight, this.#bottom + layout.rowHeight];
+    return this.zooming ? items.filter((item) => Math.max(item.label, item.bottom) > above && Math.min(item.label, item.top) < below) : items;
   });
   readonly bars: Readonly<Record<Side, readonly Bar[]>> = $derived.by(() => {
     void this.#changed;
-    const of = (side: Side): Bar[] => bars(this.rungs?.side(side) ?? [], this.view.map, this.origin, this.#bottom);
+    const of = (side: Side): Bar[] => bars(this.rungs?.side(side) ?? [], this.view.map, this.#from, this.#bottom);
     return { ours: of('ours'), peer: of('peer') };
   });
   readonly links: readonly Link[] = $derived.by(() => {
@@ -73,10 +85,10 @@ export class Scene {
     if (this.rungs === undefined) return [];
     const alone = new Set<number>();
     for (const item of this.items) if (item.to - item.from === 1) alone.add(this.firstOf(item)!.seq);
-    return links(this.rungs.ours, this.rungs.peer, this.view.map, this.origin, this.#bottom, (seq) => alone.has(seq));
+    return links(this.rungs.ours, this.rungs.peer, this.view.map, this.#from, this.#bottom, (seq) => alone.has(seq));
   });
-  readonly ticks: readonly Tick[] = $derived.by(() => (void this.#changed, ticks(this.view.map, this.origin, this.#bottom)));
-  readonly breaks = $derived.by(() => (void this.#changed, this.view.map.breaksIn(this.origin, this.#bottom)));
+  readonly ticks: readonly Tick[] = $derived.by(() => (void this.#changed, ticks(this.view.map, this.#from, this.#bottom)));
+  readonly breaks = $derived.by(() => (void this.#changed, this.view.map.breaksIn(this.#from, this.#bottom)));
   readonly end = $derived.by(() => (void this.#changed, Math.min(this.#bottom, this.view.map.height)));
 
   /** Takes in what the log has learned since. */
@@ -109,17 +121,20 @@ export class Scene {
 
   pan(pixels: number): boolean {
     const went = this.view.pan(pixels);
-    if (went) this.#moved += 1;
+    if (went) this.#move();
     return went;
   }
 
   panTo(above: number): void {
     this.view.panTo(above);
-    this.#moved += 1;
+    this.#move();
   }
 
   zoom(factor: number, at = this.view.height / 2): void {
     this.view.zoom(factor, at);
+    clearTimeout(this.#pause);
+    this.#pause = setTimeout(() => (this.zooming = false), PAUSE_MS);
+    this.zooming = true;
     this.#redraw();
   }
 
@@ -184,7 +199,7 @@ export class Scene {
 
   /** The last state of an end, as far as anybody knows. */
   stateOf(side: Side): NonNullable<Rung['state']> | undefined {
-    void this.#changed;
+    void this.#learned;
     return this.rungs?.side(side).findLast((rung) => rung.state !== undefined)?.state;
   }
 
@@ -233,10 +248,16 @@ export class Scene {
     this.active = { side, seq };
     const half = this.rails.rowHeight / 2;
     this.view.reveal(Math.min(item.top, item.label - half), Math.max(item.bottom, item.label + half));
+    this.#move();
+  }
+
+  #move(): void {
+    this.zooming = false;
     this.#moved += 1;
   }
 
   #data(): void {
+    this.#learned += 1;
     if (this.rungs !== undefined) this.view.data(this.rungs, this.rails.rowHeight);
     this.#redraw();
   }
