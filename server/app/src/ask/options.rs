@@ -142,7 +142,60 @@ fn in_range(name: &str, value: Option<u32>, min: u32, max: u32) -> Result<(), Re
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
+
+    /// One line of `tests/vectors/options.json`, which the page's tests read too: what an option may be for the sockets that
+    /// are opened so. One without a range is on or off.
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Case {
+        option: String,
+        opens: Vec<String>,
+        min: Option<u32>,
+        max: Option<u32>,
+    }
+
+    #[test]
+    fn the_page_offers_the_same_options_with_the_same_ranges() {
+        let cases: Vec<Case> =
+            serde_json::from_str(include_str!("../../../../tests/vectors/options.json")).expect("cases");
+        let roles = [
+            ("tcp", Role::Client),
+            ("tcp-listen", Role::Listener),
+            ("udp", Role::Connected),
+            ("udp-bind", Role::Bound),
+        ];
+        for Case { option, opens, min, max } in &cases {
+            assert!(opens.iter().all(|scheme| roles.iter().any(|(known, _)| known == scheme)), "{option}");
+            for (scheme, role) in roles {
+                let ask = |value: Value| {
+                    let asked = serde_json::from_value(json!({ option: value })).expect("an option");
+                    options(&asked, role).map_err(|refused| refused.params)
+                };
+                let meant =
+                    |case: &Case| case.option == *option && case.opens.iter().any(|one| one == scheme);
+                if !cases.iter().any(meant) {
+                    assert!(ask(min.map_or(json!(true), Value::from)).is_err(), "{option} for {scheme}");
+                } else if opens.iter().any(|one| one == scheme) {
+                    let (Some(min), Some(max)) = (*min, *max) else {
+                        assert!(ask(json!(true)).is_ok(), "{option} for {scheme}");
+                        continue;
+                    };
+                    assert!(ask(json!(min)).is_ok() && ask(json!(max)).is_ok(), "{option} for {scheme}");
+                    for beyond in min.checked_sub(1).into_iter().chain([max + 1]) {
+                        let params = ask(json!(beyond)).expect_err("out of range");
+                        assert_eq!(
+                            (&params["min"], &params["max"]),
+                            (&min.to_string(), &max.to_string()),
+                            "{option}"
+                        );
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn an_option_that_means_nothing_to_a_socket_is_refused_by_name() {

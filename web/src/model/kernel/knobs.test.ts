@@ -1,18 +1,25 @@
 import { describe, expect, it } from 'vitest';
 import { events, socket } from '../fixtures';
-import { Grants, inRange, isOn, openable } from './knobs';
+import vectors from '../../../../tests/vectors/options.json';
+import { FLAGS, type OptionName } from '../sockets/options';
+import { Grants, inRange, isOn, openable, rangeOf } from './knobs';
 
 describe('the options', () => {
-  it('are those a socket can be opened with', () => {
-    expect(openable('tcp')).toEqual(expect.arrayContaining(['cork', 'quickack', 'maxseg', 'reading']));
-    expect(openable('tcp')).not.toContain('backlog');
-    expect(openable('tcp-listen')).toEqual(expect.arrayContaining(['backlog', 'accepting', 'reuse_addr', 'nodelay']));
-    expect(openable('udp-bind')).not.toContain('cork');
+  // The server's own tests read the same lines.
+  it.each(['tcp', 'tcp-listen', 'udp', 'udp-bind'] as const)('are those the server takes to open %s, with its ranges', (scheme) => {
+    const lines = vectors.filter(({ opens }) => opens.includes(scheme));
+    expect([...openable(scheme)].sort()).toEqual(lines.map(({ option }) => option).sort());
+    for (const { option, min, max } of lines) {
+      const name = option as OptionName;
+      const range = rangeOf(name, scheme.startsWith('udp'));
+      expect([name, range]).toEqual([name, min === undefined ? undefined : { min, max }]);
+      expect(FLAGS.has(name)).toBe(range === undefined);
+    }
   });
 
-  it('have the ranges of the contract', () => {
-    expect([inRange('maxseg', 87), inRange('maxseg', 88), inRange('maxseg', 32_768)]).toEqual([false, true, false]);
-    expect(inRange('send_buffer', 1)).toBe(true);
+  it('are numbers within their range', () => {
+    const range = rangeOf('send_buffer', false);
+    expect([0, 1, 2 ** 30, 2 ** 30 + 1].map((value) => inRange(range, value))).toEqual([false, true, true, false]);
   });
 
   it('are on where nobody said otherwise, if that is their default', () => {

@@ -8,17 +8,24 @@ export interface Range {
   readonly max: number;
 }
 
-/** The ranges of options that are numbers; buffers are the kernel's to judge. */
-export const RANGES: Partial<Record<OptionName, Range>> = {
+const BUFFER: Range = { min: 1, max: 2 ** 30 };
+
+/** The ranges of options that are numbers. */
+const RANGES: Partial<Record<OptionName, Range>> = {
   connect_timeout_ms: { min: 1, max: 600_000 },
   backlog: { min: 0, max: 65_535 },
   read_size: { min: 1, max: 262_144 },
+  recv_buffer: BUFFER,
+  send_buffer: BUFFER,
   keepalive_idle_s: { min: 1, max: 32_767 },
   keepalive_interval_s: { min: 1, max: 32_767 },
   keepalive_count: { min: 1, max: 127 },
   user_timeout_ms: { min: 0, max: 3_600_000 },
   maxseg: { min: 88, max: 32_767 },
 };
+
+/** No datagram is larger than what is read of one. */
+const DATAGRAM: Range = { min: 1, max: 65_536 };
 
 const STREAM: readonly OptionName[] = ['nodelay', 'cork', 'quickack', 'send_buffer', 'recv_buffer', 'maxseg', 'read_size', 'reading', 'keepalive', 'keepalive_idle_s', 'keepalive_interval_s', 'keepalive_count', 'user_timeout_ms'];
 const DATAGRAMS: readonly OptionName[] = ['send_buffer', 'recv_buffer', 'read_size', 'broadcast'];
@@ -37,9 +44,13 @@ export function openable(scheme: Scheme): readonly OptionName[] {
   }
 }
 
-/** Whether a number is one an option takes. */
-export function inRange(name: OptionName, value: number): boolean {
-  const range = RANGES[name];
+/** The range of an option of a socket of streams or of datagrams; undefined for one that is on or off. */
+export function rangeOf(name: OptionName, datagrams: boolean): Range | undefined {
+  return name === 'read_size' && datagrams ? DATAGRAM : RANGES[name];
+}
+
+/** Whether a number is one an option with this range takes. */
+export function inRange(range: Range | undefined, value: number): boolean {
   return range === undefined || (value >= range.min && value <= range.max);
 }
 

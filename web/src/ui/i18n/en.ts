@@ -183,7 +183,7 @@ export const en = {
     failed: 'The bytes could not be fetched.',
     socketTitle: 'Socket',
     eventTitle: (seq: number) => `Event ${n(seq)}`,
-    options: { title: 'Set an option', name: 'Option', value: 'Value', on: 'on', off: 'off', bytes: 'bytes', set: 'Set' },
+    options: { title: 'Set an option', name: 'Option', value: 'Value', on: 'on', off: 'off', set: 'Set' },
     exportTitle: 'Take the conversation away',
     exportText: 'Save as text',
     exportAllTitle: 'Take the whole workspace away',

@@ -5,7 +5,7 @@ const n = (count: number): string => count.toLocaleString('en');
 /** What the options of a socket say. */
 export const knobs = {
   range: (min: number, max: number) => `${n(min)} to ${n(max)}`,
-  asks: 'any number of bytes; the kernel decides',
+  asks: 'in bytes; what is granted, the kernel decides',
   wrong: (min: number, max: number) => `From ${n(min)} to ${n(max)}.`,
   now: 'In force',
   asked: 'asked',

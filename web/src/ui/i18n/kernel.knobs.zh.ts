@@ -5,7 +5,7 @@ const n = (count: number): string => count.toLocaleString('en');
 /** 套接字选项说的话。 */
 export const knobs: KernelMessages['knobs'] = {
   range: (min, max) => `${n(min)} 到 ${n(max)}`,
-  asks: '任意字节数，由内核决定',
+  asks: '以字节计；实际授予多少由内核决定',
   wrong: (min, max) => `范围：${n(min)} 到 ${n(max)}。`,
   now: '当前生效',
   asked: '要求',

@@ -181,7 +181,7 @@ export const zh: Messages = {
     failed: '无法获取这些字节。',
     socketTitle: '套接字',
     eventTitle: (seq) => `事件 ${n(seq)}`,
-    options: { title: '设置选项', name: '选项', value: '值', on: '开', off: '关', bytes: '字节', set: '设置' },
+    options: { title: '设置选项', name: '选项', value: '值', on: '开', off: '关', set: '设置' },
     exportTitle: '导出会话',
     exportText: '存为文本',
     exportAllTitle: '导出整个工作区',
