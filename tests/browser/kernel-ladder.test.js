@@ -174,7 +174,7 @@ test('a reader that stops reading closes the window: its peer waits on the persi
   await server.must('PATCH', `/sockets/${id}`, { options: { reading: false } });
   await screen.selectSocket(id);
   await screen.openLadder();
-  await screen.at('rail-state').filter({ hasText: 'persist timer' }).first().waitFor();
+  await screen.at('rail-state').filter({ hasText: 'persist' }).first().waitFor();
   // The rest is to be seen on the wire, which needs CAP_NET_RAW; without it another test has what the page says.
   if (!sight.segments.active) return;
   const mark = (name) => t.page.locator(`[data-testid="wire-mark"][data-mark="${name}"]`).last();

@@ -36,6 +36,13 @@ describe('Calls', () => {
     for (const event of events(10, Array.from({ length: CALLS_KEPT + 9 }, (): Fact => ({ type: 'eof', offset: 0 })))) calls.add(event);
     expect(calls.all).toHaveLength(CALLS_KEPT);
   });
+
+  it('are in the order of time, in which they need not be told', () => {
+    const calls = new Calls(['s1', 's2']);
+    const eof = (socket: string, t_us: number): Fact & { socket: string; t_us: number } => ({ type: 'eof', offset: 0, socket, t_us });
+    for (const event of events(1, [eof('s1', 10), eof('s1', 30), eof('s2', 20), eof('s2', 30)])) calls.add(event);
+    expect(calls.all.map(({ seq }) => seq)).toEqual([1, 3, 2, 4]);
+  });
 });
 
 it('tries every case of SO_REUSEADDR', () => {

@@ -32,7 +32,7 @@ const TOLD: ReadonlySet<string> = new Set(['connected', 'accepted', 'sent', 'rec
 /** Calls kept of a connection; a peer that keeps sending makes many. */
 export const CALLS_KEPT = 200;
 
-/** What the programs at both ends saw, in order. */
+/** What the programs at both ends saw, in the order of time. */
 export class Calls {
   readonly all: Event[] = [];
   readonly #ends: ReadonlySet<SocketId>;
@@ -45,7 +45,8 @@ export class Calls {
   add(event: Event): void {
     if (event.socket === undefined || !this.#ends.has(event.socket) || !TOLD.has(event.type)) return;
     if (event.type === 'option_set' && event.option !== 'reading') return;
-    this.all.push(event);
+    // What the two programs saw is told by two tasks, and not always in the order of time.
+    this.all.splice(this.all.findLastIndex(({ t_us: at }) => at <= event.t_us) + 1, 0, event);
     if (this.all.length > CALLS_KEPT) this.all.shift();
   }
 }

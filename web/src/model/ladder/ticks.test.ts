@@ -20,6 +20,11 @@ describe('ticks', () => {
     for (const mark of marks) expect(mark.y < gap!.top || mark.y >= gap!.bottom).toBe(true);
   });
 
+  it('say no more digits behind a break than tell it from what was before', () => {
+    const after = (idle: number): string => ticks(new TimeMap(Float64Array.of(0, 3, 3 + idle, 8 + idle), 0.05, true), 0, 1e6).find(({ t }) => t === 3 + idle)!.text;
+    expect([after(1234), after(177_213), after(3_475_409), after(63_475_409)]).toEqual(['1.237 ms', '177.22 ms', '3.4754 s', '63.475 s']);
+  });
+
   it('are never crowded and always enough, at every scale', () => {
     for (let scale = MIN_SCALE; scale <= MAX_SCALE; scale *= 1.7) {
       const map = new TimeMap(Float64Array.of(5, 5 + 100_000 * scale), scale, false);

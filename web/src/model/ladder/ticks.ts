@@ -20,6 +20,9 @@ const MOMENT_PX = 34;
 // A mark this near to a break would run into the break's own text.
 const CLEAR_PX = 10;
 
+// So many digits of how long a break was are of interest.
+const BREAK_DIGITS = 4;
+
 // Two marks nearer than this would run into each other.
 const AFTER_PX = 16;
 
@@ -42,8 +45,10 @@ export function ticks(map: TimeMap, top: number, bottom: number): Tick[] {
     }
     if (gap === undefined) break;
     const t = gap.to - map.start;
-    // After a break nobody can count on from the last mark; a digit more, since no round time begins there.
-    if (gap.bottom <= end) marks.push({ y: gap.bottom, t, text: tickText(t, Math.max(1, step / 10)), moment: false });
+    // After a break nobody can count on from the last mark; a digit more, since no round time begins there, but no more
+    // than tell it from the one before the break.
+    const digit = Math.max(1, step / 10, 10 ** (Math.floor(Math.log10(gap.to - gap.from)) - BREAK_DIGITS));
+    if (gap.bottom <= end) marks.push({ y: gap.bottom, t, text: tickText(t, digit), moment: false });
     from = gap.bottom + AFTER_PX;
   }
   return marks;

@@ -30,9 +30,9 @@ export function labelOf(said: Saying, took: number | undefined): Label {
   };
 }
 
-/** A label as one line of text, in the order in which it is drawn. */
-export function spoken(label: Label, narrow: boolean): string {
-  const rest = narrow ? [label.took, label.what] : [label.what, label.took];
+/** A label as one line of text, in the order in which it is drawn: on two lines the time it took comes first, where it is drawn. */
+export function spoken(label: Label, tookFirst: boolean): string {
+  const rest = tookFirst ? [label.took, label.what] : [label.what, label.took];
   return [label.name, label.bytes, label.word, ...rest].filter((part) => part !== '').join(' ');
 }
 
