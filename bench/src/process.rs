@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use nix::{
     sched::{CpuSet, sched_setaffinity},
     sys::resource::{Resource, getrlimit, setrlimit},
-    time::{ClockId, clock_gettime},
+    time::{ClockId, clock_getcpuclockid, clock_gettime},
     unistd::Pid,
 };
 
@@ -27,13 +27,11 @@ fn status(pid: u32, name: &str) -> Result<u64> {
     Ok(kib * 1024)
 }
 
-/// User and system time of a process so far; the kernel counts it in ticks of 10 ms.
+/// User and system time of a process so far, all threads together: by its clock, since the ticks of `/proc/PID/stat` are a
+/// sample.
 pub(crate) fn cpu_of(pid: u32) -> Result<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("the process has ended")?;
-    // The second field is a name in brackets, which may hold anything; utime and stime are fields 14 and 15.
-    let fields = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace()).context("not a stat line")?;
-    let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-    Ok(Duration::from_millis(ticks * 10))
+    let clock = clock_getcpuclockid(Pid::from_raw(i32::try_from(pid)?)).context("the process has ended")?;
+    Ok(clock_gettime(clock).map(Duration::from)?)
 }
 
 /// User and system time of this process so far, all threads together.
