@@ -2,11 +2,13 @@
 //!
 //! Scripted exchanges with the real server, in network namespaces of their own (they need no cleaning up: they end with
 //! their last process), while dumpcap captures beside it. Then every `segment` is held against what tshark says of the
-//! same frame: who sent it, its flags, its numbers from the first, its length.
+//! same frame: who sent it, its flags, its numbers from the first, its length. And every state that `ss -tan` saw
+//! meanwhile must be in our path of that end, in order.
 
 mod fragments;
 mod interfaces;
 mod played;
+mod sampled;
 mod whose;
 
 use std::{
@@ -14,7 +16,7 @@ use std::{
     net::{Shutdown, SocketAddr, TcpStream, UdpSocket},
     process::Command,
     sync::{
-        atomic::{AtomicU16, Ordering},
+        atomic::{AtomicBool, AtomicU16, Ordering},
         mpsc::{Sender, channel},
     },
     thread,
@@ -28,12 +30,14 @@ use nix::{
 use serde_json::{Value, json};
 
 use crate::{
+    kernel::{is_within, path},
     kit::{
         Blackhole, Deaf, Listener, Noise, Server, dial, eventually, id, list, number, read_exactly,
         read_to_fin, reset, text,
     },
     support::shark::{self, Dump},
 };
+use sampled::Sampled;
 
 /// What one exchange left behind: whose segments, and the port that tells its frames from others'.
 struct Left {
@@ -617,11 +621,32 @@ fn settle(server: &Server) {
     });
 }
 
-/// Runs exchanges all at once while dumpcap looks at that interface, and holds both stories against each other.
-fn compare(server: &Server, interface: &str, exchanges: &[(&str, &Script<'_>)]) {
+/// The states somebody else saw must be in our paths; of how many ends some were seen.
+#[track_caller]
+fn check_states(server: &Server, lefts: &[Left], sampled: &Sampled) -> usize {
+    let mut ends = 0;
+    for socket in lefts.iter().filter(|left| !left.udp).flat_map(|left| &left.sockets) {
+        let told = server.socket(socket);
+        let at = |name: &str| told[name].as_str().and_then(sampled::address);
+        // One that never was connected has no two ends.
+        let (Some(local), Some(remote)) = (at("local"), at("remote")) else { continue };
+        for (end, seen) in [("local", sampled.of(local, remote)), ("peer", sampled.of(remote, local))] {
+            let ours = path(server, socket, end);
+            assert!(is_within(seen, &ours), "{socket}, {end}: ss saw {seen:?}, told {ours:?}");
+            ends += usize::from(!seen.is_empty());
+        }
+    }
+    ends
+}
+
+/// Runs exchanges all at once while dumpcap looks at that interface and `ss` at the sockets, and holds the stories against each
+/// other. Returns of how many ends `ss` saw something.
+fn compare(server: &Server, interface: &str, exchanges: &[(&str, &Script<'_>)]) -> usize {
     let dir = tempfile::tempdir().expect("a place");
     let dump = Dump::start(interface, &dir.path().join("beside.pcapng"));
-    let left: Vec<Left> = thread::scope(|scope| {
+    let stop = AtomicBool::new(false);
+    let (left, sampled) = thread::scope(|scope| {
+        let sampling = scope.spawn(|| Sampled::until(&stop));
         let runs: Vec<_> = exchanges
             .iter()
             .map(|(name, exchange)| {
@@ -631,7 +656,10 @@ fn compare(server: &Server, interface: &str, exchanges: &[(&str, &Script<'_>)]) 
                     .expect("a thread")
             })
             .collect();
-        runs.into_iter().map(|run| run.join().expect("it went as scripted")).collect()
+        let joined: Vec<_> = runs.into_iter().map(thread::ScopedJoinHandle::join).collect();
+        stop.store(true, Ordering::Relaxed);
+        let left: Vec<Left> = joined.into_iter().map(|run| run.expect("it went as scripted")).collect();
+        (left, sampling.join().expect("ss answers"))
     });
     settle(server);
     let file = dump.end();
@@ -668,6 +696,7 @@ fn compare(server: &Server, interface: &str, exchanges: &[(&str, &Script<'_>)]) 
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
+    check_states(server, &left, &sampled)
 }
 
 #[test]
@@ -676,7 +705,9 @@ fn the_ladder_is_what_tshark_sees() {
         let server = Server::start(&["--kernel", "all"]);
         let exchanges: Vec<_> =
             EXCHANGES.iter().map(|(name, exchange)| (*name, exchange as &Script<'_>)).collect();
-        compare(&server, "lo", &exchanges);
+        let ends = compare(&server, "lo", &exchanges);
+        eprintln!("ss saw {ends} ends");
+        assert!(ends >= 30, "ss saw {ends} ends");
     });
 }
 
@@ -701,5 +732,27 @@ fn the_ladder_is_what_tshark_sees_between_two_hosts() {
                 ("echo between hosts over IPv6", &|server| echo_with(server, e)),
             ],
         );
+    });
+}
+
+/// What does not go at once waits in a queue, and what does not fit into that is lost and sent again.
+#[test]
+fn the_ladder_is_what_tshark_sees_over_a_slow_link() {
+    apart(|| {
+        let far = Host::new();
+        far.wire();
+        run("tc", "qdisc add dev near root tbf rate 20mbit burst 16kb limit 24kb");
+        let listener = far.does(|| Listener::on(&at("10.77.0.2")));
+        let server = Server::start(&["--kernel", "all"]);
+        compare(
+            &server,
+            "near",
+            &[("a large transfer over a slow link", &|server| large_with(server, &listener))],
+        );
+        let sent = server.history("type=segment").0;
+        let again = |segment: &Value| {
+            segment["marks"].as_array().is_some_and(|marks| marks.contains(&json!("retransmission")))
+        };
+        assert!(sent.iter().any(again), "some was lost and sent again");
     });
 }

@@ -31,6 +31,12 @@ pub(crate) fn path(server: &Server, id: &str, end: &str) -> Vec<String> {
     path
 }
 
+/// Whether all of `some` are in `all`, in that order.
+pub(crate) fn is_within(some: &[String], all: &[String]) -> bool {
+    let mut all = all.iter();
+    some.iter().all(|state| all.any(|other| other == state))
+}
+
 /// The value of a field of a captured frame.
 pub(crate) fn field(server: &Server, segment: &Value, name: &str) -> Option<String> {
     let frame = server.ask("GET", &format!("events/{}/frame", segment["seq"]), None).ok();

@@ -15,7 +15,7 @@ use sockscope_sockets::kernel::{
     state::Protocol,
 };
 
-use super::{path, set};
+use super::{is_within, path, set};
 use crate::kit::{Deaf, Listener, PATIENCE, Server, eventually, id, read_exactly, reset, text};
 
 /// With segments, and from what the kernel answers alone.
@@ -54,12 +54,6 @@ fn name(state: &str) -> String {
         name.push(letter.to_ascii_uppercase());
     }
     name
-}
-
-/// Whether all of `some` are in `all`, in that order.
-fn is_within(some: &[String], all: &[String]) -> bool {
-    let mut all = all.iter();
-    some.iter().all(|state| all.any(|other| other == state))
 }
 
 /// A connection of the server's to a peer of the test, what happens to it, and how both ends are to have gone.

@@ -19,6 +19,15 @@ fn interfaces(server: &Server, socket: &str) -> Vec<String> {
     names
 }
 
+/// Frames are told a moment after the bytes they brought.
+#[track_caller]
+fn seen_at(server: &Server, socket: &str, expected: &[&str]) {
+    eventually(&format!("{socket} is seen at {expected:?}"), || {
+        interfaces(server, socket).len() >= expected.len()
+    });
+    assert_eq!(interfaces(server, socket), expected);
+}
+
 /// A cable is pulled. What was under way says that it waits and goes on over whatever takes the place; new connections go
 /// over that, and it is called what it is called, also where it has the number of the one before.
 #[test]
@@ -55,8 +64,8 @@ fn a_connection_outlives_its_interface_and_frames_say_where_they_really_were() {
         old_peer.write_all(b"and back").expect("it goes on");
         assert_eq!(server.received(&old, 8), b"and back");
         eventually("its frames are told", || segments(&server, &new).len() >= 5);
-        assert_eq!(interfaces(&server, &new), ["other"]);
-        assert_eq!(interfaces(&server, &old), ["near", "other"]);
+        seen_at(&server, &new, &["other"]);
+        seen_at(&server, &old, &["near", "other"]);
 
         // The first name again, another number.
         run("ip", "link delete other");
@@ -66,7 +75,7 @@ fn a_connection_outlives_its_interface_and_frames_say_where_they_really_were() {
         server.say(&last, b"hello");
         assert_eq!(read_exactly(&mut last_peer, 5), b"hello");
         eventually("its frames are told", || segments(&server, &last).len() >= 5);
-        assert_eq!(interfaces(&server, &last), ["near"]);
+        seen_at(&server, &last, &["near"]);
 
         // The same interface under another name.
         run("ip", "link set near down");
@@ -75,7 +84,7 @@ fn a_connection_outlives_its_interface_and_frames_say_where_they_really_were() {
         server.say(&last, b"again");
         assert_eq!(read_exactly(&mut last_peer, 5), b"again");
         eventually("its frames are told", || segments(&server, &last).len() >= 7);
-        assert_eq!(interfaces(&server, &last), ["near", "renamed"]);
+        seen_at(&server, &last, &["near", "renamed"]);
         assert!(list(&json!(server.history("type=capture_lost").0)).is_empty());
     });
 }

@@ -207,7 +207,8 @@ fn a_port_that_is_used_again_and_again_is_a_connection_each_time() {
             };
             assert!(told.len() >= 5 && last & 4 != 0, "{nth}: from SYN to RST, {told:#?}");
             let states = path(&server, &child, "local");
-            assert_eq!(states, ["SYN_RECEIVED", "ESTABLISHED", "CLOSED"], "{nth}");
+            let way = ["SYN_RECEIVED", "ESTABLISHED", "CLOSED"];
+            assert_eq!(states, way, "{nth}: {:#?}", server.story(&child));
         }
         assert!(server.history("type=capture_lost").0.is_empty());
     });
