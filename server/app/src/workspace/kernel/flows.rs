@@ -32,8 +32,10 @@ const ORPHANS: usize = 2048;
 /// Among so many of the oldest one is looked for that is no more than a SYN.
 const OLDEST: usize = 64;
 
-/// Frames that wait of one of those; more are given up.
-const ORPHAN_FRAMES: usize = 64;
+/// Frames that wait of one of those, which may be many connections between the same ports, and of all together, some 10 MB; more
+/// are lost.
+const ORPHAN_FRAMES: usize = 1024;
+const ALL_ORPHAN_FRAMES: usize = 16_384;
 
 /// States that wait for one of those; a connection has eleven.
 const UNTAKEN: usize = 32;
@@ -77,8 +79,9 @@ pub(super) struct Flows {
     recent: Recent,
     pieces: Pieces,
     orphans: HashMap<Key, Orphans>,
-    /// The same, in the order they came.
+    /// The same, in the order they came, and how many frames they are together.
     waiting: VecDeque<Key>,
+    held: usize,
     /// Frames of sockets that waited in vain: more came than may wait.
     lost: u64,
 }
@@ -92,13 +95,16 @@ struct Orphans {
 
 impl Orphans {
     /// A connection begins: what nobody answered before it will never be accepted. What was, will be, in turn.
-    fn forget_unanswered(&mut self, syn: &Packet) {
+    /// Returns how many frames those were.
+    fn forget_unanswered(&mut self, syn: &Packet) -> usize {
+        let before = self.frames.len();
         let number = |packet: &Packet| packet.tcp().map(|tcp| tcp.seq);
-        let Some(last) = self.frames.iter().rposition(|frame| begins(&frame.packet)) else { return };
+        let Some(last) = self.frames.iter().rposition(|frame| begins(&frame.packet)) else { return 0 };
         let answers = |frame: &Frame| frame.packet.tcp().is_some_and(|tcp| tcp.flags.syn && tcp.flags.ack);
         if number(&self.frames[last].packet) != number(syn) && !self.frames[last..].iter().any(answers) {
             self.frames.truncate(last);
         }
+        before - self.frames.len()
     }
 }
 
@@ -270,6 +276,7 @@ impl Flows {
             return;
         }
         let Some(Orphans { frames, more }) = self.orphans.remove(&key) else { return };
+        self.held -= frames.len();
         self.lost += more;
         self.waiting.retain(|waiting| *waiting != key);
         frames.into_iter().for_each(|frame| self.place(key, frame, matched));
@@ -293,10 +300,11 @@ impl Flows {
         }
         let orphans = self.orphans.entry(key).or_default();
         if begins(&frame.packet) {
-            orphans.forget_unanswered(&frame.packet);
+            self.held -= orphans.forget_unanswered(&frame.packet);
         }
-        if orphans.frames.len() < ORPHAN_FRAMES {
+        if orphans.frames.len() < ORPHAN_FRAMES && self.held < ALL_ORPHAN_FRAMES {
             orphans.frames.push(frame);
+            self.held += 1;
         } else {
             orphans.more += 1;
         }
@@ -308,10 +316,11 @@ impl Flows {
             |key: &Key| self.orphans.get(key).map_or(0, |orphans| orphans.frames.len() as u64 + orphans.more);
         let at = self.waiting.iter().take(OLDEST).position(|key| frames(key) <= 1).unwrap_or(0);
         let Some(key) = self.waiting.remove(at) else { return };
-        let frames = frames(&key);
-        self.orphans.remove(&key);
-        if frames > 1 {
-            self.lost += frames;
+        let Some(Orphans { frames, more }) = self.orphans.remove(&key) else { return };
+        self.held -= frames.len();
+        let all = frames.len() as u64 + more;
+        if all > 1 {
+            self.lost += all;
         }
     }
 
