@@ -44,6 +44,11 @@ impl End {
         self.over = false;
     }
 
+    /// The kernel can be asked for it: that it knows nothing says that it is gone, though it never was read.
+    pub(super) fn is_known(&mut self) {
+        self.readable |= self.last.is_some();
+    }
+
     /// The state told last.
     pub(super) fn state(&self) -> Option<TcpState> {
         self.last.map(|(state, _)| state)
@@ -257,6 +262,21 @@ mod tests {
         assert_eq!(shown(&end.settle(after(start, 20))), []);
         end.reads(Some(CloseWait), after(start, 30));
         assert_eq!(shown(&end.settle(after(start, 30))), [(CloseWait, Read)]);
+    }
+
+    #[test]
+    fn an_end_that_can_be_asked_for_is_gone_when_the_kernel_knows_nothing() {
+        let now = Instant::now();
+        let mut end = End::new(Closed);
+        end.is_known();
+        end.reads(None, now);
+        assert_eq!(shown(&end.settle(now)), [], "it has not begun");
+        end.passes(Established, now);
+        end.reads(None, now);
+        assert_eq!(shown(&end.settle(now)), [(Established, PassedThrough)]);
+        end.is_known();
+        end.reads(None, now);
+        assert_eq!(shown(&end.settle(now)), [(Closed, Read)]);
     }
 
     #[test]

@@ -99,7 +99,9 @@ impl Orphans {
     fn forget_unanswered(&mut self, syn: &Packet) -> usize {
         let before = self.frames.len();
         let number = |packet: &Packet| packet.tcp().map(|tcp| tcp.seq);
-        let Some(last) = self.frames.iter().rposition(|frame| begins(&frame.packet)) else { return 0 };
+        // Both ends may open at once.
+        let begun = |frame: &Frame| begins(&frame.packet) && frame.packet.from == syn.from;
+        let Some(last) = self.frames.iter().rposition(begun) else { return 0 };
         let answers = |frame: &Frame| frame.packet.tcp().is_some_and(|tcp| tcp.flags.syn && tcp.flags.ack);
         if number(&self.frames[last].packet) != number(syn) && !self.frames[last..].iter().any(answers) {
             self.frames.truncate(last);

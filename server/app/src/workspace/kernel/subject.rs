@@ -172,6 +172,10 @@ impl Subject {
         let may_be_first = near.is_some() || self.far_cookie.is_some();
         let far = its_own(&mut self.far_cookie, looked.far.filter(|_| may_be_first));
         let looked = Looked { near, far };
+        // Ours is told from others by its cookie.
+        if self.closed.is_some() && self.near_cookie.is_some() && can_read {
+            self.near.is_known();
+        }
         let before = (self.near.state(), self.far.state());
         let mut tellings = Vec::new();
         for (end, told, waits, seen) in [
