@@ -14,7 +14,6 @@ mod whose;
 use std::{
     io::{Read as _, Write as _},
     net::{Shutdown, SocketAddr, TcpStream, UdpSocket},
-    process::Command,
     sync::{
         atomic::{AtomicBool, AtomicU16, Ordering},
         mpsc::{Sender, channel},
@@ -32,8 +31,8 @@ use serde_json::{Value, json};
 use crate::{
     kernel::{is_within, path},
     kit::{
-        Blackhole, Deaf, Listener, Noise, Server, dial, eventually, id, list, number, read_exactly,
-        read_to_fin, reset, text,
+        Blackhole, Deaf, Listener, Noise, Server, apart, dial, eventually, id, list, number, read_exactly,
+        read_to_fin, reset, run, text,
     },
     support::shark::{self, Dump},
 };
@@ -535,30 +534,6 @@ fn seen(rows: &[Vec<String>], left: &Left) -> Vec<Frame> {
     let ours = &streams[streams.len().saturating_sub(left.sockets.len())..];
     found.retain(|(stream, _)| ours.contains(stream));
     found.into_iter().map(|(_, frame)| frame).collect()
-}
-
-/// A command that must succeed, in the namespace of this thread.
-fn run(program: &str, args: &str) {
-    let output = Command::new(program)
-        .args(args.split_whitespace())
-        .output()
-        .unwrap_or_else(|error| panic!("{program}: {error}; this test needs it: apt-get install {program}"));
-    assert!(output.status.success(), "{program} {args}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// Runs this in a network namespace of its own, with loopback up.
-fn apart(what: impl FnOnce() + Send) {
-    thread::scope(|scope| {
-        let ran = scope.spawn(|| {
-            unshare(CloneFlags::CLONE_NEWNET)
-                .expect("a network namespace: this test needs root, as CI has it");
-            run("ip", "link set lo up");
-            what();
-        });
-        if let Err(panic) = ran.join() {
-            std::panic::resume_unwind(panic);
-        }
-    });
 }
 
 type Job = Box<dyn FnOnce() + Send>;

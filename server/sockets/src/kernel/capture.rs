@@ -189,6 +189,22 @@ impl Capture {
         self.drain(batch);
     }
 
+    /// Until when all frames there were have been handed over, at the least; what is in the ring is from after. A frame is there
+    /// before its connection changes for it.
+    pub fn complete_until(&self) -> Instant {
+        let next = lock(&self.next);
+        let block = *next * BLOCK_LEN as usize;
+        let now = Instant::now();
+        let waits = self.ring.acquire(block + BLOCK_STATUS) & STATUS_USER != 0;
+        // The kernel counts the frames of a block while it is filling it.
+        if !waits && self.ring.acquire(block + BLOCK_FRAMES) == 0 {
+            return now;
+        }
+        let word = |at| self.ring.acquire(block + at);
+        let opened = Duration::new(word(BLOCK_SECONDS).into(), word(BLOCK_NANOSECONDS));
+        Clocks::read().instant(opened).min(now)
+    }
+
     /// How many frames were lost since the capture was opened: they passed the filter and found the ring full.
     ///
     /// # Errors
@@ -277,6 +293,9 @@ impl Capture {
 const BLOCK_STATUS: usize = 8;
 const BLOCK_FRAMES: usize = 12;
 const BLOCK_FIRST: usize = 16;
+/// When it was opened (`ts_first_pkt`): before its first frame came.
+const BLOCK_SECONDS: usize = 32;
+const BLOCK_NANOSECONDS: usize = 36;
 
 // … and in a frame: `struct tpacket3_hdr`, and behind it `struct sockaddr_ll`.
 const FRAME_NEXT: usize = 0;

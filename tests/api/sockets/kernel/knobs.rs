@@ -23,12 +23,17 @@ fn carrying(server: &Server, id: &str, sender: &str) -> Vec<Value> {
     all.filter(|segment| segment["sender"] == sender && number(&segment["len"]) > 0).collect()
 }
 
-/// Waits until so many bytes of that end were seen on the wire; how they were cut.
+/// Waits until so many bytes of that end were seen on the wire; how they were cut. What a busy machine acknowledges late goes
+/// again, as it was cut before.
 #[track_caller]
 fn cut(server: &Server, id: &str, sender: &str, bytes: u64) -> Vec<u64> {
     let mut lens: Vec<u64> = Vec::new();
     eventually(&format!("{bytes} bytes of {sender} are seen"), || {
-        lens = carrying(server, id, sender).iter().map(|segment| number(&segment["len"])).collect();
+        let again = |segment: &&Value| {
+            segment["marks"].as_array().is_some_and(|marks| marks.contains(&json!("retransmission")))
+        };
+        let sent = carrying(server, id, sender);
+        lens = sent.iter().filter(|one| !again(one)).map(|segment| number(&segment["len"])).collect();
         lens.iter().sum::<u64>() >= bytes
     });
     lens

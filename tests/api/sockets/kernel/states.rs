@@ -16,7 +16,7 @@ use sockscope_sockets::kernel::{
 };
 
 use super::{is_within, path, set};
-use crate::kit::{Deaf, Listener, PATIENCE, Server, eventually, id, read_exactly, reset, text};
+use crate::kit::{Deaf, Listener, PATIENCE, Server, apart, eventually, id, read_exactly, reset, text};
 
 /// With segments, and from what the kernel answers alone.
 const EYES: [&str; 2] = ["all", "states"];
@@ -61,43 +61,56 @@ fn name(state: &str) -> String {
 fn exchange(
     what: &str,
     options: &Value,
-    script: impl Fn(&Server, &str, TcpStream) -> Option<TcpStream>,
+    script: impl Fn(&Server, &str, TcpStream) -> Option<TcpStream> + Sync,
     local: &[&str],
     peer: &[&str],
 ) {
     for eyes in EYES {
-        let server = Server::seeing(eyes, &[]);
-        let (client, stream) = Listener::new().meet_with(&server, options.clone());
-        let ends = (stream.peer_addr().expect("connected"), stream.local_addr().expect("connected"));
-        let stop = AtomicBool::new(false);
-        let sampled = thread::scope(|scope| {
-            let sampling = scope.spawn(|| Sampled::until(&stop, ends.0, ends.1));
-            // Both are to be seen open first.
-            for end in ["local", "peer"] {
-                server.fact(&client, json!({ "type": "kernel_state", "end": end, "state": "ESTABLISHED" }));
-            }
-            let _kept = script(&server, &client, stream);
-            let last = |end: &str, expected: &[&str]| {
-                let expected = expected.last().expect("an end");
-                eventually(&format!("{what}, {eyes}: {end} is {expected}"), || {
-                    path(&server, &client, end).last().is_some_and(|last| last == expected)
-                });
-            };
-            last("local", local);
-            last("peer", peer);
-            stop.store(true, Ordering::Relaxed);
-            sampling.join().expect("no panic")
-        });
-        for ((end, expected), sampled) in [("local", local), ("peer", peer)].into_iter().zip(&sampled.0) {
-            let told = path(&server, &client, end);
-            let expected: Vec<String> = expected.iter().map(|&state| state.to_owned()).collect();
-            if eyes == "all" {
-                assert!(is_within(sampled, &told), "{what}, {end}: sampled {sampled:?}, told {told:?}");
-                assert_eq!(told, expected, "{what}, {end}");
-            } else {
-                // Without segments a state that is over in microseconds may be missed. None is made up.
-                assert!(is_within(&told, &expected), "{what}, {end}: {told:?}");
-            }
+        apart(|| seen_by(eyes, what, options, &script, local, peer));
+    }
+}
+
+/// The same, with these eyes.
+#[track_caller]
+fn seen_by(
+    eyes: &str,
+    what: &str,
+    options: &Value,
+    script: &(impl Fn(&Server, &str, TcpStream) -> Option<TcpStream> + Sync),
+    local: &[&str],
+    peer: &[&str],
+) {
+    let server = Server::seeing(eyes, &[]);
+    let (client, stream) = Listener::new().meet_with(&server, options.clone());
+    let ends = (stream.peer_addr().expect("connected"), stream.local_addr().expect("connected"));
+    let stop = AtomicBool::new(false);
+    let sampled = thread::scope(|scope| {
+        let sampling = scope.spawn(|| Sampled::until(&stop, ends.0, ends.1));
+        // Both are to be seen open first.
+        for end in ["local", "peer"] {
+            server.fact(&client, json!({ "type": "kernel_state", "end": end, "state": "ESTABLISHED" }));
+        }
+        let _kept = script(&server, &client, stream);
+        let last = |end: &str, expected: &[&str]| {
+            let expected = expected.last().expect("an end");
+            eventually(&format!("{what}, {eyes}: {end} is {expected}"), || {
+                path(&server, &client, end).last().is_some_and(|last| last == expected)
+            });
+        };
+        last("local", local);
+        last("peer", peer);
+        stop.store(true, Ordering::Relaxed);
+        sampling.join().expect("no panic")
+    });
+    for ((end, expected), sampled) in [("local", local), ("peer", peer)].into_iter().zip(&sampled.0) {
+        let told = path(&server, &client, end);
+        let expected: Vec<String> = expected.iter().map(|&state| state.to_owned()).collect();
+        if eyes == "all" {
+            assert!(is_within(sampled, &told), "{what}, {end}: sampled {sampled:?}, told {told:?}");
+            assert_eq!(told, expected, "{what}, {end}");
+        } else {
+            // Without segments a state that is over in microseconds may be missed. None is made up.
+            assert!(is_within(&told, &expected), "{what}, {end}: {told:?}");
         }
     }
 }
@@ -229,93 +242,102 @@ fn a_refused_connection_was_tried() {
 /// An accepted socket's own way begins at the listener.
 #[test]
 fn an_accepted_connection_was_received() {
-    for eyes in EYES {
-        let server = Server::seeing(eyes, &[]);
-        let listening = server.open("tcp-listen://127.0.0.1:0");
-        let mut peer = crate::kit::dial(&listening);
-        let remote = peer.local_addr().expect("connected").to_string();
-        let accepted = server.fact(&id(&listening), json!({ "type": "accepted", "remote": remote }));
-        let child = text(&accepted["child"]);
-        server.close(&child);
-        peer.read_to_end(&mut Vec::new()).expect("a FIN");
-        drop(peer);
-        let expected = ["SYN_RECEIVED", "ESTABLISHED", "FIN_WAIT_1", "FIN_WAIT_2", "TIME_WAIT"];
-        eventually("TIME_WAIT", || {
-            path(&server, &child, "local").last().is_some_and(|last| last == "TIME_WAIT")
-        });
-        let (told, expected) = (path(&server, &child, "local"), expected.map(str::to_owned));
-        if eyes == "all" {
-            assert_eq!(told, expected);
-        } else {
-            assert!(is_within(&told, &expected), "{told:?}");
+    apart(|| {
+        for eyes in EYES {
+            let server = Server::seeing(eyes, &[]);
+            let listening = server.open("tcp-listen://127.0.0.1:0");
+            let mut peer = crate::kit::dial(&listening);
+            let remote = peer.local_addr().expect("connected").to_string();
+            let accepted = server.fact(&id(&listening), json!({ "type": "accepted", "remote": remote }));
+            let child = text(&accepted["child"]);
+            server.close(&child);
+            peer.read_to_end(&mut Vec::new()).expect("a FIN");
+            drop(peer);
+            let expected = ["SYN_RECEIVED", "ESTABLISHED", "FIN_WAIT_1", "FIN_WAIT_2", "TIME_WAIT"];
+            eventually("TIME_WAIT", || {
+                path(&server, &child, "local").last().is_some_and(|last| last == "TIME_WAIT")
+            });
+            let (told, expected) = (path(&server, &child, "local"), expected.map(str::to_owned));
+            if eyes == "all" {
+                assert_eq!(told, expected);
+            } else {
+                assert!(is_within(&told, &expected), "{told:?}");
+            }
         }
-    }
+    });
 }
 
 /// TIME_WAIT says how long it still lasts, and FIN_WAIT_2 of an orphan when it is given up.
 #[test]
 fn time_wait_says_when_it_ends() {
-    let server = Server::seeing("states", &[]);
-    let (client, peer) = Listener::new().meet(&server);
-    server.close(&client);
-    drop(peer);
-    let event = server.fact(&client, json!({ "type": "kernel_state", "end": "local", "state": "TIME_WAIT" }));
-    assert_eq!(event["timer"]["kind"], "time_wait", "{event}");
-    let left = Duration::from_millis(event["timer"]["expires_ms"].as_u64().expect("a number"));
-    assert!(left <= Duration::from_secs(60) && left > Duration::from_secs(60) - PATIENCE, "{event}");
+    apart(|| {
+        let server = Server::seeing("states", &[]);
+        let (client, peer) = Listener::new().meet(&server);
+        server.close(&client);
+        drop(peer);
+        let event =
+            server.fact(&client, json!({ "type": "kernel_state", "end": "local", "state": "TIME_WAIT" }));
+        assert_eq!(event["timer"]["kind"], "time_wait", "{event}");
+        let left = Duration::from_millis(event["timer"]["expires_ms"].as_u64().expect("a number"));
+        assert!(left <= Duration::from_secs(60) && left > Duration::from_secs(60) - PATIENCE, "{event}");
+    });
 }
 
 /// Nobody looks at either end; what they had counted comes with the kernel's notice that they are gone.
 #[test]
 fn what_both_ends_counted_is_told_when_they_are_gone() {
-    let server = Server::seeing("states", &[]);
-    let (client, mut peer) = Listener::new().meet(&server);
-    server.say(&client, b"hello");
-    assert_eq!(read_exactly(&mut peer, 5), b"hello");
-    peer.write_all(b"and back").expect("written");
-    server.received(&client, 8);
-    server.close(&client);
-    assert_eq!(peer.read(&mut [0]).expect("a FIN"), 0);
-    drop(peer);
-    let told = server.fact(&client, json!({ "type": "tcp_info", "end": "peer" }));
-    // A FIN counts as a byte.
-    assert_eq!(
-        (&told["info"]["bytes_received"], &told["info"]["bytes_sent"]),
-        (&json!(6), &json!(8)),
-        "{told}"
-    );
-    server.fact(&client, json!({ "type": "kernel_state", "end": "local", "state": "TIME_WAIT" }));
-    let ours = server.history(&format!("socket={client}&type=tcp_info")).0;
-    let last = ours.iter().rfind(|event| event["end"] == "local").expect("ours, too");
-    assert_eq!(last["info"]["bytes_received"], json!(9), "{ours:#?}");
+    apart(|| {
+        let server = Server::seeing("states", &[]);
+        let (client, mut peer) = Listener::new().meet(&server);
+        server.say(&client, b"hello");
+        assert_eq!(read_exactly(&mut peer, 5), b"hello");
+        peer.write_all(b"and back").expect("written");
+        server.received(&client, 8);
+        server.close(&client);
+        assert_eq!(peer.read(&mut [0]).expect("a FIN"), 0);
+        drop(peer);
+        let told = server.fact(&client, json!({ "type": "tcp_info", "end": "peer" }));
+        // A FIN counts as a byte.
+        assert_eq!(
+            (&told["info"]["bytes_received"], &told["info"]["bytes_sent"]),
+            (&json!(6), &json!(8)),
+            "{told}"
+        );
+        server.fact(&client, json!({ "type": "kernel_state", "end": "local", "state": "TIME_WAIT" }));
+        let ours = server.history(&format!("socket={client}&type=tcp_info")).0;
+        let last = ours.iter().rfind(|event| event["end"] == "local").expect("ours, too");
+        assert_eq!(last["info"]["bytes_received"], json!(9), "{ours:#?}");
+    });
 }
 
 /// The kernel ends a TIME_WAIT up to some seconds late: nobody asks it a thousand times a second meanwhile.
 #[test]
 fn the_end_of_a_time_wait_is_told_and_waiting_for_it_costs_next_to_nothing() {
-    const SOCKETS: usize = 200;
-    let server = Server::seeing("states", &[]);
-    let listener = Listener::new();
-    for _ in 0..SOCKETS {
-        let (client, mut peer) = listener.meet(&server);
-        server.close(&client);
-        // Ours is the first FIN.
-        assert_eq!(peer.read(&mut [0]).expect("a FIN"), 0);
-    }
-    let told = |state: &str| {
-        let mut events = server.history("type=kernel_state").0;
-        events.retain(|event| event["end"] == "local" && event["state"] == state);
-        events
-    };
-    eventually("all wait", || told("TIME_WAIT").len() == SOCKETS);
-    // No condition: this is how long TIME_WAIT lasts, nearly.
-    thread::sleep(Duration::from_secs(58));
-    let (before, begun) = (server.cpu(), Instant::now());
-    while told("CLOSED").len() < SOCKETS {
-        assert!(begun.elapsed() < PATIENCE, "{} of {SOCKETS} are over", told("CLOSED").len());
-        thread::sleep(Duration::from_millis(500));
-    }
-    let hundredths = server.cpu() - before;
-    eprintln!("{hundredths} hundredths of a second of CPU in {:?}", begun.elapsed());
-    assert!(hundredths < 60, "{hundredths} hundredths of a second of CPU in {:?}", begun.elapsed());
+    apart(|| {
+        const SOCKETS: usize = 200;
+        let server = Server::seeing("states", &[]);
+        let listener = Listener::new();
+        for _ in 0..SOCKETS {
+            let (client, mut peer) = listener.meet(&server);
+            server.close(&client);
+            // Ours is the first FIN.
+            assert_eq!(peer.read(&mut [0]).expect("a FIN"), 0);
+        }
+        let told = |state: &str| {
+            let mut events = server.history("type=kernel_state").0;
+            events.retain(|event| event["end"] == "local" && event["state"] == state);
+            events
+        };
+        eventually("all wait", || told("TIME_WAIT").len() == SOCKETS);
+        // No condition: this is how long TIME_WAIT lasts, nearly.
+        thread::sleep(Duration::from_secs(58));
+        let (before, begun) = (server.cpu(), Instant::now());
+        while told("CLOSED").len() < SOCKETS {
+            assert!(begun.elapsed() < PATIENCE, "{} of {SOCKETS} are over", told("CLOSED").len());
+            thread::sleep(Duration::from_millis(500));
+        }
+        let hundredths = server.cpu() - before;
+        eprintln!("{hundredths} hundredths of a second of CPU in {:?}", begun.elapsed());
+        assert!(hundredths < 60, "{hundredths} hundredths of a second of CPU in {:?}", begun.elapsed());
+    });
 }

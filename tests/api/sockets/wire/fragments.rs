@@ -4,10 +4,10 @@ use std::{collections::HashMap, net::UdpSocket};
 
 use serde_json::Value;
 
-use super::{Host, apart, at, settle};
+use super::{Host, at, settle};
 use crate::{
     kernel::{field, segments},
-    kit::{PATIENCE, Server, eventually, id, number, payload, text},
+    kit::{PATIENCE, Server, apart, eventually, id, number, payload, text},
     support::shark::{self, Dump},
 };
 

@@ -5,10 +5,10 @@ use std::io::Write as _;
 use nix::net::if_::if_nametoindex;
 use serde_json::json;
 
-use super::{Host, apart, at, run};
+use super::{Host, at};
 use crate::{
     kernel::segments,
-    kit::{Listener, Server, eventually, list, read_exactly, text},
+    kit::{Listener, Server, apart, eventually, list, read_exactly, run, text},
 };
 
 /// The interfaces a socket's frames were told to be seen at, in order, each once for as long as it lasted.

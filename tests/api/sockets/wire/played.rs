@@ -10,10 +10,10 @@ use std::{
 use etherparse::{NetSlice, PacketBuilder, SlicedPacket, TransportSlice};
 use serde_json::{Value, json};
 
-use super::{Frame, Left, apart, at, compare, run, told};
+use super::{Frame, Left, at, compare, told};
 use crate::{
     kernel::{path, segments},
-    kit::{Server, eventually, id, list, number},
+    kit::{Server, apart, eventually, id, list, number, run},
     support::tun::Tun,
 };
 

@@ -9,10 +9,13 @@ use std::{
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
 
-use super::{Frame, Host, Left, apart, at, compare, echo_with, run, settle, told};
+use super::{Frame, Host, Left, at, compare, echo_with, settle, told};
 use crate::{
     kernel::{path, segments},
-    kit::{Listener, Server, dial, eventually, id, number, patient, read_exactly, read_to_fin, reset, text},
+    kit::{
+        Listener, Server, apart, dial, eventually, id, number, patient, read_exactly, read_to_fin, reset,
+        run, text,
+    },
 };
 
 /// The socket a listener accepted from there.

@@ -64,9 +64,9 @@ impl End {
         !self.passed.is_empty()
     }
 
-    /// When the oldest reading was taken that is not told.
-    pub(super) fn oldest_reading(&self) -> Option<Instant> {
-        self.readings.first().map(|(_, at)| *at)
+    /// Whether something was read that is not told.
+    pub(super) fn has_untold(&self) -> bool {
+        !self.readings.is_empty()
     }
 
     /// A segment put it into this state. One that comes too late for what was told already changes nothing.

@@ -303,7 +303,13 @@ impl Watched {
     }
 
     fn meets(&mut self, id: SocketId, local: SocketAddr, remote: SocketAddr) {
-        self.by_ends.insert((canonical(local), canonical(remote)), (id, None));
+        let before = self.by_ends.insert((canonical(local), canonical(remote)), (id, None));
+        // What was left of the connection before is over: a SYN wakes ports out of TIME_WAIT, and the kernel does not say so.
+        if let Some(subject) =
+            before.filter(|(who, _)| *who != id).and_then(|(who, _)| self.subjects.get_mut(&who))
+        {
+            subject.stir(Instant::now());
+        }
     }
 
     /// Whether a socket's other end is one of this workspace too.

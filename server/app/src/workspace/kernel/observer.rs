@@ -16,7 +16,7 @@ use tokio::{
 
 use super::{
     Kernel, SeenFrame, Watched,
-    subject::{Looked, Telling, owned},
+    subject::{Looked, Moment, Telling, owned},
 };
 use crate::{
     log::{self, Entry, Stored, Tag},
@@ -28,10 +28,6 @@ const SAMPLE: Duration = Duration::from_millis(100);
 
 /// Something to record: of which socket, when, and what.
 pub(in crate::workspace) type Seen = (Option<SocketId>, Instant, Entry);
-
-/// For how long a state that was read waits for the segments of before: the capture hands a block of its ring over 5 ms after
-/// the first frame in it, and this task may have to wait for a turn.
-const HOLD: Duration = Duration::from_millis(15);
 
 /// So many frames at least are recorded at once, where there are so many; a stretch more may be.
 const TOGETHER: usize = 512;
@@ -189,13 +185,13 @@ async fn look_at(workspace: &Workspace, ids: &[SocketId], sample: bool, next_own
     });
     let can_read = answers.is_some();
     let mut answers = answers.unwrap_or_else(|| vec![None; asks.len()]);
-    let now = Instant::now();
+    let capture = kernel.capture.as_ref().ok();
+    let moment = Moment::of(capture);
     let mut tellings = Vec::new();
     for (id, range) in asked {
         let mut ends = answers[range].iter_mut().map(Option::take);
         let looked = Looked { near: ends.next().flatten(), far: ends.next().flatten() };
-        let capture = kernel.capture.as_ref().ok();
-        let taken = kernel.lock().take(id, looked, sample, can_read, capture, now);
+        let taken = kernel.lock().take(id, looked, sample, can_read, moment, capture);
         let Some((mut told, holding)) = taken else { continue };
         if let Some(holding) = holding {
             owned(&mut told, holder(holding, next_owner).await);
@@ -227,14 +223,13 @@ impl Watched {
         looked: Looked,
         sample: bool,
         can_read: bool,
+        moment: Moment,
         capture: Option<&Capture>,
-        now: Instant,
     ) -> Option<(Vec<Telling>, Option<Holding>)> {
         let ours = self.is_ours(id);
         let subject = self.subjects.get_mut(&id)?;
         let holding = looked.far.as_ref().and_then(|far| far.uid.zip(far.inode));
-        let hold = if capture.is_some() { HOLD } else { Duration::ZERO };
-        let told = subject.take(looked, sample, can_read, hold, now);
+        let told = subject.take(looked, sample, can_read, moment);
         let ends = subject.local.zip(subject.remote).filter(|_| !subject.listens);
         let first = |kernel: &log::Kernel| {
             matches!(kernel, log::Kernel::State { end: Direction::Peer, state: Some(_), .. })

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use sockscope_sockets::kernel::{
+    capture::Capture,
     diag::{Ask, Seen},
     info::TcpInfo,
     state::{Protocol, TcpState, Timer, TimerKind},
@@ -29,6 +30,10 @@ const QUEUE: Duration = Duration::from_millis(50);
 
 /// How often a TIME_WAIT is looked at that should be over: the kernel ends it up to some seconds late.
 const OVERDUE: Duration = Duration::from_millis(250);
+
+/// How soon segments of before what was read are looked for again: the capture hands a block of its ring over 5 ms after the
+/// first frame in it.
+const RETIRED: Duration = Duration::from_millis(5);
 
 /// How long segments of a connection whose ends are gone are still expected.
 const LINGER: Duration = Duration::from_secs(1);
@@ -74,6 +79,26 @@ pub(super) struct Looked {
 
 /// For what an end waits that keeps it from going on, and how often it has asked again in vain.
 type Waits = Option<(TimerKind, u8)>;
+
+/// For how long at most a state that was read waits for the segments of before: longer, and the ring is full, or the kernel has
+/// no time to hand them over.
+const HOLD: Duration = Duration::from_millis(250);
+
+/// When sockets were looked at, and until when all segments of before are there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    now: Instant,
+    complete: Instant,
+}
+
+impl Moment {
+    /// Now, as far as that capture has come, where there is one.
+    pub(super) fn of(capture: Option<&Capture>) -> Self {
+        let now = Instant::now();
+        let complete = capture.map_or(now, Capture::complete_until);
+        Self { now, complete: now.checked_sub(HOLD).map_or(complete, |least| complete.max(least)) }
+    }
+}
 
 /// Something to record: when, what.
 pub(super) type Telling = (Instant, Kernel);
@@ -154,15 +179,14 @@ impl Subject {
         self.stir(Instant::now());
     }
 
-    /// Takes in what a look brought. States are told once they are `hold` old: until then segments of before may come. With
-    /// `sample`, counters that changed are told as well.
+    /// Takes in what a look brought. States are told that were read before all segments were there, which is until the
+    /// moment is `complete`. With `sample`, counters that changed are told as well.
     pub(super) fn take(
         &mut self,
         looked: Looked,
         sample: bool,
         can_read: bool,
-        hold: Duration,
-        now: Instant,
+        Moment { now, complete }: Moment,
     ) -> Vec<Telling> {
         if self.listens {
             return self.take_queue(looked.near, now);
@@ -186,7 +210,7 @@ impl Subject {
             if can_read || !told.readable() {
                 told.reads(seen.map(|seen| seen.state), now);
             }
-            let settled = told.settle(now.checked_sub(hold).unwrap_or(now));
+            let settled = told.settle(complete);
             let goes_on = settled.is_empty();
             tell(&mut tellings, end, settled, seen, now);
             let Some(seen) = seen.filter(|seen| told.state() == Some(seen.state)) else { continue };
@@ -229,7 +253,7 @@ impl Subject {
                 tellings.extend(counts(last, end, info, queues).map(|kernel| (now, kernel)));
             }
         }
-        self.schedule(&looked, before != (self.near.state(), self.far.state()), hold, now);
+        self.schedule(&looked, before != (self.near.state(), self.far.state()), now);
         tellings
     }
 
@@ -262,7 +286,7 @@ impl Subject {
     }
 
     /// When to look next: soon while a state passes quickly, at the end of a timer, else seldom.
-    fn schedule(&mut self, looked: &Looked, changed: bool, hold: Duration, now: Instant) {
+    fn schedule(&mut self, looked: &Looked, changed: bool, now: Instant) {
         self.pause = if changed { SOON } else { (self.pause * 2).min(SELDOM) };
         let waits = |seen: &Option<Seen>| match seen {
             Some(Seen { state: TcpState::TimeWait, timer: Some(Timer { expires_ms, .. }), .. }) => {
@@ -280,8 +304,7 @@ impl Subject {
         };
         let next = [waits(&looked.near), waits(&looked.far)].into_iter().flatten().min();
         let ahead = (self.near.is_ahead() || self.far.is_ahead()).then_some(self.pause);
-        let untold = [&self.near, &self.far].into_iter().filter_map(End::oldest_reading).min();
-        let untold = untold.map(|at| (at + hold).saturating_duration_since(now));
+        let untold = (self.near.has_untold() || self.far.has_untold()).then_some(RETIRED);
         self.due = match (next.into_iter().chain(ahead).chain(untold).min(), self.closed) {
             (Some(wait), _) => Some(now + wait),
             // Neither end is there; what is on its way still may be.

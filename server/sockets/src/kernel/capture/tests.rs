@@ -253,3 +253,25 @@ async fn bulk_throughput() {
         );
     }
 }
+
+/// A frame that lies in a block of the ring was seen before it is handed over, and until then it is known to be missing.
+#[tokio::test]
+async fn what_is_not_handed_over_yet_is_known_to_be_missing() {
+    let capture = open();
+    let near = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    let to = near.local_addr().expect("bound");
+    capture.want(wanted(Protocol::Udp, to)).expect("attached");
+    assert!(
+        capture.complete_until() >= Instant::now() - Duration::from_secs(1),
+        "there is nothing to wait for"
+    );
+    for _ in 0..3 {
+        let before = Instant::now();
+        assert!(capture.complete_until() >= before, "all of before is there");
+        near.send_to(b"x", to).expect("sent");
+        let after = Instant::now();
+        assert!(capture.complete_until() < after, "the datagram is still to come");
+        until(&capture, |packet| packet.to == to, |seen| seen.len() == 1).await;
+        assert!(capture.complete_until() >= after, "it came");
+    }
+}
