@@ -175,16 +175,22 @@ impl Opening {
         let mut waiting = addresses.iter().copied().enumerate();
         let mut running = FuturesUnordered::new();
         let mut under_way: Vec<(SocketAddr, Instant)> = Vec::new();
-        let mut next_at = Instant::now();
+        // `None`: at once. A timer that is due already still takes a millisecond.
+        let mut next_at = None;
         loop {
             let more = waiting.len() > 0;
+            let next = async {
+                if let Some(at) = next_at {
+                    sleep_until(at).await;
+                }
+            };
             tokio::select! {
-                () = sleep_until(next_at), if more && running.len() < ATTEMPTS => {
+                () = next, if more && running.len() < ATTEMPTS => {
                     if let Some((index, address)) = waiting.next() {
                         self.record(Stamp::now(), Fact::Connecting(Box::new((address.get(), counted(index + 1), of))));
                         under_way.push((address.get(), Instant::now()));
                         running.push(self.attempt(address));
-                        next_at = Instant::now() + ATTEMPT_DELAY;
+                        next_at = Some(Instant::now() + ATTEMPT_DELAY);
                     }
                 }
                 Some((address, entered, result)) = running.next() => {
@@ -205,7 +211,7 @@ impl Opening {
                             if fatal {
                                 return Err(NotOpened);
                             }
-                            next_at = Instant::now();
+                            next_at = None;
                         }
                     }
                 }
