@@ -102,6 +102,11 @@ impl UdpPeer {
         (datagram, from)
     }
 
+    /// The socket itself.
+    pub fn into_socket(self) -> UdpSocket {
+        self.socket
+    }
+
     /// Sends a datagram.
     pub async fn send(&self, datagram: &[u8], to: &str) {
         within("sending as a peer", self.socket.send_to(datagram, to)).await.expect("sends");

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
+mod autobahn;
 mod bench;
 mod browser;
 mod ci;
@@ -28,6 +29,7 @@ usage: cargo xtask <command>
   dev [ARGS…]        the page with hot reload in front of a debug server; ARGS go to sockscope
   test               every test: Rust, the page's own, and a real Chromium against the release build
   bench [ARGS…]      measures the release build: --quick, --only FIGURE, --write (docs/BENCHMARKS.md)
+  autobahn           the framing of the bridges against Autobahn's fuzzing client; needs Python 2.7, on PATH or as PYTHON2
   codegen [--check]  write web/src/wire/generated.ts and docs/openapi.json, or fail where they are stale
   container          build the container image and test it for real
   ci                 what CI runs: formats, lints, docs, generated files, all tests, the release build, the container";
@@ -58,6 +60,7 @@ fn dispatch(args: &[String], steps: &mut Steps) -> Result<()> {
         ["dev", ..] => dev::run(steps, &args[1..]),
         ["test"] => test::all(steps),
         ["bench", ..] => bench::run(steps, &args[1..]),
+        ["autobahn"] => autobahn::run(steps),
         ["codegen"] => steps.run("generated files", || rust::codegen("write")),
         ["codegen", "--check"] => steps.run("generated files", || rust::codegen("check")),
         ["container"] => steps.run("container", container::test),

@@ -27,10 +27,15 @@ pub(crate) fn browser_tests() -> PathBuf {
     root().join("tests/browser")
 }
 
-/// A built sockscope; `profile` is `debug` or `release`.
-pub(crate) fn sockscope(profile: &str) -> Result<PathBuf> {
+/// Where cargo puts what it builds.
+pub(crate) fn target() -> Result<PathBuf> {
     // Cargo put this very program at <target>/<profile>/xtask, wherever the target directory is.
     let own = env::current_exe().context("cannot tell where xtask lies")?;
     let target = own.ancestors().nth(2).context("xtask does not lie in a target directory")?;
-    Ok(target.join(profile).join("sockscope"))
+    Ok(target.to_owned())
+}
+
+/// A built sockscope; `profile` is `debug` or `release`.
+pub(crate) fn sockscope(profile: &str) -> Result<PathBuf> {
+    Ok(target()?.join(profile).join("sockscope"))
 }

@@ -1,15 +1,22 @@
 //! What the command line and the environment say. Parsed and rejected whole before anything is bound.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    num::NonZeroU32,
     ops::RangeInclusive,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sockscope_wire::LogFull;
 
-use crate::{compare::Settings, workspace::Eyes};
+use crate::{
+    bridge::{Websockify, wisp},
+    compare::Settings,
+    key::KeyArgs,
+    workspace::Eyes,
+};
 
 /// The default port: S-O-C-K on a phone.
 pub const PORT: u16 = 7625;
@@ -38,6 +45,8 @@ pub enum Command {
     Health(ReachArgs),
     /// Measure socket versus HTTP: the same events by polling, long polling, streaming and WebSocket
     Compare(CompareArgs),
+    /// Make a key for bridges on the running server, list the keys there are, or revoke one
+    Key(KeyArgs),
     /// Be many clients of one lane, as standard input says (used by `compare` and the page)
     #[command(hide = true)]
     Crowd,
@@ -57,6 +66,19 @@ pub struct ReachArgs {
     /// The address it listens on
     #[arg(long, env = "SOCKSCOPE_LISTEN", default_value = "127.0.0.1:7625", value_name = "ADDR:PORT")]
     pub listen: SocketAddr,
+}
+
+impl ReachArgs {
+    /// Where to connect to: a wildcard address is no place anybody goes to.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        let ip = match self.listen.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+            ip => ip,
+        };
+        SocketAddr::new(ip, self.listen.port())
+    }
 }
 
 /// What to compare, and how to say it.
@@ -129,9 +151,83 @@ pub struct ServeArgs {
     /// End when the process that started this one does, which is that one (used by `compare`)
     #[arg(long, hide = true, value_name = "PID")]
     pub with_parent: Option<i32>,
+    /// What Wisp clients are told and asked for.
+    #[command(flatten)]
+    pub wisp: WispArgs,
+    /// Where the tokens of websockify's clients lead.
+    #[command(flatten)]
+    pub websockify: Websockify,
     /// Name servers to ask instead of the system's; may be repeated
     #[arg(long = "dns", env = "SOCKSCOPE_DNS", value_name = "ADDR:PORT", value_delimiter = ',')]
     pub dns: Vec<SocketAddr>,
+}
+
+/// What Wisp clients are told and asked for.
+#[derive(Debug, Args)]
+pub struct WispArgs {
+    /// A sentence that Wisp clients may show to people
+    #[arg(long, env = "SOCKSCOPE_WISP_MOTD", value_name = "TEXT")]
+    wisp_motd: Option<String>,
+    /// A file with a line user:password for each who may open Wisp streams; all others may not
+    #[arg(long, env = "SOCKSCOPE_WISP_PASSWORDS_FILE", value_name = "PATH")]
+    wisp_passwords_file: Option<PathBuf>,
+    /// A file with a line for each Ed25519 public key (64 hexadecimal digits) that may open Wisp streams; all others may not
+    #[arg(long, env = "SOCKSCOPE_WISP_KEYS_FILE", value_name = "PATH")]
+    wisp_keys_file: Option<PathBuf>,
+}
+
+impl WispArgs {
+    /// What the files hold.
+    ///
+    /// # Errors
+    /// When one cannot be read, or has a line that is not understood.
+    pub fn settings(&self) -> anyhow::Result<wisp::Settings> {
+        let passwords = self.wisp_passwords_file.as_deref().map(|path| {
+            let text = read(path)?;
+            let lines = lines(&text).map(|line| {
+                line.split_once(':').with_context(|| format!("{}: a line is user:password", path.display()))
+            });
+            let pairs = lines.collect::<anyhow::Result<Vec<_>>>()?;
+            wisp::Passwords::new(true, pairs).with_context(|| format!("{}", path.display()))
+        });
+        let keys = self.wisp_keys_file.as_deref().map(|path| {
+            let text = read(path)?;
+            let keys = lines(&text).map(|line| {
+                key(line).with_context(|| {
+                    format!("{}: a line is a public key in 64 hexadecimal digits", path.display())
+                })
+            });
+            let keys = keys.collect::<anyhow::Result<Vec<_>>>()?;
+            wisp::Keys::new(true, keys).with_context(|| format!("{}", path.display()))
+        });
+        Ok(wisp::Settings {
+            credits: wisp::credits_for(wisp::LARGEST).unwrap_or(NonZeroU32::MIN),
+            passwords: passwords.transpose()?,
+            keys: keys.transpose()?,
+            motd: self.wisp_motd.clone(),
+        })
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Lines that say something.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// A public key.
+fn key(line: &str) -> Option<[u8; 32]> {
+    let mut key = [0; 32];
+    if line.len() != 64 || !line.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (at, byte) in key.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&line[2 * at..2 * at + 2], 16).ok()?;
+    }
+    Some(key)
 }
 
 /// The command line contradicts itself, or asks for what is not safe.

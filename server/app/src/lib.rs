@@ -4,12 +4,14 @@
 //! follows a byte through all of them.
 
 pub mod ask;
+pub mod bridge;
 pub mod clock;
 pub mod compare;
 pub mod config;
 pub mod failure;
 pub mod feed;
 pub mod http;
+pub mod key;
 pub mod launch;
 pub mod limits;
 pub mod log;

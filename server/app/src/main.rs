@@ -2,7 +2,7 @@
 
 use std::{
     io::{IsTerminal as _, Read as _, Write as _},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::SocketAddr,
     process::{ExitCode, Stdio},
     time::Duration,
 };
@@ -13,7 +13,7 @@ use sockscope::{
     compare,
     config::{Cli, Command, CompareArgs, ServeArgs},
     http::Served,
-    launch, limits, memory,
+    key, launch, limits, memory,
     server::Server,
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -24,8 +24,9 @@ fn main() -> ExitCode {
     let result = match command {
         Command::Serve(args) => serve(&args),
         Command::Link(args) => launch::ask(args.listen.port()).map(|link| println!("{link}")),
-        Command::Health(args) => health(args.listen),
+        Command::Health(args) => health(args.address()),
         Command::Compare(args) => compare(&args),
+        Command::Key(args) => in_runtime(key::run(&args)).map(|text| print!("{text}")),
         Command::Crowd => in_runtime(compare::serve()),
     };
     match result {
@@ -141,14 +142,8 @@ fn open_browser(link: &str) -> bool {
 
 /// `GET /readyz` on the server's own port, without a token.
 #[expect(clippy::disallowed_methods, reason = "the server's own control address")]
-fn health(listen: SocketAddr) -> anyhow::Result<()> {
+fn health(address: SocketAddr) -> anyhow::Result<()> {
     const PATIENCE: Duration = Duration::from_secs(2);
-    let ip = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    let address = SocketAddr::new(ip, listen.port());
     let mut stream = std::net::TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     write!(stream, "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;

@@ -64,6 +64,7 @@ pub fn status(code: Code) -> u16 {
         | Code::InvalidPractice
         | Code::InvalidHttp
         | Code::InvalidCrowd
+        | Code::InvalidKey
         | Code::MissingTo
         | Code::UnexpectedTo
         | Code::WrongFamily => 422,
@@ -75,6 +76,7 @@ pub fn status(code: Code) -> u16 {
         | Code::UnknownEvent
         | Code::UnknownCrowd
         | Code::UnknownMeter
+        | Code::UnknownKey
         | Code::NoPayload => 404,
         Code::MethodNotAllowed => 405,
         Code::WrongState
@@ -88,6 +90,8 @@ pub fn status(code: Code) -> u16 {
         | Code::WasReset
         | Code::WasFailed
         | Code::ListenerClosed
+        | Code::ClientClosed
+        | Code::ClientLost
         | Code::Removed => 409,
         Code::Evicted | Code::LogTrimmed => 410,
         Code::TooLarge | Code::MessageTooLong => 413,
@@ -100,6 +104,8 @@ pub fn status(code: Code) -> u16 {
         | Code::TooManySockets
         | Code::TooManyClients
         | Code::TooManyMeters
+        | Code::TooManyKeys
+        | Code::KeySpent
         | Code::TooManyCaptures
         | Code::LogFull => 429,
         Code::Internal => 500,
@@ -117,6 +123,7 @@ pub fn status(code: Code) -> u16 {
         Code::TimedOut | Code::ResolveTimedOut | Code::SendTimedOut | Code::AnswerTimedOut => 504,
         // Never an answer to a request: they say why something stands still or was remarked.
         Code::PeerNotReading
+        | Code::ClientNotReading
         | Code::KernelBufferFull
         | Code::Renamed
         | Code::AttemptAbandoned

@@ -13,6 +13,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    bridge::Keys,
     config::ServeArgs,
     http::{self, App, AppState, Auth, CAPTURES, Crowds, Gate, Served},
     launch,
@@ -42,6 +43,7 @@ impl Server {
     pub async fn bind(args: &ServeArgs) -> anyhow::Result<Self> {
         let given = std::env::var("SOCKSCOPE_TOKEN").ok().filter(|token| !token.is_empty());
         let token = args.token(given.as_deref())?;
+        args.websockify.check()?;
         let budget = limits::share(limits::raise_descriptors(), args.max_sockets, args.max_connections)?;
         let listener = listen(args.listen)?;
         let address = listener.local_addr().context("the listener has no address")?;
@@ -79,7 +81,10 @@ impl Server {
             traffic: Arc::default(),
             meters: Meters::default(),
             captures: Arc::new(Semaphore::new(CAPTURES)),
+            keys: Keys::default(),
+            websockify: args.websockify.clone(),
             crowds: Crowds::default(),
+            wisp: Arc::new(args.wisp.settings()?),
             address,
             max_connections: budget.connections,
         });

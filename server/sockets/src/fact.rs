@@ -112,6 +112,12 @@ pub enum EndReason {
     ListenerClosed,
     /// The server is shutting down.
     ShuttingDown,
+    /// The bridge's client closed its connection.
+    ClientClosed,
+    /// The bridge's client is gone without a word, or broke the rules.
+    ClientLost,
+    /// All the bytes that the bridge's key allows have passed.
+    KeySpent,
 }
 
 /// What stands still.
@@ -132,6 +138,8 @@ pub enum PauseReason {
     LogFull,
     /// The peer takes no more bytes.
     PeerNotReading,
+    /// The bridge's client takes no more bytes.
+    ClientNotReading,
     /// No more sockets may be open.
     TooManySockets,
     /// The process has no descriptor left.
@@ -271,6 +279,21 @@ pub enum Fact {
     Unserved(Box<SocketAddr>),
     /// The middlebox let nothing pass any more, after so long without a segment.
     Forgotten(Duration),
+    /// So much passed through an attached socket and was not told.
+    Relayed(Box<Relayed>),
+}
+
+/// What passed through a socket since it was told last, beside what was told by itself.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Relayed {
+    /// Bytes the kernel took.
+    pub sent_bytes: u64,
+    /// In so many writes, or datagrams.
+    pub sent_calls: u64,
+    /// Bytes the kernel handed over.
+    pub received_bytes: u64,
+    /// In so many reads, or datagrams.
+    pub received_calls: u64,
 }
 
 /// What a closed socket left undone.

@@ -23,7 +23,10 @@ pub(crate) fn with_scratch<T>(read: impl FnOnce(&mut [u8]) -> T) -> T {
 /// Reads once. A read that leaves part of the buffer empty has drained the socket, so its readiness is cleared at once
 /// and the next wait needs no further call to find that out; a FIN that came meanwhile keeps the socket ready
 /// (tokio never clears "read closed").
-pub(crate) fn try_read(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+///
+/// # Errors
+/// What recv(2) says; `WouldBlock` where there is nothing.
+pub fn try_read(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
     let mut drained = None;
     let result = stream.try_io(Interest::READABLE, || {
         let n = (&*SockRef::from(stream)).read(buffer)?;

@@ -67,6 +67,8 @@ const EVENTS: &[(&str, &str)] = &[
     ("payload", "`full`, `none` or `preview:N`."),
     ("meter", "A meter to count this under."),
 ];
+const TOKEN: &[(&str, &str)] =
+    &[("token", "A token of `--websockify-token-file`, or a JWT (docs/BRIDGES.md).")];
 const VIEW: &[(&str, &str)] = &[
     ("after", "Only events after this seq; absent = 0, `head` = only new ones."),
     EPOCH,
@@ -139,7 +141,16 @@ const ROUTES: &[Route] = &[
     route!(Post "/api/v1/workspaces/{ws}/crowds" "Start many clients of one lane", Body::Json("CrowdRequest"), &[], Json(201, "CrowdStarted")),
     route!(Get "/api/v1/workspaces/{ws}/crowds/{id}" "How they are", Body::None, &[], Json(200, "CrowdReport")),
     route!(Delete "/api/v1/workspaces/{ws}/crowds/{id}" "End them", Body::None, &[OF_EPOCH], Empty(204)),
+    route!(Get "/api/v1/workspaces/{ws}/keys" "Keys for bridges", Body::None, &[], Json(200, "KeyList")),
+    route!(Post "/api/v1/workspaces/{ws}/keys" "Make a key for bridges", Body::Json("KeyRequest"), &[], Json(201, "KeyMade")),
+    route!(Delete "/api/v1/workspaces/{ws}/keys/{id}" "Revoke a key and close its sockets", Body::None, &[], Empty(204)),
     route!(Get "/api/v1/workspaces/{ws}/ws" "Events down, commands up", Body::None, VIEW, Upgrade),
+    route!(Get "/bridge/tcp/{host}/{port}" "Bytes to and from a TCP port", Body::None, &[], Upgrade),
+    route!(Get "/bridge/udp/{host}/{port}" "Datagrams to and from a UDP port, one a message", Body::None, &[], Upgrade),
+    route!(Get "/wisp/" "Many streams over one WebSocket (Wisp 1.2 and 2.0)", Body::None, &[], Upgrade),
+    route!(Get "/bridge/websockify" "Bytes to and from the target of a token", Body::None, TOKEN, Upgrade),
+    route!(Get "/bridge/{target}" "Bytes to and from host:port", Body::None, &[], Upgrade),
+    route!(Get "/websockify" "The same, where its clients look for it", Body::None, TOKEN, Upgrade),
 ];
 
 fn named(name: &str) -> openapi::RefOr<openapi::schema::Schema> {

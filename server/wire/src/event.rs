@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ByteRange, Code, Counters, Evidence, Icmp, KernelTimer, Owner, Payload, PeerKind, Phase, Role,
+    ByteRange, Code, Contract, Counters, Evidence, Icmp, KernelTimer, Owner, Payload, PeerKind, Phase, Role,
     SegmentMark, SegmentProtocol, Seq, SocketId, SocketOptions, TcpFlag, TcpInfo, TcpState,
 };
 
@@ -57,6 +57,10 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[cfg_attr(feature = "codegen", ts(optional))]
         practice: Option<PeerKind>,
+        /// How a program reaches it, of the socket of a bridge.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        bridge: Option<Contract>,
         /// Options asked for.
         #[serde(default)]
         options: SocketOptions,
@@ -277,6 +281,18 @@ pub enum Fact {
         what: PauseWhat,
         /// For how long, in µs.
         after_us: u64,
+    },
+    /// So much passed through the socket of a bridge since that was told last. Only its first bytes each way have events of their
+    /// own, unless all of it is recorded.
+    Relayed {
+        /// Bytes the kernel took.
+        sent_bytes: u64,
+        /// Writes, or datagrams sent.
+        sent_calls: u64,
+        /// Bytes the kernel handed over.
+        received_bytes: u64,
+        /// Reads, or datagrams received.
+        received_calls: u64,
     },
     /// A connection's state in the kernel changed; or it goes on, and its timer is another: the persist timer runs or does not,
     /// or one has fired in vain.

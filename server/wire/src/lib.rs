@@ -4,6 +4,7 @@
 //! works with; the server converts at its edge. With the feature `codegen` the same definitions also yield the
 //! page's TypeScript types and the OpenAPI document ([`codegen`]), so neither can say anything else.
 
+mod bridge;
 mod event;
 mod http;
 mod id;
@@ -23,6 +24,7 @@ mod api;
 #[cfg(feature = "codegen")]
 pub mod codegen;
 
+pub use bridge::{BridgeKey, Contract, KeyList, KeyMade, KeyRequest};
 pub use event::{Arrival, Counted, Direction, Event, Fact, How, Note, PauseWhat};
 pub use http::{HttpAnswer, HttpExchange, HttpRequest};
 pub use id::{ParseIdError, Seq, SocketId};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{PeerKind, Seq, SocketId};
+use crate::{Contract, PeerKind, Seq, SocketId};
 
 /// What a socket is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -207,6 +207,10 @@ pub struct Socket {
     pub queue: SendQueue,
     /// The practice peer it belongs to; such sockets are hidden unless asked for.
     pub practice: Option<PeerKind>,
+    /// How a program reaches it, of the socket of a bridge: its bytes belong to that program's connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub bridge: Option<Contract>,
     /// Other machines can reach its local address.
     pub reachable_from_outside: bool,
     /// Senders seen by an unconnected datagram socket, latest first, at most 256.

@@ -3,6 +3,9 @@ import type {
   Frame,
   HttpAnswer,
   HttpRequest,
+  KeyList,
+  KeyMade,
+  KeyRequest,
   KernelSight,
   OpenRequest,
   Page,
@@ -146,6 +149,21 @@ export class Api {
   /** How much of the kernel can be seen. */
   sight(): Promise<KernelSight> {
     return this.#json('GET', `${WORKSPACE}/kernel`);
+  }
+
+  /** The keys for bridges, and what was done with each. */
+  keys(): Promise<KeyList> {
+    return this.#json('GET', `${WORKSPACE}/keys`);
+  }
+
+  /** Makes a key for bridges; its secret is told this once. */
+  makeKey(request: KeyRequest): Promise<KeyMade> {
+    return this.#json('POST', `${WORKSPACE}/keys`, request);
+  }
+
+  /** Revokes a key for bridges and closes its sockets. */
+  async revokeKey(id: string): Promise<void> {
+    await this.#fetch('DELETE', `${WORKSPACE}/keys/${encodeURIComponent(id)}`);
   }
 
   /** Clears the log up to a place. */

@@ -69,6 +69,59 @@ len?: number, };
 export type Arrivals = "regular" | "poisson";
 
 /**
+ * A key for bridges, and what was done with it. The secret itself is told once, when it is made.
+ */
+export type BridgeKey = { 
+/**
+ * Its name here, also a JWT's `kid`.
+ */
+id: string, 
+/**
+ * What it is for.
+ */
+name: string | null, 
+/**
+ * What may be reached.
+ */
+targets: Array<string>, 
+/**
+ * Pages that may use it.
+ */
+origins: Array<string>, 
+/**
+ * The most sockets at once.
+ */
+max_streams: number, 
+/**
+ * The most sockets opened in a second.
+ */
+connects_per_second: number, 
+/**
+ * The most bytes in all, if there is a limit.
+ */
+max_bytes: number | null, 
+/**
+ * Every byte goes into the log.
+ */
+record: boolean, 
+/**
+ * When it was made: RFC 3339, UTC.
+ */
+made_at: string, 
+/**
+ * Its sockets that are open now.
+ */
+sockets: Array<SocketId>, 
+/**
+ * Sockets opened with it in all.
+ */
+opened: number, 
+/**
+ * Bytes in all, both ways together.
+ */
+bytes: number, };
+
+/**
  * Where an event's bytes lie in the raw part of a binary batch: `[start, length]`.
  */
 export type ByteRange = [number, number];
@@ -147,7 +200,12 @@ children?: boolean, };
 /**
  * A stable name for something that is said to people: a problem, a failure, a pause, a note, an end.
  */
-export type Code = "malformed_json" | "malformed_frame" | "invalid_target" | "unsupported_scheme" | "invalid_host" | "invalid_port" | "invalid_hex" | "invalid_escape" | "invalid_base64" | "invalid_data" | "invalid_option" | "invalid_crowd" | "invalid_http" | "invalid_practice" | "invalid_name" | "invalid_range" | "invalid_query" | "missing_to" | "unexpected_to" | "wrong_family" | "too_large" | "unsupported_media_type" | "not_a_web_socket" | "unauthorized" | "bad_origin" | "bad_host" | "cross_site" | "rate_limited" | "unknown_route" | "method_not_allowed" | "unknown_workspace" | "unknown_socket" | "unknown_event" | "unknown_crowd" | "unknown_meter" | "no_payload" | "evicted" | "wrong_state" | "wrong_epoch" | "beyond_head" | "queue_full" | "too_many_sockets" | "too_many_clients" | "too_many_meters" | "too_many_captures" | "too_many_connections" | "log_full" | "shutting_down" | "send_timed_out" | "internal" | "denied" | "name_not_found" | "no_address" | "resolve_timed_out" | "resolve_failed" | "refused" | "reset" | "timed_out" | "unreachable" | "address_in_use" | "address_not_available" | "permission_denied" | "no_descriptors" | "message_too_long" | "not_http" | "head_too_long" | "answer_timed_out" | "broken_pipe" | "os" | "closed" | "cancelled" | "both_ended" | "was_reset" | "was_failed" | "listener_closed" | "peer_not_reading" | "attempt_abandoned" | "forgotten" | "accepted_unserved" | "kernel_buffer_full" | "renamed" | "log_trimmed" | "removed";
+export type Code = "malformed_json" | "malformed_frame" | "invalid_target" | "unsupported_scheme" | "invalid_host" | "invalid_port" | "invalid_hex" | "invalid_escape" | "invalid_base64" | "invalid_data" | "invalid_option" | "invalid_key" | "invalid_crowd" | "invalid_http" | "invalid_practice" | "invalid_name" | "invalid_range" | "invalid_query" | "missing_to" | "unexpected_to" | "wrong_family" | "too_large" | "unsupported_media_type" | "not_a_web_socket" | "unauthorized" | "bad_origin" | "bad_host" | "cross_site" | "rate_limited" | "unknown_route" | "method_not_allowed" | "unknown_workspace" | "unknown_socket" | "unknown_event" | "unknown_crowd" | "unknown_key" | "unknown_meter" | "no_payload" | "evicted" | "wrong_state" | "wrong_epoch" | "beyond_head" | "queue_full" | "too_many_sockets" | "too_many_clients" | "too_many_keys" | "key_spent" | "too_many_meters" | "too_many_captures" | "too_many_connections" | "log_full" | "shutting_down" | "send_timed_out" | "internal" | "denied" | "name_not_found" | "no_address" | "resolve_timed_out" | "resolve_failed" | "refused" | "reset" | "timed_out" | "unreachable" | "address_in_use" | "address_not_available" | "permission_denied" | "no_descriptors" | "message_too_long" | "not_http" | "head_too_long" | "answer_timed_out" | "broken_pipe" | "os" | "closed" | "cancelled" | "both_ended" | "was_reset" | "was_failed" | "listener_closed" | "client_closed" | "client_lost" | "peer_not_reading" | "client_not_reading" | "attempt_abandoned" | "forgotten" | "accepted_unserved" | "kernel_buffer_full" | "renamed" | "log_trimmed" | "removed";
+
+/**
+ * How a program reaches a socket through this server.
+ */
+export type Contract = "wsproxy" | "websockify" | "wisp";
 
 /**
  * The bytes of a `sent` or `received` event, or why they are not here.
@@ -316,6 +374,10 @@ name?: string,
  */
 practice?: PeerKind, 
 /**
+ * How a program reaches it, of the socket of a bridge.
+ */
+bridge?: Contract, 
+/**
  * Options asked for.
  */
 options: SocketOptions, } | { "type": "resolved", 
@@ -586,7 +648,23 @@ what: PauseWhat,
 /**
  * For how long, in µs.
  */
-after_us: number, } | { "type": "kernel_state", 
+after_us: number, } | { "type": "relayed", 
+/**
+ * Bytes the kernel took.
+ */
+sent_bytes: number, 
+/**
+ * Writes, or datagrams sent.
+ */
+sent_calls: number, 
+/**
+ * Bytes the kernel handed over.
+ */
+received_bytes: number, 
+/**
+ * Reads, or datagrams received.
+ */
+received_calls: number, } | { "type": "kernel_state", 
 /**
  * Whose.
  */
@@ -736,6 +814,10 @@ name?: string,
  */
 practice?: PeerKind, 
 /**
+ * How a program reaches it, of the socket of a bridge.
+ */
+bridge?: Contract, 
+/**
  * Options asked for.
  */
 options: SocketOptions, } | { "type": "resolved", 
@@ -1006,7 +1088,23 @@ what: PauseWhat,
 /**
  * For how long, in µs.
  */
-after_us: number, } | { "type": "kernel_state", 
+after_us: number, } | { "type": "relayed", 
+/**
+ * Bytes the kernel took.
+ */
+sent_bytes: number, 
+/**
+ * Writes, or datagrams sent.
+ */
+sent_calls: number, 
+/**
+ * Bytes the kernel handed over.
+ */
+received_bytes: number, 
+/**
+ * Reads, or datagrams received.
+ */
+received_calls: number, } | { "type": "kernel_state", 
 /**
  * Whose.
  */
@@ -1388,6 +1486,63 @@ expires_ms: number,
  * How often it has fired in a row.
  */
 retransmits: number, };
+
+/**
+ * The keys there are, oldest first.
+ */
+export type KeyList = { 
+/**
+ * At most 256.
+ */
+keys: Array<BridgeKey>, };
+
+/**
+ * A key that was just made.
+ */
+export type KeyMade = { 
+/**
+ * What it allows.
+ */
+key: BridgeKey, 
+/**
+ * What opens the gate, 256 bits: goes into paths, `/k/{secret}/bridge/tcp/{host}/{port}`.
+ */
+secret: string, };
+
+/**
+ * What a new key for bridges is to allow. Whoever has the key needs no token, and can do nothing else.
+ */
+export type KeyRequest = { 
+/**
+ * What it is for, at most 200 characters.
+ */
+name?: string, 
+/**
+ * What may be reached, 1 to 64: `tcp://host:port` or `udp://host:port`, where the host is one name or address, or `*`, and
+ * the port a number, a range like `8000-8099`, or `*`. The policy has the last word.
+ */
+targets: Array<string>, 
+/**
+ * Pages that may use it, by their origin, like `https://example.com`; at most 64. Programs that are no pages send none, and
+ * need none.
+ */
+origins?: Array<string>, 
+/**
+ * The most sockets at once (1 to 65,536; default 64).
+ */
+max_streams?: number, 
+/**
+ * The most sockets opened in a second (1 to 100,000; default 100).
+ */
+connects_per_second?: number, 
+/**
+ * The most bytes in all, both ways together; absent: as many as come.
+ */
+max_bytes?: number, 
+/**
+ * Every byte goes into the log, not only the first ones.
+ */
+record?: boolean, };
 
 /**
  * A way events reach a client.
@@ -2055,6 +2210,10 @@ queue: SendQueue,
  */
 practice: PeerKind | null, 
 /**
+ * How a program reaches it, of the socket of a bridge: its bytes belong to that program's connection.
+ */
+bridge?: Contract, 
+/**
  * Other machines can reach its local address.
  */
 reachable_from_outside: boolean, 
@@ -2440,6 +2599,7 @@ export const CODES = [
   "invalid_base64",
   "invalid_data",
   "invalid_option",
+  "invalid_key",
   "invalid_crowd",
   "invalid_http",
   "invalid_practice",
@@ -2463,6 +2623,7 @@ export const CODES = [
   "unknown_socket",
   "unknown_event",
   "unknown_crowd",
+  "unknown_key",
   "unknown_meter",
   "no_payload",
   "evicted",
@@ -2472,6 +2633,8 @@ export const CODES = [
   "queue_full",
   "too_many_sockets",
   "too_many_clients",
+  "too_many_keys",
+  "key_spent",
   "too_many_meters",
   "too_many_captures",
   "too_many_connections",
@@ -2504,7 +2667,10 @@ export const CODES = [
   "was_reset",
   "was_failed",
   "listener_closed",
+  "client_closed",
+  "client_lost",
   "peer_not_reading",
+  "client_not_reading",
   "attempt_abandoned",
   "forgotten",
   "accepted_unserved",

@@ -32,7 +32,7 @@ pub struct Place {
 
 impl Place {
     /// The path of something in the workspace.
-    pub(super) fn path(rest: &str) -> String {
+    pub(crate) fn path(rest: &str) -> String {
         format!("/api/v1/workspaces/default/{rest}")
     }
 
@@ -50,7 +50,7 @@ impl Place {
 }
 
 /// One kept connection, made anew when it is gone.
-pub(super) struct Http {
+pub(crate) struct Http {
     place: Place,
     sender: Option<SendRequest<Full<Bytes>>>,
     /// Drives it; ends with this.
@@ -58,7 +58,7 @@ pub(super) struct Http {
 }
 
 impl Http {
-    pub(super) fn new(place: &Place) -> Self {
+    pub(crate) fn new(place: &Place) -> Self {
         Self { place: place.clone(), sender: None, driver: JoinSet::new() }
     }
 
@@ -74,7 +74,7 @@ impl Http {
     }
 
     /// A request with JSON and its answer.
-    pub(super) async fn json<T: DeserializeOwned>(
+    pub(crate) async fn json<T: DeserializeOwned>(
         &mut self,
         method: Method,
         path: &str,
@@ -85,7 +85,7 @@ impl Http {
     }
 
     /// A request with JSON and its answer, unread.
-    pub(super) async fn whole(
+    pub(crate) async fn whole(
         &mut self,
         method: Method,
         path: &str,

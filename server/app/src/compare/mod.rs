@@ -24,6 +24,7 @@ use sockscope_wire::Lane;
 pub use crowd::{Crowd, CrowdSpec, MOST, serve};
 pub use delays::Summary;
 pub use lane::Following;
+pub(crate) use link::Http;
 pub use link::Place;
 pub use predict::{Expected, Predicted};
 pub use report::{LaneReport, Report};

@@ -12,8 +12,13 @@ use sockscope_wire::Policy;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::{meter::Meters, workspace::Workspace};
+use crate::{
+    bridge::{Keys, Websockify, wisp},
+    meter::Meters,
+    workspace::Workspace,
+};
 pub use doors::{crowds::Crowds, events::CAPTURES};
+pub(crate) use front::connection::Counted;
 pub use front::{
     auth::{Auth, Principal},
     connection::{ConnectionInfo, Wire},
@@ -44,8 +49,14 @@ pub struct AppState {
     pub meters: Meters,
     /// Places for captures that are being taken away.
     pub captures: Arc<Semaphore>,
+    /// What lets bridges in without the token.
+    pub keys: Keys,
+    /// Where the tokens of websockify's clients lead.
+    pub websockify: Websockify,
     /// Many clients at once, where somebody asked.
     pub crowds: Crowds,
+    /// What Wisp clients are told and asked for.
+    pub wisp: Arc<wisp::Settings>,
     /// Where this server listens.
     pub address: SocketAddr,
     /// The most connections served at once.

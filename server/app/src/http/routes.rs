@@ -8,7 +8,10 @@ use http::Method;
 
 use super::{
     App, answer,
-    doors::{assets, crowds, events, kernel, meters, ops, payload, practice, session, sockets, ws},
+    doors::{
+        assets, bridge, crowds, events, kernel, keys, meters, ops, payload, practice, session, sockets, wisp,
+        ws,
+    },
 };
 
 /// What the gate asks of a request.
@@ -38,7 +41,22 @@ pub fn access(method: &Method, path: &str) -> Access {
     }
 }
 
+/// Whether a path is websockify's: its clients may bring a permit as their token.
+#[must_use]
+pub(super) fn is_websockify(path: &str) -> bool {
+    matches!(path, "/websockify" | "/bridge/websockify")
+}
+
+/// Whether a path is a bridge's that a key may open: its door asks the key before it dials.
+#[must_use]
+pub(super) fn is_bridge(path: &str) -> bool {
+    path.starts_with("/bridge/") || path == "/wisp/" || is_websockify(path)
+}
+
 fn is_web_socket(path: &str) -> bool {
+    if is_bridge(path) {
+        return true;
+    }
     let workspace = path.strip_prefix("/api/v1/workspaces/").and_then(|rest| rest.strip_suffix("/ws"));
     workspace.is_some_and(|workspace| !workspace.contains('/'))
 }
@@ -92,7 +110,16 @@ pub fn table() -> Vec<Route> {
         POST post "/api/v1/workspaces/{ws}/crowds" crowds::start;
         GET get "/api/v1/workspaces/{ws}/crowds/{id}" crowds::one;
         DELETE delete "/api/v1/workspaces/{ws}/crowds/{id}" crowds::stop;
+        GET get "/api/v1/workspaces/{ws}/keys" keys::list;
+        POST post "/api/v1/workspaces/{ws}/keys" keys::make;
+        DELETE delete "/api/v1/workspaces/{ws}/keys/{id}" keys::revoke;
         GET get "/api/v1/workspaces/{ws}/ws" ws::ws;
+        GET get "/bridge/tcp/{host}/{port}" bridge::tcp;
+        GET get "/bridge/udp/{host}/{port}" bridge::udp;
+        GET get "/bridge/websockify" bridge::websockify;
+        GET get "/bridge/{target}" bridge::short;
+        GET get "/wisp/" wisp::wisp;
+        GET get "/websockify" bridge::websockify;
     }
 }
 

@@ -9,7 +9,7 @@ use sockscope_sockets::{
         state::{TcpState, Timer},
     },
 };
-use sockscope_wire::{Code, Counters, Direction, Evidence, Owner, PeerKind, Role, Seq, SocketId};
+use sockscope_wire::{Code, Contract, Counters, Direction, Evidence, Owner, PeerKind, Role, Seq, SocketId};
 
 use super::frames::Frame;
 
@@ -104,6 +104,8 @@ pub struct Opening {
     pub name: Option<Box<str>>,
     /// The practice peer it belongs to.
     pub practice: Option<PeerKind>,
+    /// How a program reaches it, of the socket of a bridge.
+    pub bridge: Option<Contract>,
     /// Options asked for.
     pub options: sockscope_sockets::options::Options,
 }
@@ -170,6 +172,7 @@ impl Entry {
                         + resolved.0.len()
                         + mem::size_of_val(resolved.1.as_slice())
                 }
+                Fact::Relayed(boxed) => BOX + mem::size_of_val(&**boxed),
                 Fact::Connecting(boxed) => BOX + mem::size_of_val(&**boxed),
                 Fact::Connected(boxed) => BOX + mem::size_of_val(&**boxed),
                 Fact::Bound(boxed) => BOX + mem::size_of_val(&**boxed),

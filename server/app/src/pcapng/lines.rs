@@ -61,6 +61,9 @@ fn said(fact: &Fact) -> Option<String> {
             from.as_ref().map_or_else(String::new, |from| format!(" from {from}")),
             if *truncated { ", cut" } else { "" }
         ),
+        Fact::Relayed { sent_bytes, received_bytes, .. } => {
+            format!("{} passed to the peer and {} from it", bytes(*sent_bytes), bytes(*received_bytes))
+        }
         Fact::Eof { offset } => format!("eof after {}", bytes(*offset)),
         Fact::Shutdown { how } => format!("shutdown({})", word(how)),
         Fact::Reset { side: Direction::Local, .. } => "reset by this end".to_owned(),

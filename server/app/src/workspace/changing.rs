@@ -10,7 +10,7 @@ use sockscope_wire::{Code, PatchSocket, Role, Socket, SocketId, SocketState};
 
 use super::{
     Order, SocketEntry, Workspace,
-    command::{Watching, mail_problem, within, wrong_state},
+    command::{Watching, mail_problem, not_of_a_bridge, within, wrong_state},
     unknown_socket,
     watch::Progress,
 };
@@ -43,6 +43,7 @@ impl Workspace {
         let inner = self.lock();
         inner.must_take_commands()?;
         let entry = inner.sockets.get(&id).ok_or_else(|| unknown_socket(id))?;
+        not_of_a_bridge(entry, id)?;
         let stream = matches!(entry.role, Role::Client | Role::Accepted);
         if !stream
             || entry.practice.is_some()
@@ -157,6 +158,7 @@ impl Workspace {
         if let Some((options, count)) = options
             && count > 0
         {
+            not_of_a_bridge(entry, id)?;
             let deaf = entry.practice.is_some() && entry.role != Role::Listener;
             if entry.is_over() || entry.state == SocketState::Opening || deaf {
                 return Err(wrong_state(entry, id, "options are set on an open socket"));

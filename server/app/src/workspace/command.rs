@@ -70,6 +70,14 @@ pub(super) async fn within<T>(done: impl Future<Output = T>) -> Result<T, Refuse
         .map_err(|_| problem(Code::TimedOut, "the socket has not done it yet"))
 }
 
+/// Refuses what nobody but the client of a bridge may do: its task takes no wish but to end.
+pub(super) fn not_of_a_bridge(entry: &SocketEntry, id: SocketId) -> Result<(), Refused> {
+    match entry.bridge {
+        None => Ok(()),
+        Some(_) => Err(wrong_state(entry, id, "its bytes belong to a bridge's client")),
+    }
+}
+
 pub(super) fn wrong_state(entry: &SocketEntry, id: SocketId, detail: &str) -> Refused {
     let state = serde_json::to_value(entry.state).ok().and_then(|state| state.as_str().map(str::to_owned));
     let mut refused = problem(Code::WrongState, detail).with("state", state.unwrap_or_default());

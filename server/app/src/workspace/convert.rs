@@ -9,7 +9,7 @@ use sockscope_sockets::{
     errno::Errno,
     fact::{
         Chunk, Denied, DropReason, EndReason, Fact, Failed, Failure, Icmp, Leftover, PauseReason, Peer,
-        Phase, Place, What,
+        Phase, Place, Relayed, What,
     },
     options::Options,
     policy::{ResolveError, display_addr},
@@ -41,12 +41,13 @@ pub fn event(record: &Record, anchor: &Anchor, mode: PayloadMode) -> wire::Event
 fn fact(entry: &Entry, payload: &Stored, anchor: &Anchor, mode: PayloadMode) -> wire::Fact {
     match entry {
         Entry::Opening(opening) => {
-            let crate::log::Opening { target, role, name, practice, options } = &**opening;
+            let crate::log::Opening { target, role, name, practice, bridge, options } = &**opening;
             wire::Fact::Opening {
                 target: target.to_string(),
                 role: *role,
                 name: name.as_deref().map(str::to_owned),
                 practice: *practice,
+                bridge: *bridge,
                 options: self::options(options),
             }
         }
@@ -163,6 +164,7 @@ fn socket_fact(fact: &Fact, payload: &Stored, anchor: &Anchor, mode: PayloadMode
             reason: match reason {
                 PauseReason::LogFull => Code::LogFull,
                 PauseReason::PeerNotReading => Code::PeerNotReading,
+                PauseReason::ClientNotReading => Code::ClientNotReading,
                 PauseReason::TooManySockets => Code::TooManySockets,
                 PauseReason::NoDescriptors => Code::NoDescriptors,
             },
@@ -170,6 +172,10 @@ fn socket_fact(fact: &Fact, payload: &Stored, anchor: &Anchor, mode: PayloadMode
         },
         Fact::Resumed(what, after) => {
             wire::Fact::Resumed { what: self::what(*what), after_us: micros(*after) }
+        }
+        Fact::Relayed(relayed) => {
+            let Relayed { sent_bytes, sent_calls, received_bytes, received_calls } = **relayed;
+            wire::Fact::Relayed { sent_bytes, sent_calls, received_bytes, received_calls }
         }
         Fact::Abandoned(remote) => about(Code::AttemptAbandoned, remote),
         Fact::Unserved(remote) => about(Code::AcceptedUnserved, remote),
@@ -282,6 +288,9 @@ pub fn end_code(reason: EndReason) -> Code {
         EndReason::Failed => Code::WasFailed,
         EndReason::ListenerClosed => Code::ListenerClosed,
         EndReason::ShuttingDown => Code::ShuttingDown,
+        EndReason::ClientClosed => Code::ClientClosed,
+        EndReason::ClientLost => Code::ClientLost,
+        EndReason::KeySpent => Code::KeySpent,
     }
 }
 
@@ -406,13 +415,14 @@ pub fn type_name(entry: &Entry) -> &'static str {
             Fact::Dropped(_) => "dropped",
             Fact::Paused(..) => "paused",
             Fact::Resumed(..) => "resumed",
+            Fact::Relayed(_) => "relayed",
             Fact::Abandoned(_) | Fact::Unserved(_) | Fact::Forgotten(_) => "note",
         },
     }
 }
 
 /// Every `type` an event may have, for checking a filter.
-pub const TYPE_NAMES: [&str; 26] = [
+pub const TYPE_NAMES: [&str; 27] = [
     "opening",
     "resolved",
     "connecting",
@@ -433,6 +443,7 @@ pub const TYPE_NAMES: [&str; 26] = [
     "dropped",
     "paused",
     "resumed",
+    "relayed",
     "kernel_state",
     "tcp_info",
     "accept_queue",

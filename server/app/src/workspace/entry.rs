@@ -3,12 +3,14 @@
 use std::{collections::HashMap, net::SocketAddr};
 
 use sockscope_sockets::{
-    fact::{Cause, Fact, Phase},
+    fact::{Cause, Fact, Phase, Relayed},
     mailbox::{Command, Mailbox, Refused as MailRefused},
     options::Options,
     policy::display_addr,
 };
-use sockscope_wire::{Counters, PeerKind, PeerSeen, Role, SendQueue, Seq, Socket, SocketId, SocketState};
+use sockscope_wire::{
+    Contract, Counters, PeerKind, PeerSeen, Role, SendQueue, Seq, Socket, SocketId, SocketState,
+};
 
 use super::convert;
 
@@ -30,6 +32,7 @@ pub(super) struct SocketEntry {
     pub(super) closed_seq: Option<Seq>,
     pub(super) options: Options,
     pub(super) practice: Option<PeerKind>,
+    pub(super) bridge: Option<Contract>,
     /// Reaches the task; let go when the socket is over.
     mailbox: Option<Mailbox>,
     /// It was closed with its children, by that command: what it still accepts ends at once.
@@ -59,6 +62,7 @@ impl SocketEntry {
             closed_seq: None,
             options: Options::default(),
             practice: None,
+            bridge: None,
             mailbox: Some(mailbox),
             children_end: None,
             peers: HashMap::new(),
@@ -125,6 +129,13 @@ impl SocketEntry {
             Fact::Eof(_) if self.state == SocketState::Open => self.state = SocketState::HalfClosedRemote,
             Fact::Shutdown if self.state == SocketState::Open => self.state = SocketState::HalfClosedLocal,
             Fact::Dropped(dropped) => self.counters.dropped = dropped.1,
+            Fact::Relayed(relayed) => {
+                let Relayed { sent_bytes, sent_calls, received_bytes, received_calls } = **relayed;
+                self.counters.sent_bytes += sent_bytes;
+                self.counters.sent_events += sent_calls;
+                self.counters.received_bytes += received_bytes;
+                self.counters.received_events += received_calls;
+            }
             Fact::Closed(..) => {
                 if self.state != SocketState::Failed {
                     self.state = SocketState::Closed;
@@ -202,6 +213,7 @@ impl SocketEntry {
             options: convert::options(&self.options),
             queue,
             practice: self.practice,
+            bridge: self.bridge,
             reachable_from_outside: matches!(self.role, Role::Listener | Role::Bound)
                 && self.local.as_ref().is_some_and(convert::is_reachable),
             peers: Vec::new(),

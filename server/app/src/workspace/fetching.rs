@@ -28,9 +28,8 @@ use tokio::{
 };
 
 use super::{
-    Order, Workspace,
-    command::Watching,
-    opening::{New, open_unless_ended},
+    Attached, Order, Workspace,
+    opening::Making,
     recorded::{Allowance, Ending, Recorded},
 };
 use crate::{
@@ -191,31 +190,18 @@ struct Line {
 
 impl Line {
     async fn open(workspace: &Arc<Workspace>, order: &Order, target: &Target) -> Result<Self, Refused> {
-        let seat = workspace.seat()?;
-        let name = Some("HTTP client".into());
-        let New { id, mut inbox, recorder } =
-            workspace.register(order.cause(), target, &Options::default(), name, None, seat)?;
-        let watch = Watching::new(workspace, order, id);
-        let opening = workspace.dialling(target, order.cause(), recorder.clone());
-        let opened = open_unless_ended(opening, &mut inbox).await;
+        let options = Options::default();
+        let making = Making { name: Some("HTTP client".into()), ..Making::of(target, &options) };
+        let Attached { id, opened, recorder, inbox } = workspace.attach(order, making).await?;
         match opened {
-            Some(Opened::Stream(stream)) => {
+            Opened::Stream(stream) => {
                 let ending: Ending = Arc::new(Mutex::new((order.cause(), EndReason::Closed)));
                 let allowance = Arc::<Allowance>::default();
                 let (ends, allows) = (Arc::clone(&ending), Arc::clone(&allowance));
                 let stream = Recorded::new(stream, recorder, order.cause(), ends, allows);
                 Ok(Self { id, stream: Some(stream), inbox, ending, allowance })
             }
-            Some(Opened::Listener(_) | Opened::Datagram(_)) => {
-                Err(problem(Code::Internal, "HTTP needs a stream"))
-            }
-            None => {
-                let ended = watch.watcher.progress().ended;
-                Err(ended.map_or_else(
-                    || problem(Code::Internal, "it did not open and did not say why"),
-                    |record| crate::failure::problem_of(&record, id),
-                ))
-            }
+            Opened::Listener(_) | Opened::Datagram(_) => Err(problem(Code::Internal, "HTTP needs a stream")),
         }
     }
 

@@ -3,6 +3,7 @@
 //! One mutex guards the log together with what its facts add up to (the list of sockets), so that a list is exact as of
 //! the log's head. It is held for the length of one append or one bounded read, never across an await.
 
+mod attaching;
 mod changing;
 mod command;
 pub mod convert;
@@ -33,6 +34,7 @@ use sockscope_wire::{Code, LogFull, Seq, Socket, SocketId, SocketList, TrimAnswe
 use tokio::sync::{Notify, Semaphore, futures::Notified};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub(crate) use attaching::Attached;
 pub use command::Order;
 pub use kernel::{Eyes, Kernel, LOOKED_AT, Look};
 pub use opening::{Leg, OpenGuard};

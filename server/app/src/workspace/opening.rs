@@ -12,7 +12,7 @@ use sockscope_sockets::{
     stream,
     target::{Scheme, Target},
 };
-use sockscope_wire::{Code, OpenRequest, PeerKind, PracticeStarted, Role, Socket, SocketId};
+use sockscope_wire::{Code, Contract, OpenRequest, PeerKind, PracticeStarted, Role, Socket, SocketId};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
@@ -131,8 +131,11 @@ impl Workspace {
         let seat = self.seat()?;
         let role = role(target.scheme);
         let kind = practice.as_deref().map(Program::kind);
-        let New { id, inbox, recorder } =
-            self.register(order.cause(), &target, &options, name, kind, seat)?;
+        let New { id, inbox, recorder } = self.register(
+            order.cause(),
+            Making { name, practice: kind, ..Making::of(&target, &options) },
+            seat,
+        )?;
         // Before its task starts, so that nothing it does can be missed.
         let watcher = self.lock().watches.add(&order.0.cause, id);
         let opening = Opening {
@@ -155,10 +158,7 @@ impl Workspace {
     pub(super) fn register(
         self: &Arc<Self>,
         cause: Cause,
-        target: &Target,
-        options: &Options,
-        name: Option<Box<str>>,
-        practice: Option<PeerKind>,
+        Making { target, options, name, practice, bridge, observed }: Making<'_>,
         seat: OwnedSemaphorePermit,
     ) -> Result<New, Refused> {
         let (mailbox, inbox) = Mailbox::new();
@@ -180,17 +180,19 @@ impl Workspace {
                 role,
                 name: name.clone(),
                 practice,
+                bridge,
                 options: options.clone(),
             };
             let mut entry = SocketEntry::new(target, role, mailbox);
             entry.name = name;
             entry.options = options.clone();
             entry.practice = practice;
+            entry.bridge = bridge;
             entry.opened_seq = inner.append(tag, Entry::Opening(Box::new(opening)), Stored::None);
             inner.sockets.insert(id, entry);
             id
         };
-        if practice.is_none() {
+        if practice.is_none() && observed {
             self.kernel.opens(id, role);
         }
         self.news.notify_waiters();
@@ -223,6 +225,26 @@ impl Workspace {
     #[must_use]
     pub fn practice_of(&self, id: SocketId) -> Option<PeerKind> {
         self.lock().sockets.get(&id).filter(|entry| entry.parent.is_none()).and_then(|entry| entry.practice)
+    }
+}
+
+/// What a socket is to be.
+pub(super) struct Making<'a> {
+    pub(super) target: &'a Target,
+    pub(super) options: &'a Options,
+    pub(super) name: Option<Box<str>>,
+    /// The practice peer it belongs to.
+    pub(super) practice: Option<PeerKind>,
+    /// How a program reaches it, of the socket of a bridge.
+    pub(super) bridge: Option<Contract>,
+    /// The kernel's side of it is recorded, too.
+    pub(super) observed: bool,
+}
+
+impl<'a> Making<'a> {
+    /// A socket of the workspace like any other.
+    pub(super) fn of(target: &'a Target, options: &'a Options) -> Self {
+        Self { target, options, name: None, practice: None, bridge: None, observed: true }
     }
 }
 
@@ -288,9 +310,9 @@ impl Leg {
         let seat = Arc::clone(&workspace.seats).try_acquire_owned().map_err(|_| {
             problem(Code::TooManySockets, "close a socket first").with("max", workspace.config.max_sockets)
         })?;
-        let kind = Some(PeerKind::Middlebox);
-        let New { mut inbox, recorder, .. } =
-            workspace.register(None, target, &Options::default(), None, kind, seat)?;
+        let options = Options::default();
+        let making = Making { practice: Some(PeerKind::Middlebox), ..Making::of(target, &options) };
+        let New { mut inbox, recorder, .. } = workspace.register(None, making, seat)?;
         let opening = workspace.dialling(target, None, recorder.clone());
         match open_unless_ended(opening, &mut inbox).await {
             Some(Opened::Stream(stream)) => {

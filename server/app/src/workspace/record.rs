@@ -117,10 +117,9 @@ impl Recorder for SocketRecorder {
     }
 
     fn counted(&self, info: &TcpInfo, queues: Queues) {
-        if !self.practice && self.workspace.kernel.is_open() {
+        if !self.practice && self.workspace.kernel.counted(self.id, info) {
             let kernel =
                 crate::log::Kernel::Info { end: Direction::Local, info: Box::new(info.clone()), queues };
-            self.workspace.kernel.counted(self.id, info);
             self.workspace.record_kernel(vec![told(Some(self.id), (Instant::now(), kernel))]);
         }
     }

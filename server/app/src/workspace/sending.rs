@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::{
     Order, SocketEntry, Workspace,
-    command::{Watching, mail_problem, wrong_state},
+    command::{Watching, mail_problem, not_of_a_bridge, wrong_state},
     unknown_socket,
     watch::Progress,
 };
@@ -173,6 +173,7 @@ fn sent(progress: &Progress, total: u64, id: SocketId) -> Option<Result<SendAnsw
 }
 
 fn can_send(entry: &SocketEntry, id: SocketId) -> Result<(), Refused> {
+    not_of_a_bridge(entry, id)?;
     let ready = match entry.role {
         Role::Listener => {
             return Err(wrong_state(entry, id, "a listener has no peer; send on an accepted socket"));

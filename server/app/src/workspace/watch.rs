@@ -109,7 +109,8 @@ impl Progress {
             | Fact::Resumed(..)
             | Fact::Abandoned(_)
             | Fact::Unserved(_)
-            | Fact::Forgotten(_) => {}
+            | Fact::Forgotten(_)
+            | Fact::Relayed(_) => {}
         }
     }
 }

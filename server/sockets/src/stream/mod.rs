@@ -14,6 +14,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+pub use crate::scratch::try_read;
 pub use ending::end;
 
 use crate::{

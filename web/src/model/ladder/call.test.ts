@@ -51,6 +51,11 @@ describe('say', () => {
     expect(said({ type: 'note', code: 'kernel_buffer_full' })).toMatchObject({ name: { word: 'note' }, what: 'kernel_buffer_full' });
   });
 
+  it('says how much a bridge passed on, each way that anything went', () => {
+    expect(said({ type: 'relayed', sent_bytes: 12, sent_calls: 2, received_bytes: 345, received_calls: 1 })).toEqual({ name: { word: 'relayed' }, what: '↑ 12 B  ↓ 345 B', bytes: 357 });
+    expect(said({ type: 'relayed', sent_bytes: 0, sent_calls: 0, received_bytes: 345, received_calls: 0 }).what).toBe('↓ 345 B');
+  });
+
   it('counts attempts where there are several', () => {
     expect(said({ type: 'connecting', remote: 'a:1', attempt: 2, of: 3 }).what).toBe('→ a:1 (2/3)');
     expect(said({ type: 'connecting', remote: 'a:1', attempt: 1, of: 1 }).what).toBe('→ a:1');

@@ -8,6 +8,7 @@ export type Word =
   | 'connected'
   | 'denied'
   | 'dropped'
+  | 'relayed'
   | 'paused'
   | 'resumed'
   | 'closing'
@@ -97,6 +98,8 @@ export function say(event: LogEvent, isCall = event.took_us !== undefined): Sayi
       return call('setsockopt', `${event.option} = ${String(event.granted)}`);
     case 'dropped':
       return fact('dropped', String(event.count));
+    case 'relayed':
+      return { ...fact('relayed', passed(event)), bytes: event.sent_bytes + event.received_bytes };
     case 'paused':
     case 'resumed':
       return { ...fact(event.type, ''), word: event.what === 'read' ? 'of_read' : event.what === 'send' ? 'of_send' : 'of_accept' };
@@ -114,6 +117,11 @@ function call(name: string, what: string): Saying {
 
 function fact(word: Word, what: string): Saying {
   return { name: { word }, what: safeLine(what) };
+}
+
+/** How much went each way, where anything did. */
+function passed({ sent_bytes: sent, received_bytes: received }: Extract<LogEvent, { type: 'relayed' }>): string {
+  return [sent > 0 ? `↑ ${String(sent)} B` : '', received > 0 ? `↓ ${String(received)} B` : ''].filter((way) => way !== '').join('  ');
 }
 
 function failed(name: string, errno: string, remote?: string): Saying {

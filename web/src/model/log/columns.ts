@@ -30,6 +30,7 @@ export const KINDS = [
   'accept_queue',
   'segment',
   'capture_lost',
+  'relayed',
   'unknown',
 ] as const;
 

@@ -31,6 +31,8 @@ describe('cannotSend', () => {
     expect(cannotSend(socket(), 0)).toBeUndefined();
     expect(cannotSend(socket({ state: 'half_closed_remote' }), 0)).toBeUndefined();
     expect(cannotSend(socket({ state: 'half_closed_local' }), 0)).toBe('half');
+    for (const state of ['open', 'half_closed_local', 'half_closed_remote'] as const) expect(cannotSend(socket({ state, bridge: 'wisp' }), 0)).toBe('bridge');
+    expect(cannotSend(socket({ state: 'closed', bridge: 'wisp' }), 0)).toBe('closed');
     expect(cannotSend(socket({ state: 'failed' }), 0)).toBe('failed');
     expect(cannotSend(socket({ state: 'listening', role: 'listener' }), 0)).toBe('listener');
     expect(cannotSend(socket({ state: 'listening', role: 'listener' }), 2)).toBeUndefined();

@@ -36,7 +36,7 @@ function plain(text: string): Parsed<'lone_surrogate'> {
 }
 
 /** Why a socket cannot send, as a key of the sentences for it; undefined when it can. */
-export type CannotSend = 'none' | 'opening' | 'listener' | 'half' | 'closing' | 'closed' | 'failed';
+export type CannotSend = 'none' | 'opening' | 'listener' | 'bridge' | 'half' | 'closing' | 'closed' | 'failed';
 
 /** Whether a socket takes bytes, and if not, why. A listener sends through `clients` that can. */
 export function cannotSend(socket: Socket | undefined, clients: number): CannotSend | undefined {
@@ -49,12 +49,12 @@ export function cannotSend(socket: Socket | undefined, clients: number): CannotS
       // What a closed listener accepted lives on.
       return socket.role === 'listener' && clients > 0 ? undefined : socket.state;
     case 'half_closed_local':
-      return 'half';
+      return socket.bridge === undefined ? 'half' : 'bridge';
     case 'listening':
       return clients === 0 ? 'listener' : undefined;
     case 'open':
     case 'half_closed_remote':
-      return undefined;
+      return socket.bridge === undefined ? undefined : 'bridge';
   }
 }
 

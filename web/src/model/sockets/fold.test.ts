@@ -62,6 +62,35 @@ describe('Sockets', () => {
     expect(all.get('s2')).toMatchObject({ state: 'open', role: 'accepted', parent: 's1', remote: 'c:5', opened_seq: 5 });
   });
 
+  it('adds what a bridge passed on to what it recorded, to the byte and to the call', () => {
+    const list = events(1, [
+      { ...opening, bridge: 'wsproxy' },
+      connected,
+      { type: 'sent', len: 100, offset: 0 },
+      { type: 'received', len: 4096, offset: 0 },
+      // The first read went beyond what is recorded: its rest is told here, the call was counted above.
+      { type: 'relayed', sent_bytes: 0, sent_calls: 0, received_bytes: 61_440, received_calls: 0 },
+      { type: 'relayed', sent_bytes: 1_200_000, sent_calls: 47, received_bytes: 5_000_000_000, received_calls: 51 },
+    ]);
+    const { bridge, counters: now } = folded(list).all.get('s1')!;
+    expect(bridge).toBe('wsproxy');
+    expect(now).toEqual({ sent_bytes: 1_200_100, sent_events: 48, received_bytes: 5_000_065_536, received_events: 52, dropped: 0 });
+    // The server's list as of any event, and the rest folded on top, comes to the same.
+    const snapshot = { epoch: 'e1', head: 5, sockets: [socket({ bridge: 'wsproxy', counters: { sent_bytes: 100, sent_events: 1, received_bytes: 65_536, received_events: 1, dropped: 0 } })] };
+    expect(folded(list, snapshot).all.get('s1')!.counters).toEqual(now);
+  });
+
+  it('knows a bridge either side of which stands still, and queues nothing for it', () => {
+    const list = events(1, [{ ...opening, bridge: 'wisp' }, connected, { type: 'paused', what: 'send', reason: 'peer_not_reading', queued_bytes: 0 }, { type: 'paused', what: 'read', reason: 'client_not_reading' }, { type: 'resumed', what: 'send', after_us: 5 }]);
+    const still = folded(list.slice(0, 4));
+    expect(still.blocked.size).toBe(0);
+    expect(still.all.get('s1')!.queue).toEqual({ bytes: 0, blocked_since_us: 3000 });
+    expect(still.paused.get('s1')).toBe('client_not_reading');
+    const after = folded(list);
+    expect(after.all.get('s1')!.queue).toEqual({ bytes: 0 });
+    expect(after.paused.get('s1')).toBe('client_not_reading');
+  });
+
   it('counts the peers of a bound socket, the latest first', () => {
     const { all } = folded(
       events(1, [

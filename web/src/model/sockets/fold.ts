@@ -29,7 +29,7 @@ export class Sockets {
   readonly paused = new Map<string, string>();
   /** What ended a socket that failed, as far as it was seen here. */
   readonly failures = new Map<string, Event>();
-  /** Sockets whose peer does not read. */
+  /** Sockets whose peer does not read, and what waits for it. A bridge's client waits by itself: nothing is queued for it here. */
   readonly blocked = new Set<string>();
   /** Numbers of sockets that belong to practice peers, removed ones included. */
   readonly practice = new Set<number>();
@@ -48,7 +48,7 @@ export class Sockets {
     this.blocked.clear();
     for (const socket of list.sockets) {
       this.all.set(socket.id, structuredClone(socket));
-      if (socket.queue.blocked_since_us !== undefined) this.blocked.add(socket.id);
+      if (socket.queue.blocked_since_us !== undefined && socket.bridge === undefined) this.blocked.add(socket.id);
       if (socket.practice !== null) this.practice.add(socketNumber(socket.id));
     }
     this.#through = list.head;
@@ -125,7 +125,7 @@ export class Sockets {
       this.failures.delete(event.socket);
       return;
     }
-    if (event.type === 'paused') this.#standing(event.socket, event.what, event.reason);
+    if (event.type === 'paused' && !(event.what === 'send' && known.bridge !== undefined)) this.#standing(event.socket, event.what, event.reason);
     if (event.type === 'resumed') this.#standing(event.socket, event.what, undefined);
     change(known, event);
     if (ended(known)) {
@@ -173,6 +173,7 @@ function born(id: string, event: Extract<Event, { type: 'opening' | 'connected' 
     options: opening ? { ...event.options } : handedDown(listener?.options ?? {}),
     queue: { bytes: 0 },
     practice: event.practice ?? null,
+    ...(opening && event.bridge !== undefined ? { bridge: event.bridge } : {}),
     reachable_from_outside: false,
   };
 }
@@ -232,6 +233,12 @@ function change(socket: Socket, event: Event): void {
     case 'option_set':
       // What it was opened with is known already; defaults of the server that opening sets nobody asked for.
       if (socket.state !== 'opening') socket.options = { ...socket.options, ...asked(event.option, event.asked) };
+      break;
+    case 'relayed':
+      socket.counters.sent_bytes += event.sent_bytes;
+      socket.counters.sent_events += event.sent_calls;
+      socket.counters.received_bytes += event.received_bytes;
+      socket.counters.received_events += event.received_calls;
       break;
     case 'dropped':
       socket.counters.dropped = event.total;

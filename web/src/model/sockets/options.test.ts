@@ -12,6 +12,7 @@ describe('settable', () => {
   it('offers nothing for what cannot be changed', () => {
     for (const state of ['opening', 'closed', 'failed'] as const) expect(settable(socket({ state }))).toEqual([]);
     expect(settable(socket({ practice: 'echo' }))).toEqual([]);
+    expect(settable(socket({ bridge: 'wsproxy' }))).toEqual([]);
   });
 });
 

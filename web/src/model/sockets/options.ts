@@ -10,9 +10,9 @@ export const FLAGS: ReadonlySet<string> = new Set<OptionName>(['reuse_addr', 'no
 const ANY = ['read_size', 'recv_buffer', 'send_buffer'] as const;
 const STREAM = ['nodelay', 'cork', 'quickack', 'maxseg', 'reading', 'keepalive'] as const;
 
-/** The options that can be set on a socket as it is: which of them it takes, the server decides when asked. */
+/** The options that can be set on a socket as it is: which of them it takes, the server decides when asked. Those of practice peers and of bridges take none. */
 export function settable(socket: Socket): readonly OptionName[] {
-  if (ended(socket) || socket.state === 'opening' || socket.practice !== null) return [];
+  if (ended(socket) || socket.state === 'opening' || socket.practice !== null || socket.bridge !== undefined) return [];
   const datagrams = socket.role === 'bound' || socket.role === 'connected';
   if (datagrams) return [...ANY, 'broadcast'];
   return socket.role === 'listener' ? ['accepting', ...ANY, ...STREAM] : [...ANY, ...STREAM];

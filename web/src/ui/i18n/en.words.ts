@@ -1,5 +1,6 @@
 import { duration } from '../../model/time';
 import { segmentText } from '../../model/wire/label';
+import { size } from '../format';
 import type { CodeParams, Words } from './types';
 
 const END = { local: 'Our end', peer: 'The peer’s end' } as const;
@@ -10,7 +11,7 @@ const bytes = (n: number): string => `${n.toLocaleString('en')} ${n === 1 ? 'byt
 /** Facts, codes and states in English. */
 export const words: Words = {
   facts: {
-    opening: (e) => `${e.role === 'listener' ? 'Will listen' : e.role === 'bound' ? 'Will bind' : 'Opens'}: ${e.target}${e.practice ? ` (practice peer ${e.practice})` : ''}`,
+    opening: (e) => `${e.role === 'listener' ? 'Will listen' : e.role === 'bound' ? 'Will bind' : 'Opens'}: ${e.target}${e.practice ? ` (practice peer ${e.practice})` : ''}${e.bridge ? `, for a program that comes by ${e.bridge}` : ''}`,
     resolved: (e) => `${e.name} is ${e.addresses.join(', ')}`,
     connecting: (e) => `Connects to ${e.remote}${e.of > 1 ? ` (address ${String(e.attempt)} of ${String(e.of)})` : ''}`,
     connected: (e) => `Connected: ${e.local} → ${e.remote}${e.parent ? `, accepted by ${e.parent}` : ''}`,
@@ -30,6 +31,7 @@ export const words: Words = {
     dropped: (e, say) => `${e.count.toLocaleString('en')} datagrams lost (${e.total.toLocaleString('en')} in all). ${say(e.reason)}`,
     paused: (e, say) => `${words.pauses[e.what]} stands still. ${say(e.reason)}${e.queued_bytes ? ` ${bytes(e.queued_bytes)} wait.` : ''}`,
     resumed: (e) => `${words.pauses[e.what]} goes on after ${duration(e.after_us)}`,
+    relayed: (e) => `Passed on: ${[passed(e.sent_bytes, 'to the peer', e.sent_calls, 'write', 'writes'), passed(e.received_bytes, 'from the peer', e.received_calls, 'read', 'reads')].filter((way) => way !== '').join(', ')}`,
     kernel_state: (e) => `${END[e.end]} is in ${e.state ?? 'a state nobody can tell'}${e.evidence === 'passed_through' ? ': it passed through it, as segments show' : e.evidence === 'read' ? ': the kernel said so' : ''}${e.timer ? `. ${TIMER[e.timer.kind] ?? e.timer.kind}: fires in ${duration(e.timer.expires_ms * 1000)}${e.timer.retransmits > 0 ? `, has fired ${String(e.timer.retransmits)} times` : ''}` : ''}${e.owner ? `. Held by ${e.owner.process ?? 'a program'}${e.owner.pid === undefined ? '' : `, process ${String(e.owner.pid)}`}, user ${String(e.owner.uid)}` : ''}`,
     tcp_info: (e) => `${END[e.end]}: round trip ${duration(e.info.rtt_us)}, congestion window ${String(e.info.congestion_window)}, ${String(e.info.unacked)} in flight, ${String(e.info.total_retransmits)} retransmitted; ${bytes(e.receive_queue)} unread, ${bytes(e.send_queue)} not acknowledged`,
     accept_queue: (e) => `Accept queue: ${String(e.length)} wait, ${String(e.limit)} may${e.length > e.limit ? ' (one more is let in)' : ''}`,
@@ -52,6 +54,7 @@ export const words: Words = {
       const option = p.params.option ? `The option ${p.params.option}` : 'An option';
       return p.params.min && p.params.max ? `${option} takes ${p.params.min} to ${p.params.max}.` : `${option} does not apply here, or not with this value.`;
     },
+    invalid_key: (p) => setting(p, 'of a bridge key'),
     invalid_crowd: (p) => setting(p, 'of a crowd'),
     invalid_http: (p) => `The HTTP request cannot be made${p.params.field ? `: its ${p.params.field} is wrong` : ''}.`,
     invalid_practice: (p) => setting(p, 'of a practice peer'),
@@ -75,6 +78,7 @@ export const words: Words = {
     unknown_socket: 'There is no such socket (any more).',
     unknown_event: 'There is no such event.',
     unknown_crowd: 'There is no such crowd of clients (any more).',
+    unknown_key: 'There is no such bridge key (any more).',
     unknown_meter: 'There is no such meter (any more).',
     no_payload: 'This event carries no bytes.',
     evicted: 'The log was full and gave it up.',
@@ -84,6 +88,8 @@ export const words: Words = {
     queue_full: 'The send queue is full: the peer does not read. Nothing was taken.',
     too_many_sockets: 'No more sockets may be open at once. Close some.',
     too_many_captures: (p) => `No more than ${p.params.max ?? '?'} captures may be taken away at once. End another, or wait until one is done.`,
+    too_many_keys: (p) => `No more than ${p.params.max ?? '?'} bridge keys may be kept. Revoke one.`,
+    key_spent: (p) => `The bridge key’s limit is reached${p.params.limit ? `: ${p.params.limit}` : ''}.`,
     too_many_meters: (p) => `No more than ${p.params.max ?? '?'} meters may run at once. Those that nobody uses leave after ten minutes.`,
     too_many_clients: (p) => `There are not enough connections for so many clients${p.params.free ? `: ${p.params.free} of ${p.params.max ?? '?'} are free` : ''}. Start the server with a larger --max-connections.`,
     too_many_connections: 'The server serves no more connections.',
@@ -116,7 +122,10 @@ export const words: Words = {
     was_reset: 'It was reset.',
     was_failed: 'It failed.',
     listener_closed: 'Its listener was closed.',
+    client_closed: 'The program behind the bridge closed its connection.',
+    client_lost: 'The program behind the bridge is gone without a word.',
     peer_not_reading: 'The peer is not reading.',
+    client_not_reading: 'The program behind the bridge is not reading.',
     attempt_abandoned: (p) => `The attempt to reach ${p.params.remote ?? 'another address'} was given up: another address answered first.`,
     forgotten: (p) => `The middlebox forgot this connection${p.params.idle_ms ? ` after ${p.params.idle_ms} ms of silence` : ''}: nothing passes any more, and nothing is acknowledged.`,
     accepted_unserved: (p) => `A connection${p.params.remote ? ` from ${p.params.remote}` : ''} that waited for a place among the open sockets was closed with its listener.`,
@@ -207,6 +216,7 @@ export const words: Words = {
     dropped: 'dropped',
     paused: 'paused',
     resumed: 'resumed',
+    relayed: 'passed on',
     note: 'note',
     kernel_state: 'kernel state',
     tcp_info: 'TCP_INFO',
@@ -217,6 +227,12 @@ export const words: Words = {
     unknown: 'unknown',
   },
 };
+
+function passed(count: number, where: string, calls: number, one: string, more: string): string {
+  if (count === 0 && calls === 0) return '';
+  // Of a call that only began among the recorded bytes the rest is here, and the call is not.
+  return `${size(count)} ${where}${calls === 0 ? '' : ` in ${calls.toLocaleString('en')} ${calls === 1 ? one : more}`}`;
+}
 
 function at(position: string | undefined): string {
   return position === undefined ? '' : ` at position ${position}`;

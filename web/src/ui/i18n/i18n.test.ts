@@ -40,7 +40,7 @@ const counters = { sent_bytes: 1, received_bytes: 1, sent_events: 1, received_ev
 
 /** One fact of every kind; a new kind does not compile until it is here. */
 const FACTS: { [K in Fact['type']]: Extract<Fact, { type: K }> } = {
-  opening: { type: 'opening', target: 'tcp://a:1', role: 'client', name: 'x', practice: 'echo', options: {} },
+  opening: { type: 'opening', target: 'tcp://a:1', role: 'client', name: 'x', practice: 'echo', bridge: 'wisp', options: {} },
   resolved: { type: 'resolved', name: 'a', addresses: ['1.2.3.4', '::1'] },
   connecting: { type: 'connecting', remote: 'a:1', attempt: 1, of: 2 },
   connected: { type: 'connected', local: 'l:1', remote: 'a:1', parent: 's9' },
@@ -60,6 +60,7 @@ const FACTS: { [K in Fact['type']]: Extract<Fact, { type: K }> } = {
   dropped: { type: 'dropped', count: 3, total: 9, reason: 'kernel_buffer_full' },
   paused: { type: 'paused', what: 'send', reason: 'peer_not_reading', queued_bytes: 70 },
   resumed: { type: 'resumed', what: 'send', after_us: 1_200_000 },
+  relayed: { type: 'relayed', sent_bytes: 1_200_000, sent_calls: 47, received_bytes: 3_000_000, received_calls: 51 },
   note: { type: 'note', code: 'renamed', params: { name: 'x' } },
   kernel_state: { type: 'kernel_state', end: 'peer', state: 'TIME_WAIT', evidence: 'passed_through', timer: { kind: 'time_wait', expires_ms: 59_000, retransmits: 1 }, owner: { uid: 1000, pid: 7, process: 'nc' } },
   tcp_info: { type: 'tcp_info', end: 'local', info: INFO, receive_queue: 1, send_queue: 2 },
@@ -112,6 +113,16 @@ describe.each(Object.entries(LANGUAGES))('%s', (language, table) => {
   it('names every field of every fact', () => {
     const names = new Set(Object.values(FACTS).flatMap((fact) => Object.keys(fact)));
     for (const name of names) expect(table.detail.fieldNames[name], name).toBeTruthy();
+  });
+
+  it('says how much a bridge passed on, each way that anything went', () => {
+    const said = (sent_bytes: number, sent_calls: number, received_bytes: number, received_calls: number): string =>
+      sentenceIn(table.words, events(1, [{ type: 'relayed', sent_bytes, sent_calls, received_bytes, received_calls }])[0] as LogEvent);
+    expect(said(1_200_000, 47, 3_000_000, 51)).toMatch(/1\.1 MiB.*47.*2\.9 MiB.*51/u);
+    expect(said(0, 0, 5, 1).match(/\d+/gu)).toEqual(['5', '1']);
+    // The rest of a read whose beginning is an event of its own.
+    expect(said(0, 0, 61_440, 0).match(/\d+/gu)).toEqual(['60']);
+    expect(sentenceIn(table.words, events(1, [{ ...FACTS.opening, bridge: 'wsproxy' }])[0] as LogEvent)).toContain('wsproxy');
   });
 
   it('tells who reset a connection', () => {

@@ -47,6 +47,7 @@ export const stream = {
   way: { label: 'Direction', out: 'ours → peer', in: 'peer → ours' },
   rulers: { written: 'send wrote', wire: 'the wire carried', read: 'recv returned', messages: 'messages' },
   empty: 'No bytes have gone this way yet.',
+  bridge: 'A bridge’s socket: unless its key records everything, only the first bytes each way are here.',
   unknown: {
     written: 'The sending end is not ours: what its calls wrote cannot be seen.',
     read: 'The receiving end is not ours: what its calls return cannot be seen.',

@@ -48,6 +48,7 @@ export const stream: KernelMessages['stream'] = {
   way: { label: '方向', out: '我方 → 对端', in: '对端 → 我方' },
   rulers: { written: 'send 写入', wire: '线上传输', read: 'recv 返回', messages: '消息' },
   empty: '这个方向还没有字节。',
+  bridge: '桥接的套接字：除非其密钥记录全部字节，否则每个方向只有最初的字节在此。',
   unknown: {
     written: '发送方不是我们的：看不到它的调用写了什么。',
     read: '接收方不是我们的：看不到它的调用返回了什么。',

@@ -80,6 +80,7 @@ export const ladder = {
     connected: 'connected',
     denied: 'denied',
     dropped: 'lost',
+    relayed: 'passed',
     paused: 'stands still',
     resumed: 'goes on',
     closing: 'closing',

@@ -76,6 +76,7 @@ export const ladder: LadderMessages = {
     connected: '已连接',
     denied: '被拒绝',
     dropped: '丢失',
+    relayed: '转发',
     paused: '停顿',
     resumed: '继续',
     closing: '关闭中',

@@ -1,5 +1,6 @@
 import { duration } from '../../model/time';
 import { segmentText } from '../../model/wire/label';
+import { size } from '../format';
 import type { CodeParams, Words } from './types';
 
 const END = { local: '本端', peer: '对端' } as const;
@@ -10,7 +11,7 @@ const bytes = (n: number): string => `${n.toLocaleString('zh')} 字节`;
 /** Facts, codes and states in Chinese. */
 export const words: Words = {
   facts: {
-    opening: (e) => `${e.role === 'listener' ? '准备监听' : e.role === 'bound' ? '准备绑定' : '打开'}：${e.target}${e.practice ? `（练习对端 ${e.practice}）` : ''}`,
+    opening: (e) => `${e.role === 'listener' ? '准备监听' : e.role === 'bound' ? '准备绑定' : '打开'}：${e.target}${e.practice ? `（练习对端 ${e.practice}）` : ''}${e.bridge ? `，供经 ${e.bridge} 而来的程序使用` : ''}`,
     resolved: (e) => `${e.name} 解析为 ${e.addresses.join('、')}`,
     connecting: (e) => `正在连接 ${e.remote}${e.of > 1 ? `（第 ${String(e.attempt)} 个地址，共 ${String(e.of)} 个）` : ''}`,
     connected: (e) => `已连接：${e.local} → ${e.remote}${e.parent ? `，由 ${e.parent} 接受` : ''}`,
@@ -30,6 +31,7 @@ export const words: Words = {
     dropped: (e, say) => `丢失 ${e.count.toLocaleString('zh')} 个数据报（累计 ${e.total.toLocaleString('zh')} 个）。${say(e.reason)}`,
     paused: (e, say) => `${words.pauses[e.what]}暂停。${say(e.reason)}${e.queued_bytes ? `${bytes(e.queued_bytes)}在等待。` : ''}`,
     resumed: (e) => `${words.pauses[e.what]}在 ${duration(e.after_us)} 后恢复`,
+    relayed: (e) => `转发：${[passed('发往对端', e.sent_bytes, e.sent_calls, '写'), passed('收自对端', e.received_bytes, e.received_calls, '读')].filter((way) => way !== '').join('，')}`,
     kernel_state: (e) => `${END[e.end]}处于 ${e.state ?? '无法得知的状态'}${e.evidence === 'passed_through' ? '：由报文段可知它经过了此状态' : e.evidence === 'read' ? '：内核所述' : ''}${e.timer ? `。${TIMER[e.timer.kind] ?? e.timer.kind}：${duration(e.timer.expires_ms * 1000)} 后到期${e.timer.retransmits > 0 ? `，已触发 ${String(e.timer.retransmits)} 次` : ''}` : ''}${e.owner ? `。持有者：${e.owner.process ?? '某个程序'}${e.owner.pid === undefined ? '' : `，进程 ${String(e.owner.pid)}`}，用户 ${String(e.owner.uid)}` : ''}`,
     tcp_info: (e) => `${END[e.end]}：往返 ${duration(e.info.rtt_us)}，拥塞窗口 ${String(e.info.congestion_window)}，在途 ${String(e.info.unacked)}，重传 ${String(e.info.total_retransmits)}；未读 ${bytes(e.receive_queue)}，未确认 ${bytes(e.send_queue)}`,
     accept_queue: (e) => `接受队列：${String(e.length)} 个在等，上限 ${String(e.limit)}${e.length > e.limit ? '（会多放进一个）' : ''}`,
@@ -52,6 +54,7 @@ export const words: Words = {
       const option = p.params.option ? `选项 ${p.params.option} ` : '某个选项';
       return p.params.min && p.params.max ? `${option}的取值为 ${p.params.min} 到 ${p.params.max}。` : `${option}不适用于此处，或不能取这个值。`;
     },
+    invalid_key: (p) => setting(p, '桥接密钥'),
     invalid_crowd: (p) => setting(p, '客户端群'),
     invalid_http: (p) => `无法发出这个 HTTP 请求${p.params.field ? `：${p.params.field} 有误` : ''}。`,
     invalid_practice: (p) => setting(p, '练习对端'),
@@ -75,6 +78,7 @@ export const words: Words = {
     unknown_socket: '没有这个套接字（或已被移除）。',
     unknown_event: '没有这个事件。',
     unknown_crowd: '没有这群客户端（或已结束）。',
+    unknown_key: '没有这个桥接密钥（或已撤销）。',
     unknown_meter: '没有这个计量器（或已停止）。',
     no_payload: '该事件不带字节。',
     evicted: '日志已满，它已被舍弃。',
@@ -84,6 +88,8 @@ export const words: Words = {
     queue_full: '发送队列已满：对端没有读取。没有接收任何字节。',
     too_many_sockets: '同时打开的套接字已达上限，请关闭一些。',
     too_many_captures: (p) => `同时导出的抓包最多 ${p.params.max ?? '?'} 个。请结束另一个，或等其中一个完成。`,
+    too_many_keys: (p) => `最多保留 ${p.params.max ?? '?'} 个桥接密钥。请撤销一个。`,
+    key_spent: (p) => `桥接密钥的限额已用尽${p.params.limit ? `：${p.params.limit}` : ''}。`,
     too_many_meters: (p) => `同时运行的计量器最多 ${p.params.max ?? '?'} 个。无人使用的会在十分钟后离开。`,
     too_many_clients: (p) => `连接数不够这么多客户端使用${p.params.free ? `：${p.params.max ?? '?'} 个中还剩 ${p.params.free} 个` : ''}。启动服务器时可用 --max-connections 调大。`,
     too_many_connections: '服务器不再接受更多连接。',
@@ -116,7 +122,10 @@ export const words: Words = {
     was_reset: '它被重置了。',
     was_failed: '它失败了。',
     listener_closed: '其监听套接字已关闭。',
+    client_closed: '桥接另一头的程序关闭了它的连接。',
+    client_lost: '桥接另一头的程序不告而别。',
     peer_not_reading: '对端没有读取。',
+    client_not_reading: '桥接另一头的程序没有读取。',
     attempt_abandoned: (p) => `放弃连接 ${p.params.remote ?? '另一地址'}：另一个地址已先应答。`,
     forgotten: (p) => `${p.params.idle_ms ? `沉默 ${p.params.idle_ms} 毫秒后，` : ''}中间设备忘记了这个连接：此后什么都过不去，也没有任何确认。`,
     accepted_unserved: (p) => `${p.params.remote ? `来自 ${p.params.remote} 的` : '一个'}连接在等待套接字名额时，随其监听套接字一起被关闭。`,
@@ -207,6 +216,7 @@ export const words: Words = {
     dropped: '丢失',
     paused: '暂停',
     resumed: '恢复',
+    relayed: '转发',
     note: '备注',
     kernel_state: '内核状态',
     tcp_info: 'TCP 计数',
@@ -217,6 +227,12 @@ export const words: Words = {
     unknown: '未知',
   },
 };
+
+function passed(where: string, count: number, calls: number, what: string): string {
+  if (count === 0 && calls === 0) return '';
+  // Of a call that only began among the recorded bytes the rest is here, and the call is not.
+  return `${where} ${size(count)}${calls === 0 ? '' : `（${calls.toLocaleString('zh')} 次${what}）`}`;
+}
 
 function at(position: string | undefined): string {
   return position === undefined ? '' : `（位置 ${position}）`;

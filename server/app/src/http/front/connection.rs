@@ -13,9 +13,12 @@ use std::{
 };
 
 use socket2::SockRef;
-use sockscope_sockets::tcp_info::{Segments, segments};
+use sockscope_sockets::{
+    stream,
+    tcp_info::{Segments, segments},
+};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::TcpStream,
     sync::OwnedSemaphorePermit,
     time::{Sleep, sleep},
@@ -159,6 +162,10 @@ impl Wire {
     }
 
     fn look(&self, tally: &mut Tally) {
+        // Nobody can name a meter any more.
+        if tally.upgraded && tally.meter.is_none() {
+            return;
+        }
         // Fails on a connection that is gone: then there is nothing new either.
         let Ok(now) = segments(&self.stream) else { return };
         let new = now.since(tally.seen);
@@ -190,6 +197,7 @@ impl Wire {
         let mut tally = self.tally();
         match &tally.meter {
             Some(meter) if tally.upgraded => meter.read(bytes),
+            None if tally.upgraded => {}
             _ => tally.unclaimed += bytes,
         }
     }
@@ -215,7 +223,7 @@ impl Wire {
 
 /// What a connection holds while it lives. It belongs to the stream itself, so it lasts exactly as long, also after an
 /// upgrade has handed the stream to somebody else.
-pub(in crate::http) struct Lease {
+pub(crate) struct Lease {
     traffic: Arc<Traffic>,
     /// Its place among the connections there may be.
     _seat: OwnedSemaphorePermit,
@@ -235,7 +243,7 @@ impl Lease {
 }
 
 /// A TCP connection that counts, and does not wait for ever for a client that does not read.
-pub(in crate::http) struct Counted {
+pub(crate) struct Counted {
     wire: Arc<Wire>,
     lease: Lease,
     /// Running while a write is blocked.
@@ -259,6 +267,42 @@ impl Drop for Counted {
 impl Counted {
     pub(in crate::http) fn new(wire: Arc<Wire>, lease: Lease) -> Self {
         Self { wire, lease, blocked: None }
+    }
+
+    /// Ends what is sent to the client: shutdown(2) of the writing direction.
+    ///
+    /// # Errors
+    /// What the call says.
+    pub(crate) fn finish(&self) -> io::Result<()> {
+        SockRef::from(&self.wire.stream).shutdown(Shutdown::Write)
+    }
+
+    /// Waits until it can be read, or written; or, with [`Interest::ERROR`], until it is broken.
+    ///
+    /// # Errors
+    /// When the runtime shuts down.
+    pub(crate) async fn ready(&self, interest: Interest) -> io::Result<()> {
+        self.wire.stream.ready(interest).await.map(drop)
+    }
+
+    /// Reads what there is, without waiting; 0 at the client's FIN.
+    ///
+    /// # Errors
+    /// What recv(2) says; [`io::ErrorKind::WouldBlock`] where there is nothing.
+    pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = stream::try_read(&self.wire.stream, buffer)?;
+        self.wire.note_read(n as u64);
+        Ok(n)
+    }
+
+    /// Writes what the kernel takes, without waiting.
+    ///
+    /// # Errors
+    /// What send(2) says; [`io::ErrorKind::WouldBlock`] where it takes nothing.
+    pub(crate) fn try_write(&self, data: &[u8]) -> io::Result<usize> {
+        let n = self.wire.stream.try_write(data)?;
+        self.wire.note_written(n as u64);
+        Ok(n)
     }
 
     /// Calls until it is done, or waits until it can be: for reading or for writing.
@@ -339,6 +383,6 @@ impl AsyncWrite for Counted {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(SockRef::from(&self.wire.stream).shutdown(Shutdown::Write))
+        Poll::Ready(self.finish())
     }
 }

@@ -10,10 +10,10 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use http::{HeaderMap, header, uri::Authority};
+use http::{HeaderMap, HeaderValue, header, uri::Authority};
 use sockscope_wire::Code;
 
-use super::{auth::Principal, connection::ConnectionInfo};
+use super::{auth::Principal, connection::ConnectionInfo, keyed::Keyed};
 use crate::http::{
     App,
     answer::No,
@@ -23,6 +23,9 @@ use crate::problem::{Refused, problem};
 
 /// The subprotocol of the WebSocket.
 pub(in crate::http) const PROTOCOL: &str = "sockscope.v1";
+
+/// What the subprotocol that carries a ticket begins with.
+pub(in crate::http) const TICKET: &str = "ticket.";
 
 /// Where requests may come from.
 #[derive(Debug, Clone, Default)]
@@ -77,21 +80,42 @@ impl Gate {
     }
 }
 
-fn check_origin(headers: &HeaderMap, host: &str) -> Result<(), Refused> {
+/// The page a request comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Page<'a> {
+    /// Ours, or none at all.
+    Ours,
+    /// Of another origin, as its browser writes it.
+    Other(&'a HeaderValue),
+}
+
+/// Which page a request comes from, if it comes from one.
+pub(super) fn page<'a>(headers: &'a HeaderMap, host: &str) -> Result<Page<'a>, Refused> {
     let mut origins = headers.get_all(header::ORIGIN).iter();
-    let Some(origin) = origins.next() else { return Ok(()) };
+    let Some(origin) = origins.next() else { return Ok(Page::Ours) };
+    if origins.next().is_some() {
+        return Err(foreign());
+    }
     let ours = origin.to_str().ok().and_then(|origin| {
         let rest = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"))?;
         Some(rest.eq_ignore_ascii_case(host))
     });
-    if ours == Some(true) && origins.next().is_none() {
-        Ok(())
-    } else {
-        Err(problem(Code::BadOrigin, "requests of other pages are refused"))
+    Ok(if ours == Some(true) { Page::Ours } else { Page::Other(origin) })
+}
+
+/// A page that has no business here.
+pub(super) fn foreign() -> Refused {
+    problem(Code::BadOrigin, "requests of other pages are refused")
+}
+
+fn check_origin(headers: &HeaderMap, host: &str) -> Result<(), Refused> {
+    match page(headers, host)? {
+        Page::Ours => Ok(()),
+        Page::Other(_) => Err(foreign()),
     }
 }
 
-fn check_site(headers: &HeaderMap) -> Result<(), Refused> {
+pub(super) fn check_site(headers: &HeaderMap) -> Result<(), Refused> {
     let fine = headers.get_all("sec-fetch-site").iter().all(|site| site == "same-origin" || site == "none");
     if fine { Ok(()) } else { Err(problem(Code::CrossSite, "requests from other sites are refused")) }
 }
@@ -112,7 +136,7 @@ fn identify(app: &App, request: &Request, takes_ticket: bool) -> Result<Principa
     }
     if takes_ticket
         && request.headers().contains_key(header::UPGRADE)
-        && let Some(ticket) = offered(request.headers()).find_map(|protocol| protocol.strip_prefix("ticket."))
+        && let Some(ticket) = offered(request.headers()).find_map(|protocol| protocol.strip_prefix(TICKET))
         && let Some(principal) = app.auth.redeem_ticket(ticket)
     {
         return Ok(principal);
@@ -128,7 +152,7 @@ pub(in crate::http) fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str
 
 /// The gate.
 pub(in crate::http) async fn gate(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    match pass(&app, &request) {
+    match pass(&app, &mut request) {
         Ok(Some(principal)) => {
             let meter = app.meters.named_in(request.uri().query());
             if let Some(connection) = request.extensions().get::<ConnectionInfo>() {
@@ -148,8 +172,12 @@ pub(in crate::http) async fn gate(State(app): State<App>, mut request: Request, 
     }
 }
 
-fn pass(app: &App, request: &Request) -> Result<Option<Principal>, Refused> {
+fn pass(app: &App, request: &mut Request) -> Result<Option<Principal>, Refused> {
     let host = app.gate.host(request)?;
+    if let Some(keyed) = Keyed::of(app, request.uri())? {
+        keyed.check(request.headers(), host)?;
+        return Ok(Some(keyed.enter(request)));
+    }
     check_origin(request.headers(), host)?;
     match access(request.method(), request.uri().path()) {
         Access::Page => Ok(None),

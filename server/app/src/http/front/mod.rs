@@ -3,5 +3,7 @@
 pub(super) mod auth;
 pub(super) mod connection;
 pub(super) mod gate;
+pub(super) mod keyed;
 pub(super) mod serve;
 pub(super) mod timed;
+pub(super) mod upgrade;

@@ -191,6 +191,7 @@ fn a_socket_that_opens_after_others_lost_history_has_no_gap() {
         role: Role::Client,
         name: None,
         practice: None,
+        bridge: None,
         options: sockscope_sockets::options::Options::default(),
     };
     log.append(CONVERSATION, tag(500), Entry::Opening(Box::new(opening)), Stored::None);

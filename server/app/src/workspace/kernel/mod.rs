@@ -157,12 +157,13 @@ impl Kernel {
     /// A connection is being made from here to there, by the socket with that cookie.
     pub(super) fn dialling(&self, id: SocketId, local: SocketAddr, remote: SocketAddr, cookie: Option<u64>) {
         let mut watched = self.lock();
-        if watched.subjects.contains_key(&id) {
-            watched.is_between(id, local, remote);
-            watched.meets(id, local, remote);
-            if let Some(subject) = watched.subjects.get_mut(&id) {
-                subject.is_called(cookie);
-            }
+        if !watched.subjects.contains_key(&id) {
+            return;
+        }
+        watched.is_between(id, local, remote);
+        watched.meets(id, local, remote);
+        if let Some(subject) = watched.subjects.get_mut(&id) {
+            subject.is_called(cookie);
         }
         drop(watched);
         self.stirred.notify_one();
@@ -170,7 +171,7 @@ impl Kernel {
 
     /// Something happened to a socket. Of reads and writes there are too many, and they change no state.
     pub(super) fn notice(&self, id: SocketId, fact: &Fact) {
-        if matches!(fact, Fact::Sent(_) | Fact::Received(_)) {
+        if !self.is_open() || matches!(fact, Fact::Sent(_) | Fact::Received(_)) {
             return;
         }
         let mut watched = self.lock();
@@ -204,6 +205,9 @@ impl Kernel {
 
     /// A socket's descriptor is closed, or it never had one.
     pub(super) fn ends(&self, id: SocketId) {
+        if !self.is_open() {
+            return;
+        }
         let mut watched = self.lock();
         watched.flows.closes(id);
         match watched.subjects.get_mut(&id) {
@@ -220,6 +224,7 @@ impl Kernel {
                     }
                     closed.is_none_or(|closed| now < closed + LATE)
                 });
+                return;
             }
         }
         drop(watched);
@@ -228,14 +233,17 @@ impl Kernel {
 
     /// A socket that is not observed has these ends: it is the other end of one that may be.
     pub(super) fn meets(&self, id: SocketId, local: SocketAddr, remote: SocketAddr) {
+        if !self.is_open() {
+            return;
+        }
         self.lock().meets(id, local, remote);
     }
 
-    /// A socket's task has told what the kernel counts of it.
-    pub(super) fn counted(&self, id: SocketId, info: &TcpInfo) {
-        if let Some(subject) = self.lock().subjects.get_mut(&id) {
-            subject.was_told(info);
-        }
+    /// A socket's task tells what the kernel counts of it. Returns whether it is observed: then that is recorded.
+    pub(super) fn counted(&self, id: SocketId, info: &TcpInfo) -> bool {
+        let mut watched = self.lock();
+        let subject = watched.subjects.get_mut(&id);
+        subject.map(|subject| subject.was_told(info)).is_some()
     }
 
     /// A listener accepted this socket.

@@ -49,9 +49,12 @@ enum Step {
 /// Observes until the workspace ends.
 pub(in crate::workspace) async fn run(workspace: Arc<Workspace>) {
     let kernel = &workspace.kernel;
-    let mut destroyed = Destroyed::open()
-        .inspect_err(|error| tracing::debug!(%error, "the kernel does not say when a socket is gone"))
-        .ok();
+    let mut destroyed = None;
+    if kernel.is_open() {
+        destroyed = Destroyed::open()
+            .inspect_err(|error| tracing::debug!(%error, "the kernel does not say when a socket is gone"))
+            .ok();
+    }
     let mut frames: Vec<Raw> = Vec::new();
     let mut sample = interval(SAMPLE);
     sample.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -1,0 +1,276 @@
+//! The client of a bridge: a WebSocket, read and written frame by frame.
+
+use std::{
+    convert::Infallible,
+    future::pending,
+    io,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use bytes::{Buf as _, Bytes};
+use tokio::{
+    io::Interest,
+    sync::Notify,
+    time::{sleep, timeout},
+};
+
+use super::{
+    buffer::{Buffer, READ},
+    frame::{self, CONTROL, KEPT},
+};
+use crate::http::Counted;
+
+/// How long a client has to take a close frame, to answer it, and to end the connection.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// What a client sends beyond its close frame, or after ours, before it is cut.
+const BEYOND: usize = 16 << 20;
+
+/// A client's connection.
+pub(crate) struct Client {
+    io: Counted,
+    /// Control frames that are to be sent. One pump writes, so that no frame lies in another.
+    due: Mutex<Due>,
+    /// There are some.
+    wake: Notify,
+    /// How often it is pinged.
+    heartbeat: Option<Duration>,
+    /// The rest of a write that was given up after it had begun. Whoever writes has the turn to.
+    torn: Mutex<Vec<u8>>,
+    is_torn: AtomicBool,
+}
+
+/// Control frames that are to be sent.
+#[derive(Default)]
+struct Due {
+    /// What the latest ping said: earlier ones need no answer (RFC 6455 §5.5.3).
+    pong: Option<Short>,
+    /// It is time for a ping of ours.
+    ping: bool,
+    /// The last word.
+    close: Option<Close>,
+}
+
+/// How the client is told that it is over: a code, or none where it gave none, and a reason for people.
+#[derive(Debug, Clone)]
+pub(crate) struct Close {
+    pub(crate) code: Option<u16>,
+    pub(crate) reason: String,
+}
+
+impl Close {
+    pub(crate) fn new(code: u16, reason: impl Into<String>) -> Self {
+        Self { code: Some(code), reason: reason.into() }
+    }
+}
+
+/// What is left of a write that is under way. Dropped before its end, what was begun is kept for the next.
+struct Left<'a> {
+    client: &'a Client,
+    data: &'a [u8],
+    begun: bool,
+}
+
+impl Drop for Left<'_> {
+    fn drop(&mut self) {
+        if self.begun && (!self.data.is_empty() || self.client.is_torn.load(Relaxed)) {
+            *self.client.torn() = self.data.to_vec();
+            self.client.is_torn.store(!self.data.is_empty(), Relaxed);
+        }
+    }
+}
+
+/// The payload of a control frame.
+#[derive(Clone, Copy)]
+struct Short {
+    bytes: [u8; CONTROL],
+    len: u8,
+}
+
+impl Client {
+    /// A client whose connection is a WebSocket from now on.
+    pub(crate) fn new(io: Counted) -> Self {
+        Self {
+            io,
+            due: Mutex::default(),
+            wake: Notify::new(),
+            heartbeat: None,
+            torn: Mutex::default(),
+            is_torn: AtomicBool::new(false),
+        }
+    }
+
+    /// The same, pinged every so often: something between it and us may forget a connection that is silent.
+    pub(crate) fn beating(self, heartbeat: Option<Duration>) -> Self {
+        Self { heartbeat, ..self }
+    }
+
+    /// Asks for a ping, now and then, for as long as it is polled.
+    pub(super) async fn beat(&self) -> Infallible {
+        let Some(every) = self.heartbeat else { return pending().await };
+        loop {
+            sleep(every).await;
+            self.due().ping = true;
+            self.wake.notify_one();
+        }
+    }
+
+    fn due(&self) -> MutexGuard<'_, Due> {
+        // Whatever was written under it is whole.
+        self.due.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A ping came; it is answered between two frames.
+    pub(super) fn pinged(&self, payload: &[u8]) {
+        let mut bytes = [0; CONTROL];
+        let len = payload.len().min(CONTROL);
+        bytes[..len].copy_from_slice(&payload[..len]);
+        // At most 125.
+        self.due().pong = Some(Short { bytes, len: len as u8 });
+        self.wake.notify_one();
+    }
+
+    /// It is over: whoever writes says so, after what it is writing.
+    pub(super) fn closes(&self, close: Close) {
+        self.due().close.get_or_insert(close);
+        self.wake.notify_one();
+    }
+
+    /// Ends when a control frame is to be sent.
+    pub(super) async fn wants(&self) {
+        self.wake.notified().await;
+    }
+
+    /// Sends what control frames are due. Returns whether the last was the last word.
+    pub(super) async fn say(&self) -> io::Result<bool> {
+        let Due { pong, ping, close } = std::mem::take(&mut *self.due());
+        let mut room = [0; 2 + CONTROL];
+        if let Some(Short { bytes, len }) = pong {
+            self.write(frame::pong(&mut room, &bytes[..usize::from(len)])).await?;
+        }
+        if ping {
+            self.write(frame::ping(&mut room, &[])).await?;
+        }
+        let Some(Close { code, reason }) = close else { return Ok(false) };
+        self.write(frame::close(&mut room, code, &reason)).await?;
+        Ok(true)
+    }
+
+    /// Writes all of it. Given up in the middle, the rest of what was begun goes before whatever is written next, so that no frame
+    /// lies in another: one stream of many may end at any time.
+    pub(super) async fn write(&self, data: &[u8]) -> io::Result<()> {
+        if self.is_torn.load(Relaxed) {
+            // Taken out only once it is written: this may be given up, too.
+            let rest = self.torn().clone();
+            self.write_on(&rest, true).await?;
+        }
+        self.write_on(data, false).await
+    }
+
+    async fn write_on(&self, data: &[u8], rest: bool) -> io::Result<()> {
+        let mut left = Left { client: self, data, begun: rest };
+        while !left.data.is_empty() {
+            match self.io.try_write(left.data) {
+                Ok(n) => {
+                    left.data = &left.data[n..];
+                    left.begun = true;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.io.ready(Interest::WRITABLE).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn torn(&self) -> MutexGuard<'_, Vec<u8>> {
+        // It is replaced whole.
+        self.torn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends when the connection is broken: nobody may be reading or writing to find that out.
+    pub(crate) async fn broken(&self) {
+        // An error here is one of the runtime, which ends.
+        let _ = self.io.ready(Interest::ERROR).await;
+    }
+
+    /// Says the last word, if it is not said, and ends the connection so that the client has all that was sent to it: closing
+    /// with bytes unread would reset it, and take what is on its way along.
+    pub(crate) async fn part(&self, incoming: &mut Incoming, last: Option<Close>) {
+        let goodbye = async {
+            if let Some(last) = last {
+                self.closes(last);
+                self.say().await?;
+            }
+            self.io.finish()?;
+            let mut beyond = 0;
+            while beyond < BEYOND
+                && let Some((_, n)) = incoming.fill(self).await?
+            {
+                beyond += n;
+            }
+            Ok::<_, io::Error>(())
+        };
+        match timeout(GOODBYE, goodbye).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "a bridge's client left without a goodbye"),
+            Err(_) => tracing::debug!("a bridge's client did not say goodbye"),
+        }
+    }
+}
+
+/// What a client sends, as it comes.
+pub(crate) struct Incoming {
+    pub(super) reader: frame::Reader,
+    /// What was read and not understood: the rest of it is still to come.
+    kept: [u8; KEPT],
+    len: u8,
+    /// What came together with the request.
+    early: Bytes,
+}
+
+impl Incoming {
+    /// What came behind the request is read first.
+    pub(crate) fn new(early: Bytes) -> Self {
+        Self { reader: frame::Reader::new(), kept: [0; KEPT], len: 0, early }
+    }
+
+    /// Waits until more has come: a buffer, and how many bytes are in it, those that were kept first; `None` at the end.
+    pub(super) async fn fill(&mut self, client: &Client) -> io::Result<Option<(Buffer, usize)>> {
+        let kept = usize::from(self.len);
+        loop {
+            if !self.early.is_empty() {
+                let mut buffer = Buffer::take();
+                let n = self.early.len().min(READ);
+                buffer[..kept].copy_from_slice(&self.kept[..kept]);
+                self.early.copy_to_slice(&mut buffer[kept..kept + n]);
+                self.len = 0;
+                return Ok(Some((buffer, kept + n)));
+            }
+            client.io.ready(Interest::READABLE).await?;
+            let mut buffer = Buffer::take();
+            match client.io.try_read(&mut buffer[kept..kept + READ]) {
+                Ok(0) => return Ok(None),
+                Ok(n) => {
+                    buffer[..kept].copy_from_slice(&self.kept[..kept]);
+                    self.len = 0;
+                    return Ok(Some((buffer, kept + n)));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Keeps what was not understood yet, at most [`KEPT`] bytes, for when more has come.
+    pub(super) fn keep(&mut self, rest: &[u8]) {
+        self.kept[..rest.len()].copy_from_slice(rest);
+        // At most KEPT, which is less than 256.
+        self.len = rest.len() as u8;
+    }
+}

@@ -1,0 +1,238 @@
+//! One datagram socket for one client: a message is a datagram.
+
+use std::{
+    io::{self, IoSliceMut, Read as _},
+    pin::pin,
+};
+
+use socket2::SockRef;
+use sockscope_sockets::{
+    drops::Drops,
+    errno::Errno,
+    fact::{
+        Cause, EndReason, Fact, Failed, Failure, Leftover, PauseReason, Phase, Recorder as _, Stamp, What,
+    },
+    mailbox::Inbox,
+    options::MAX_DATAGRAM,
+};
+use tokio::{io::Interest, net::UdpSocket};
+
+use super::{
+    buffer::Buffer,
+    client::{Client, Incoming},
+    end::{End, run},
+    frame::{self, HEADER, Item, Kind, code},
+    ledger::Ledger,
+    pace::Pace,
+};
+
+/// Carries datagrams both ways until one side ends.
+pub(crate) async fn carry(
+    client: &Client,
+    incoming: &mut Incoming,
+    target: UdpSocket,
+    inbox: &mut Inbox,
+    ledger: &Ledger,
+) {
+    let mut drops = Drops::of(&target);
+    let bridge = Bridge { client, target: &target, ledger };
+    let (end, last) = {
+        let (up, down) = (pin!(bridge.up(incoming)), pin!(bridge.down(&mut drops)));
+        run(client, ledger, inbox, up, down).await
+    };
+    let recorder = ledger.recorder();
+    drops.look(&target, recorder.as_ref());
+    let (cause, reason): (Cause, EndReason) = end.told(ledger);
+    drop(target);
+    recorder.record(Stamp::now(), &cause, Fact::Closed(reason, Leftover::default()), None);
+    if !matches!(end, End::ClientLost) {
+        client.part(incoming, last).await;
+    }
+}
+
+struct Bridge<'a> {
+    client: &'a Client,
+    target: &'a UdpSocket,
+    ledger: &'a Ledger,
+}
+
+impl Bridge<'_> {
+    /// From the client to the target.
+    async fn up(&self, incoming: &mut Incoming) -> End {
+        let mut pace = Pace::default();
+        // A message that came in pieces; mostly none does.
+        let mut pieces = Vec::new();
+        loop {
+            let (mut buffer, len) = match incoming.fill(self.client).await {
+                Ok(Some(more)) => more,
+                Ok(None) | Err(_) => return End::ClientLost,
+            };
+            let mut at = 0;
+            while at < len {
+                let (used, item) = match incoming.reader.next(&mut buffer[at..len]) {
+                    Ok(Some(next)) => next,
+                    Ok(None) => break,
+                    Err(frame::Failed(code)) => return End::ClientFailed(code),
+                };
+                match item {
+                    Item::Data { kind: Kind::Text, .. } => return End::ClientFailed(code::UNSUPPORTED),
+                    Item::Data { start, len, last, .. } => {
+                        let part = &buffer[at + start..at + start + len];
+                        if pieces.len() + part.len() > MAX_DATAGRAM {
+                            return End::ClientFailed(code::TOO_BIG);
+                        }
+                        let fits = if pieces.is_empty() && last {
+                            self.send(part).await
+                        } else {
+                            pieces.extend_from_slice(part);
+                            !last || self.send(&std::mem::take(&mut pieces)).await
+                        };
+                        if !fits {
+                            return End::ClientFailed(code::TOO_BIG);
+                        }
+                    }
+                    Item::Ping(said) => self.client.pinged(said),
+                    Item::Pong(_) => {}
+                    Item::Close(close) => return End::ClientClosed(close.answer()),
+                }
+                at += used;
+            }
+            incoming.keep(&buffer[at..len]);
+            pace.round(len).await;
+        }
+    }
+
+    /// Sends one, or says in the log why not: a socket survives that, and may have been told of an earlier one. Returns whether
+    /// a datagram can be that long.
+    async fn send(&self, data: &[u8]) -> bool {
+        loop {
+            let entered = self.ledger.entering_send();
+            match self.target.try_send(data) {
+                Ok(_) => {
+                    self.ledger.sent(entered, data);
+                    return true;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let writable = self.target.writable();
+                    // An error here is met by the next call.
+                    let waited =
+                        self.ledger.stand_still(What::Send, PauseReason::PeerNotReading, writable).await;
+                    if let Err(error) = waited {
+                        self.failed(Phase::Send, &error);
+                        return true;
+                    }
+                }
+                Err(error) => {
+                    let errno = Errno::from(&error);
+                    self.failed(Phase::Send, &error);
+                    // That was about a datagram of before (ICMP); this one has not gone.
+                    if errno != Errno::ECONNREFUSED {
+                        return errno != Errno::EMSGSIZE;
+                    }
+                }
+            }
+        }
+    }
+
+    fn failed(&self, phase: Phase, error: &io::Error) {
+        let failed = Failed::minor(Failure::Os(Errno::from(error)), phase);
+        self.ledger.recorder().record(Stamp::now(), &None, Fact::Failed(Box::new(failed)), None);
+    }
+
+    /// From the target to the client: as many at once as have come.
+    async fn down(&self, drops: &mut Drops) -> End {
+        let mut pace = Pace::default();
+        loop {
+            tokio::select! {
+                biased;
+                () = self.client.wants() => match self.client.say().await {
+                    Ok(false) => continue,
+                    // Whoever said it knows why.
+                    Ok(true) | Err(_) => return End::ClientLost,
+                },
+                ready = stirred(self.target) => {
+                    if let Err(error) = ready {
+                        return End::Target(Phase::Receive, Errno::from(&error));
+                    }
+                }
+            }
+            if let Some(error) = refusal(self.target) {
+                self.failed(Phase::Receive, &error);
+            }
+            let (mut buffer, mut beyond) = (Buffer::take(), Buffer::take());
+            let Arrived { len, over } = self.receive(&mut buffer, &mut beyond);
+            if len == 0 {
+                continue;
+            }
+            let write = async {
+                self.client.write(&buffer[..len]).await?;
+                self.client.write(&beyond[..over]).await
+            };
+            if self.ledger.stand_still(What::Read, PauseReason::ClientNotReading, write).await.is_err() {
+                return End::ClientLost;
+            }
+            drops.look(self.target, self.ledger.recorder().as_ref());
+            pace.round(len + over).await;
+        }
+    }
+
+    /// Takes what has come, as frames: in `buffer`, and of one that did not fit there the rest in `beyond`.
+    fn receive(&self, buffer: &mut [u8], beyond: &mut [u8]) -> Arrived {
+        let mut len = 0;
+        loop {
+            let entered = self.ledger.entering_receive();
+            let Some((header, payload)) = buffer[len..].split_at_mut_checked(HEADER) else {
+                return Arrived { len, over: 0 };
+            };
+            let room = payload.len();
+            let result = self.target.try_io(Interest::READABLE, || {
+                let mut parts = [IoSliceMut::new(payload), IoSliceMut::new(beyond)];
+                (&*SockRef::from(self.target)).read_vectored(&mut parts)
+            });
+            let n = match result {
+                Ok(n) => n,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Arrived { len, over: 0 },
+                Err(error) => {
+                    self.failed(Phase::Receive, &error);
+                    continue;
+                }
+            };
+            let over = n.saturating_sub(room);
+            if over == 0 {
+                self.ledger.received(entered, &payload[..n]);
+            } else {
+                self.ledger.received(entered, &[&*payload, &beyond[..over]].concat());
+            }
+            let mut head = [0; HEADER];
+            let start = frame::header(&mut head, Kind::Binary, n);
+            let head = &head[start..];
+            // The header is shorter than the room for it: the payload moves up to it.
+            header[..head.len()].copy_from_slice(head);
+            let kept = n - over;
+            buffer.copy_within(len + HEADER..len + HEADER + kept, len + head.len());
+            len += head.len() + kept;
+            if over > 0 {
+                return Arrived { len, over };
+            }
+        }
+    }
+}
+
+/// Waits until a datagram has come, or word that one of before was refused (ICMP), which wakes nobody who waits for datagrams.
+pub(super) async fn stirred(target: &UdpSocket) -> io::Result<()> {
+    target.ready(Interest::READABLE | Interest::ERROR).await.map(drop)
+}
+
+/// Word that a datagram of before was refused, where that has come.
+pub(super) fn refusal(target: &UdpSocket) -> Option<io::Error> {
+    // Without an error there is nothing to be ready for.
+    target
+        .try_io(Interest::ERROR, || target.take_error()?.ok_or_else(|| io::ErrorKind::WouldBlock.into()))
+        .ok()
+}
+
+/// Frames that are to be sent.
+struct Arrived {
+    len: usize,
+    over: usize,
+}

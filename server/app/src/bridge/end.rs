@@ -1,0 +1,126 @@
+//! How a bridge ends: what the log and the client are told.
+
+use std::{
+    pin::{Pin, pin},
+    time::Duration,
+};
+
+use sockscope_sockets::{
+    errno::Errno,
+    fact::{Cause, EndReason, Fact, Failed, Failure, Phase, Recorder as _, Stamp},
+    mailbox::{Ending, Inbox},
+};
+use tokio::time::timeout;
+
+use super::{
+    client::{Client, Close},
+    frame::code,
+    keys::Over,
+    ledger::Ledger,
+};
+
+/// How long what was read of one side has to be written to the other once the first is gone.
+pub(super) const FLUSH: Duration = Duration::from_secs(5);
+
+/// How long a frame may still take that is being written when somebody here ends the bridge: that is meant to be over at once.
+const ENDED: Duration = Duration::from_millis(500);
+
+/// Why a bridge ends.
+pub(super) enum End {
+    /// The client said so.
+    ClientClosed(Option<u16>),
+    /// The client's connection is gone, without a word.
+    ClientLost,
+    /// The client broke the rules.
+    ClientFailed(u16),
+    /// The target's FIN, and everything before it.
+    Eof,
+    /// A call to the target failed.
+    Target(Phase, Errno),
+    /// Somebody ended it.
+    Ordered(Ending),
+    /// The key it was opened with is over.
+    Key(Over),
+}
+
+impl End {
+    /// Says in the log what failed, and gives whose wish the end is, and why.
+    pub(super) fn told(&self, ledger: &Ledger) -> (Cause, EndReason) {
+        ledger.tell();
+        ledger.leave();
+        match self {
+            Self::ClientClosed(_) => (None, EndReason::ClientClosed),
+            Self::ClientLost | Self::ClientFailed(_) => (None, EndReason::ClientLost),
+            Self::Eof => (None, EndReason::BothEnded),
+            Self::Target(phase, errno) => {
+                let reset = matches!(*errno, Errno::ECONNRESET | Errno::EPIPE);
+                let (fact, reason) = if reset {
+                    (Fact::ResetByPeer(*phase, *errno), EndReason::Reset)
+                } else {
+                    let failed = Failed { fatal: true, ..Failed::minor(Failure::Os(*errno), *phase) };
+                    (Fact::Failed(Box::new(failed)), EndReason::Failed)
+                };
+                ledger.recorder().record(Stamp::now(), &None, fact, None);
+                (None, reason)
+            }
+            Self::Ordered(Ending::Close(cause, reason)) => (cause.clone(), *reason),
+            Self::Ordered(Ending::Reset(cause)) => (cause.clone(), EndReason::Reset),
+            Self::Key(Over::Revoked(cause)) => (cause.clone(), EndReason::Closed),
+            Self::Key(Over::Spent) => (None, EndReason::KeySpent),
+        }
+    }
+
+    /// What the client is told, if it was not.
+    fn last_word(&self) -> Option<Close> {
+        match self {
+            Self::ClientClosed(code) => Some(Close { code: *code, reason: String::new() }),
+            Self::ClientLost => None,
+            Self::ClientFailed(code) => Some(Close::new(*code, "")),
+            Self::Eof => None,
+            Self::Target(_, errno) => Some(Close::new(code::INTERNAL, errno.to_string())),
+            Self::Ordered(_) => Some(Close::new(code::GOING_AWAY, "closed by the bridge's owner")),
+            Self::Key(over) => Some(Close::new(code::POLICY, over.as_str())),
+        }
+    }
+}
+
+/// Runs both pumps until one ends. Says why, and what the client has still to be told.
+pub(super) async fn run(
+    client: &Client,
+    ledger: &Ledger,
+    inbox: &mut Inbox,
+    mut up: Pin<&mut impl Future<Output = End>>,
+    mut down: Pin<&mut impl Future<Output = End>>,
+) -> (End, Option<Close>) {
+    let (mut books, mut beats) = (pin!(ledger.keep()), pin!(client.beat()));
+    let end = tokio::select! {
+        biased;
+        ending = inbox.end() => End::Ordered(ending),
+        over = ledger.over() => End::Key(over),
+        () = client.broken() => End::ClientLost,
+        end = &mut up => end,
+        end = &mut down => {
+            if let End::Eof = end {
+                // The target may read on, and what the client sent before it heard of this is on its way.
+                let last = async {
+                    client.closes(Close::new(code::NORMAL, "target closed"));
+                    client.say().await.ok();
+                    up.await
+                };
+                timeout(FLUSH, last).await.ok();
+                return (end, None);
+            }
+            let last = end.last_word();
+            return (end, last);
+        }
+        never = &mut books => match never {},
+        never = &mut beats => match never {},
+    };
+    if let Some(last) = end.last_word() {
+        client.closes(last);
+        // After the frame that is being written, if the client reads at all.
+        let patience = if matches!(end, End::Ordered(_) | End::Key(_)) { ENDED } else { FLUSH };
+        timeout(patience, down).await.ok();
+    }
+    (end, None)
+}

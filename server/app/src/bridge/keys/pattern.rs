@@ -1,0 +1,82 @@
+//! Which targets a key allows: `tcp://host:port`, with `*` for any host or port, and ranges of ports.
+
+use std::{fmt, net::IpAddr, ops::RangeInclusive};
+
+use sockscope_sockets::target::{Host, Scheme, Target};
+
+/// Targets that are allowed. It is held against what is asked for, a name or an address; where a name leads to is the policy's
+/// matter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Pattern {
+    scheme: Scheme,
+    /// `None` is any.
+    host: Option<Host>,
+    ports: RangeInclusive<u16>,
+}
+
+/// Every port there is to dial.
+const PORTS: RangeInclusive<u16> = 1..=u16::MAX;
+
+impl Pattern {
+    /// Reads one; the error says what is wrong, in English.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let (before, port) = text.rsplit_once(':').ok_or("it has the form tcp://host:port")?;
+        let ports = ports(port).ok_or("a port is a number, a range like 8000-8099, or *")?;
+        // The port is read already: any will do to have the rest read as strictly as what it is held against.
+        let any_host = before.strip_suffix("://*").map(|scheme| format!("{scheme}://any:1"));
+        let like = any_host.clone().unwrap_or_else(|| format!("{before}:1"));
+        let target: Target = like.parse().map_err(|error| format!("{error}"))?;
+        if target.scheme.is_local() {
+            return Err("a bridge leads to tcp:// or udp://".to_owned());
+        }
+        let host = any_host.is_none().then(|| canonical(&target.host));
+        Ok(Self { scheme: target.scheme, host, ports })
+    }
+
+    /// Whether this is one of them.
+    pub(super) fn matches(&self, target: &Target) -> bool {
+        self.scheme == target.scheme
+            && self.ports.contains(&target.port)
+            && self.host.as_ref().is_none_or(|host| *host == canonical(&target.host))
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://", self.scheme)?;
+        match &self.host {
+            Some(host) => write!(f, "{host}:")?,
+            None => f.write_str("*:")?,
+        }
+        match (self.ports.start(), self.ports.end()) {
+            _ if self.ports == PORTS => f.write_str("*"),
+            (first, last) if first == last => write!(f, "{first}"),
+            (first, last) => write!(f, "{first}-{last}"),
+        }
+    }
+}
+
+/// One host, one spelling: an IPv4 address stays one when it is written as IPv6. Names are canonical already.
+fn canonical(host: &Host) -> Host {
+    match host {
+        Host::Ip { addr, zone } => match addr.to_canonical() {
+            addr @ IpAddr::V4(_) => Host::Ip { addr, zone: None },
+            addr @ IpAddr::V6(_) => Host::Ip { addr, zone: zone.clone() },
+        },
+        Host::Name(_) | Host::Empty => host.clone(),
+    }
+}
+
+fn ports(text: &str) -> Option<RangeInclusive<u16>> {
+    if text == "*" {
+        return Some(PORTS);
+    }
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let (first, last) = (port(first)?, port(last)?);
+    (first <= last).then_some(first..=last)
+}
+
+fn port(text: &str) -> Option<u16> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+    text.parse().ok().filter(|_| plain)
+}

@@ -1,0 +1,89 @@
+//! Opening the socket of a bridge: what a key allows comes first, then everything that holds for any socket.
+
+use std::{future::pending, sync::Arc};
+
+use sockscope_sockets::{mailbox::Inbox, open::Opened, target::Target};
+use sockscope_wire::Contract;
+
+use super::{
+    keys::{Grant, NoLease, Over, TARGETS},
+    ledger::Ledger,
+};
+use crate::{
+    problem::Refused,
+    workspace::{Attached, Order, Workspace},
+};
+
+/// Who opens sockets, by which contract, and by whose leave.
+pub(crate) struct Opener {
+    pub(crate) workspace: Arc<Workspace>,
+    /// Who it is, for `by`.
+    pub(crate) principal: Arc<str>,
+    /// What its sockets are called.
+    pub(crate) name: Box<str>,
+    pub(crate) contract: Contract,
+    /// The key that let it in, where one did.
+    pub(crate) grant: Option<Grant>,
+}
+
+/// Why a socket was not opened.
+pub(crate) enum Unopened {
+    /// The key has no room for it.
+    NoLease(NoLease),
+    /// The key is over.
+    Over(Over),
+    /// The key does not allow the target.
+    Target,
+    /// As for any socket.
+    Refused(Refused),
+}
+
+impl Opener {
+    /// Ends when the key does; without one, never.
+    pub(crate) async fn over(&self) -> Over {
+        match &self.grant {
+            Some(grant) => grant.over().await,
+            None => pending().await,
+        }
+    }
+
+    /// Opens it. Whatever keeps it from opening is in the log.
+    pub(crate) async fn open(&self, target: &Target) -> Result<(Opened, Inbox, Ledger), Unopened> {
+        let Self { workspace, principal, name, contract, grant } = self;
+        let order = Order::new(workspace.name('b'), principal);
+        let name = Some(name.clone());
+        let Some(grant) = grant else {
+            let attached = workspace.attach_bridge(&order, target, name, *contract, false).await;
+            return attached.map(|attached| carried(attached, false)).map_err(Unopened::Refused);
+        };
+        let tell = |rule| {
+            if let Err(error) = workspace.refuse_bridge(&order, target, name.clone(), *contract, rule) {
+                tracing::debug!(detail = error.detail, "what a key does not allow could not be listed");
+            }
+        };
+        let lease = grant.lease().map_err(|why| {
+            if !matches!(why, NoLease::Rate { tell: false }) {
+                tell(why.rule());
+            }
+            Unopened::NoLease(why)
+        })?;
+        if !grant.allows(target) {
+            tell(TARGETS);
+            return Err(Unopened::Target);
+        }
+        let attaching = workspace.attach_bridge(&order, target, name.clone(), *contract, grant.records());
+        let attached = tokio::select! {
+            biased;
+            over = grant.over() => return Err(Unopened::Over(over)),
+            attached = attaching => attached.map_err(Unopened::Refused)?,
+        };
+        let (opened, inbox, ledger) = carried(attached, grant.records());
+        Ok((opened, inbox, ledger.under(Some(lease))))
+    }
+}
+
+fn carried(attached: Attached, records: bool) -> (Opened, Inbox, Ledger) {
+    let Attached { opened, recorder, inbox, .. } = attached;
+    let ledger = Ledger::new(recorder, matches!(opened, Opened::Datagram(_)), records);
+    (opened, inbox, ledger)
+}

@@ -1,0 +1,24 @@
+//! Turns for others: a pump whose both ends are always ready would never leave its thread.
+
+use tokio::task::yield_now;
+
+/// What a pump may do before others have a turn, a tenth of a millisecond of work or two.
+const TURN: usize = 256 << 10;
+
+/// What one round costs beside its bytes, as much as so many of them.
+const ROUND: usize = 8 * 1024;
+
+/// How much a pump has done since others had a turn.
+#[derive(Default)]
+pub(super) struct Pace(usize);
+
+impl Pace {
+    /// A round was done that moved so many bytes.
+    pub(super) async fn round(&mut self, bytes: usize) {
+        self.0 += bytes + ROUND;
+        if self.0 >= TURN {
+            self.0 = 0;
+            yield_now().await;
+        }
+    }
+}

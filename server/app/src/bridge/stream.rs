@@ -1,0 +1,157 @@
+//! One stream for one client: what wsproxy and websockify carry.
+
+use std::{io, pin::pin, time::Duration};
+
+use socket2::SockRef;
+use sockscope_sockets::{
+    errno::Errno,
+    fact::{Fact, PauseReason, Phase, Recorder as _, Stamp, What},
+    mailbox::{Ending, Inbox},
+    stream,
+};
+use tokio::{io::Interest, net::TcpStream};
+
+use super::{
+    buffer::{Buffer, READ},
+    client::{Client, Incoming},
+    end::{End, run},
+    frame::{self, HEADER, Item, Kind},
+    ledger::Ledger,
+    pace::Pace,
+};
+
+/// Carries bytes both ways until one side ends.
+pub(crate) async fn carry(
+    client: &Client,
+    incoming: &mut Incoming,
+    target: TcpStream,
+    inbox: &mut Inbox,
+    ledger: &Ledger,
+) {
+    let bridge = Bridge { client, target: &target, ledger };
+    let (end, last) = {
+        let (up, down) = (pin!(bridge.up(incoming)), pin!(bridge.down()));
+        run(client, ledger, inbox, up, down).await
+    };
+    let (cause, reason) = end.told(ledger);
+    if matches!(end, End::Ordered(Ending::Reset(_))) {
+        // Cannot fail on a living socket; were it to, the close would show as a FIN.
+        SockRef::from(&target).set_linger(Some(Duration::ZERO)).ok();
+    }
+    stream::end(target, ledger.recorder().as_ref(), &cause, reason, 0);
+    if !matches!(end, End::ClientLost) {
+        client.part(incoming, last).await;
+    }
+}
+
+struct Bridge<'a> {
+    client: &'a Client,
+    target: &'a TcpStream,
+    ledger: &'a Ledger,
+}
+
+impl Bridge<'_> {
+    /// From the client to the target.
+    async fn up(&self, incoming: &mut Incoming) -> End {
+        let mut pace = Pace::default();
+        loop {
+            let (mut buffer, len) = match incoming.fill(self.client).await {
+                Ok(Some(more)) => more,
+                Ok(None) | Err(_) => return End::ClientLost,
+            };
+            let mut at = 0;
+            loop {
+                let gathered = match incoming.reader.gather(&mut buffer[at..len]) {
+                    Ok(gathered) => gathered,
+                    Err(frame::Failed(code)) => return End::ClientFailed(code),
+                };
+                let (start, payload, used) = (at + gathered.start, gathered.payload, gathered.used);
+                let (again, closed) = match gathered.control {
+                    None => (false, None),
+                    Some(Item::Ping(said)) => {
+                        self.client.pinged(said);
+                        (true, None)
+                    }
+                    Some(Item::Close(close)) => (false, Some(close.answer())),
+                    Some(Item::Pong(_) | Item::Data { .. }) => (true, None),
+                };
+                if payload > 0
+                    && let Err(error) = self.send(&buffer[start..start + payload]).await
+                {
+                    return End::Target(Phase::Send, Errno::from(&error));
+                }
+                at += used;
+                if let Some(code) = closed {
+                    return End::ClientClosed(code);
+                }
+                if !again {
+                    break;
+                }
+            }
+            incoming.keep(&buffer[at..len]);
+            pace.round(len).await;
+        }
+    }
+
+    /// Writes all of it to the target.
+    async fn send(&self, mut data: &[u8]) -> io::Result<()> {
+        while !data.is_empty() {
+            let entered = self.ledger.entering_send();
+            match self.target.try_write(data) {
+                Ok(n) => {
+                    self.ledger.sent(entered, &data[..n]);
+                    data = &data[n..];
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.ledger
+                        .stand_still(What::Send, PauseReason::PeerNotReading, self.target.writable())
+                        .await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// From the target to the client, and control frames in between.
+    async fn down(&self) -> End {
+        let mut pace = Pace::default();
+        loop {
+            let entered = self.ledger.entering_receive();
+            tokio::select! {
+                biased;
+                () = self.client.wants() => match self.client.say().await {
+                    Ok(false) => continue,
+                    // Whoever said it knows why.
+                    Ok(true) | Err(_) => return End::ClientLost,
+                },
+                ready = self.target.ready(Interest::READABLE) => {
+                    if let Err(error) = ready {
+                        return End::Target(Phase::Receive, Errno::from(&error));
+                    }
+                }
+            }
+            let mut buffer = Buffer::take();
+            let n = match stream::try_read(self.target, &mut buffer[HEADER..HEADER + READ]) {
+                Ok(0) => {
+                    let total = self.ledger.received_bytes();
+                    self.ledger.tell();
+                    self.ledger.recorder().record(Stamp::now(), &None, Fact::Eof(total), None);
+                    return End::Eof;
+                }
+                Ok(n) => n,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                Err(error) => return End::Target(Phase::Receive, Errno::from(&error)),
+            };
+            self.ledger.received(entered, &buffer[HEADER..HEADER + n]);
+            let mut room = [0; HEADER];
+            let start = frame::header(&mut room, Kind::Binary, n);
+            buffer[start..HEADER].copy_from_slice(&room[start..]);
+            let write = self.client.write(&buffer[start..HEADER + n]);
+            if self.ledger.stand_still(What::Read, PauseReason::ClientNotReading, write).await.is_err() {
+                return End::ClientLost;
+            }
+            pace.round(n).await;
+        }
+    }
+}

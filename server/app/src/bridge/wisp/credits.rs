@@ -1,0 +1,231 @@
+//! Credits: how many packets of DATA a client may send for one TCP stream. UDP streams have none.
+//!
+//! A CONTINUE does not add to what the client has, it replaces it, and what the client sent before it came is under
+//! way still. A server that says all the room it has can therefore be sent twice as much. So every CONTINUE says the
+//! same number, the credits; twice as many packets may wait; and the next one is said when what waits and what may be
+//! under way leaves room for it. That is when as many were written to the socket as the last one allowed: half of the
+//! room.
+//!
+//! How many fit depends on how long packets are. A stream begins with few, and is given more once its packets are known to
+//! be short. It never gets less again: what was said cannot be taken back, and a client would wait for what is not said.
+
+use std::num::NonZeroU32;
+
+/// The most bytes of one stream that wait for its socket. A client that keeps to its credits cannot send more, and
+/// one that does not is found out: [`Exceeded`].
+pub const BUFFER: usize = 1 << 20;
+
+/// The largest message that credits are made for before any was seen.
+pub const LARGEST: usize = 64 << 10;
+
+/// The most credits: what servers say by custom.
+pub const CREDITS: u32 = 128;
+
+/// How many credits keep a stream to [`BUFFER`] bytes, when the longest message may hold so many; `None` where not
+/// even one does.
+#[must_use]
+pub fn credits_for(largest_message: usize) -> Option<NonZeroU32> {
+    let fit = BUFFER / 2 / largest_message.max(1);
+    NonZeroU32::new(u32::try_from(fit).map_or(CREDITS, |fit| fit.min(CREDITS)))
+}
+
+/// The client sent a packet it had no credit for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the client sent more packets than it had credits for")]
+pub struct Exceeded;
+
+/// The account of one stream, from its CONNECT on.
+#[derive(Debug, Clone, Copy)]
+pub struct Credits {
+    /// What CONTINUE says.
+    credits: NonZeroU32,
+    /// Packets received and not written to the socket.
+    waiting: u64,
+    /// Packets that may yet come, by all that was said.
+    promised: u64,
+}
+
+impl Credits {
+    /// Every stream begins with what CONTINUE of stream 0 said.
+    #[must_use]
+    pub fn new(credits: NonZeroU32) -> Self {
+        Self { credits, waiting: 0, promised: credits.get().into() }
+    }
+
+    /// A packet came, with whatever payload. Of one that arrives in parts, its head counts.
+    ///
+    /// # Errors
+    /// It must not have: no client that keeps to its credits could have sent it.
+    pub fn received(&mut self) -> Result<(), Exceeded> {
+        self.promised = self.promised.checked_sub(1).ok_or(Exceeded)?;
+        self.waiting += 1;
+        Ok(())
+    }
+
+    /// So many packets were written to the socket, to their ends.
+    pub fn written(&mut self, packets: u32) {
+        self.waiting = self.waiting.saturating_sub(packets.into());
+    }
+
+    /// What CONTINUE is to say now, where so many fit; `None` where none is due. What is returned is counted as said.
+    ///
+    /// To be asked when the socket is connected, and whenever packets were written. The first time there is always
+    /// one, which thereby also confirms that the stream is open.
+    #[must_use]
+    pub fn due(&mut self, fit: NonZeroU32) -> Option<NonZeroU32> {
+        self.credits = self.credits.max(fit);
+        let credits = u64::from(self.credits.get());
+        if self.waiting + self.promised > credits {
+            return None;
+        }
+        self.promised += credits;
+        Some(self.credits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn some(count: u32) -> NonZeroU32 {
+        NonZeroU32::new(count).expect("some")
+    }
+
+    fn credits(count: u32) -> Credits {
+        Credits::new(some(count))
+    }
+
+    #[test]
+    fn twice_the_credits_of_the_largest_messages_are_a_mebibyte_at_most() {
+        assert_eq!(credits_for(0).map(NonZeroU32::get), Some(128));
+        assert_eq!(credits_for(4 << 10).map(NonZeroU32::get), Some(128));
+        assert_eq!(credits_for((4 << 10) + 1).map(NonZeroU32::get), Some(127));
+        assert_eq!(credits_for(64 << 10).map(NonZeroU32::get), Some(8));
+        assert_eq!(credits_for(512 << 10).map(NonZeroU32::get), Some(1));
+        assert_eq!(credits_for((512 << 10) + 1), None);
+        assert_eq!(credits_for(usize::MAX), None);
+    }
+
+    #[test]
+    fn one_packet_more_than_all_credits_is_found_out() {
+        let mut stream = credits(4);
+        for _ in 0..4 {
+            assert_eq!(stream.received(), Ok(()));
+        }
+        assert_eq!(stream.received(), Err(Exceeded));
+    }
+
+    #[test]
+    fn the_first_continue_is_due_when_the_socket_is_connected_whatever_came_before() {
+        for came in 0..=4 {
+            let mut stream = credits(4);
+            for _ in 0..came {
+                assert_eq!(stream.received(), Ok(()));
+            }
+            assert_eq!(stream.due(some(4)).map(NonZeroU32::get), Some(4), "{came} came");
+            assert_eq!(stream.due(some(4)), None, "{came} came");
+        }
+    }
+
+    #[test]
+    fn the_next_continue_is_due_when_half_of_the_room_was_written() {
+        let mut stream = credits(4);
+        assert!(stream.due(some(4)).is_some());
+        for _ in 0..8 {
+            assert_eq!(stream.received(), Ok(()));
+        }
+        assert_eq!(stream.received(), Err(Exceeded), "the room is full");
+        stream.written(3);
+        assert_eq!(stream.due(some(4)), None);
+        stream.written(1);
+        assert_eq!(stream.due(some(4)).map(NonZeroU32::get), Some(4));
+    }
+
+    #[test]
+    fn short_packets_are_given_more_at_once_and_it_stays_so() {
+        let mut stream = credits(4);
+        assert_eq!(stream.due(some(4)), Some(some(4)));
+        assert_eq!(stream.received(), Ok(()));
+        stream.written(1);
+        assert_eq!(stream.due(some(100)), Some(some(100)));
+        for _ in 0..7 {
+            assert_eq!(stream.received(), Ok(()));
+            stream.written(1);
+        }
+        assert_eq!(stream.due(some(4)), Some(some(100)), "what was said before has come");
+    }
+
+    /// A client as the specification has it, and a network that delivers when it likes.
+    #[derive(Debug)]
+    struct Client {
+        has: u32,
+        left: u32,
+        up: u32,
+        down: VecDeque<u32>,
+    }
+
+    impl Client {
+        fn send(&mut self) {
+            if self.has > 0 && self.left > 0 {
+                (self.has, self.left, self.up) = (self.has - 1, self.left - 1, self.up + 1);
+            }
+        }
+
+        fn hear(&mut self) {
+            self.has = self.down.pop_front().unwrap_or(self.has);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn twice_the_room_is_all_that_is_promised(largest in 1_usize..2 << 20) {
+            let room = |credits: u32| credits as usize * 2 * largest;
+            match credits_for(largest).map(NonZeroU32::get) {
+                Some(CREDITS) => prop_assert!(room(CREDITS) <= BUFFER),
+                fit => prop_assert!(room(fit.unwrap_or(0)) <= BUFFER && room(fit.unwrap_or(0) + 1) > BUFFER),
+            }
+        }
+
+        /// Whatever is under way when: a client that keeps to its credits is never accused, never fills more than the
+        /// room, and never waits for a CONTINUE that does not come.
+        #[test]
+        fn a_client_that_keeps_to_its_credits_gets_everything_through(
+            count in 1_u32..20,
+            more in proptest::collection::vec(1_u32..20, 0..60),
+            left in 0_u32..300,
+            steps in proptest::collection::vec((0_u8..4, 1_u32..30), 0..600),
+        ) {
+            let mut stream = credits(count);
+            let mut client = Client { has: count, left, up: 0, down: VecDeque::new() };
+            let mut waiting = 0;
+            let mut more = more.into_iter();
+            // Random steps first, then each in turn, often enough for everything to arrive.
+            let orderly = (0..1000).flat_map(|_| (0..4).map(|step| (step, 1)));
+            for (step, times) in steps.into_iter().chain(orderly) {
+                match step {
+                    0 => (0..times).for_each(|_| client.send()),
+                    1 => client.hear(),
+                    2 if client.up > 0 => {
+                        client.up -= 1;
+                        waiting += 1;
+                        prop_assert_eq!(stream.received(), Ok(()));
+                    }
+                    3 => {
+                        let written = times.min(waiting);
+                        waiting -= written;
+                        stream.written(written);
+                        let fit = some(more.next().unwrap_or(1));
+                        client.down.extend(stream.due(fit).map(NonZeroU32::get));
+                    }
+                    _ => {}
+                }
+                prop_assert!(waiting <= 2 * count.max(20), "{waiting} wait");
+            }
+            prop_assert_eq!((client.left, client.up, waiting), (0, 0, 0));
+        }
+    }
+}

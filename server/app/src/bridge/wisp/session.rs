@@ -1,0 +1,454 @@
+//! A Wisp connection: what its client says, and the streams it opens.
+
+use std::{collections::HashMap, future::pending, ops::Range, sync::Arc, time::Duration};
+
+use sockscope_sockets::{
+    options::MAX_DATAGRAM,
+    target::{Scheme, Target, parse_endpoint},
+};
+use tokio::{
+    task::{JoinError, JoinSet},
+    time::{Instant, sleep_until, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Begun, CHALLENGE, Credits, Fault, Handshake, Head, Outcome, Packet, PacketType, Settings, StreamType,
+    Version,
+    outbox::Outbox,
+    packet::close_packet,
+    reason,
+    stream::{Over, Stream},
+};
+use crate::bridge::{
+    Client, Close, Incoming, Opener,
+    frame::{self, Item, Kind, code},
+    pace::Pace,
+};
+
+/// How long a client may take to say which version it speaks: one of before v2 that names a subprotocol says nothing.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// The longest packet that is taken in whole: a datagram.
+const LONGEST: usize = Head::LEN + MAX_DATAGRAM;
+
+/// How long a client has to take what is said last.
+const LAST: Duration = Duration::from_secs(2);
+
+/// Who opens streams, and what its client is asked for.
+pub(crate) struct Session {
+    pub(crate) opener: Arc<Opener>,
+    pub(crate) settings: Arc<Settings>,
+    /// Cancelled when the server goes: without a stream, nothing else would tell the client.
+    pub(crate) ending: CancellationToken,
+}
+
+/// The message that is coming in parts.
+enum Message {
+    /// None is.
+    Between,
+    /// One that is taken in whole.
+    Whole(Vec<u8>),
+    /// Data of a stream, which is handed on as it comes.
+    Data(Arc<Stream>),
+    /// Data of a stream that is over, or never was.
+    Nobodys,
+}
+
+/// Bytes for one stream, gathered from one message or several.
+struct Run {
+    stream: Arc<Stream>,
+    from: usize,
+    to: usize,
+    packets: u32,
+}
+
+/// The connection is over.
+enum Ended {
+    /// The client said so, with this code.
+    Closed(Option<u16>),
+    /// It is gone without a word.
+    Lost,
+    /// The client is told why.
+    Told(Close),
+    /// The key it was opened with is over, or the server goes. Its streams know by themselves, and whose wish that was.
+    CalledOff(Close),
+}
+
+impl Session {
+    /// Ends when its client is to be told that it is over.
+    async fn called_off(&self) -> Close {
+        tokio::select! {
+            biased;
+            over = self.opener.over() => Close::new(code::POLICY, over.as_str()),
+            () = self.ending.cancelled() => Close::new(code::GOING_AWAY, "the server goes"),
+        }
+    }
+
+    /// Serves a client until it leaves.
+    pub(crate) async fn serve(self, client: Client, mut incoming: Incoming, version: Version) {
+        let outbox = Arc::new(Outbox::new(client));
+        let settings = Arc::clone(&self.settings);
+        let mut talk = Talk {
+            session: &self,
+            outbox: Arc::clone(&outbox),
+            handshake: None,
+            udp: true,
+            message: Message::Between,
+            full: None,
+            streams: HashMap::new(),
+            tasks: JoinSet::new(),
+        };
+        let ended = match talk.begin(version, &settings) {
+            Ok(()) => talk.listen(&mut incoming).await,
+            Err(ended) => ended,
+        };
+        talk.end(&ended).await;
+        let last = match ended {
+            Ended::Closed(code) => Some(Close { code, reason: String::new() }),
+            Ended::Lost => return,
+            Ended::Told(close) | Ended::CalledOff(close) => Some(close),
+        };
+        // Whoever else had it has ended.
+        if let Some(outbox) = Arc::into_inner(outbox) {
+            outbox.client.part(&mut incoming, last).await;
+        }
+    }
+}
+
+/// A connection under way.
+struct Talk<'a> {
+    session: &'a Session,
+    outbox: Arc<Outbox>,
+    /// INFO was sent, and not answered.
+    handshake: Option<Handshake<'a>>,
+    /// The client may open UDP streams.
+    udp: bool,
+    message: Message,
+    /// More waits for this one than may.
+    full: Option<Arc<Stream>>,
+    streams: HashMap<u32, Arc<Stream>>,
+    /// One a stream.
+    tasks: JoinSet<Arc<Stream>>,
+}
+
+impl<'a> Talk<'a> {
+    fn begin(&mut self, version: Version, settings: &'a Settings) -> Result<(), Ended> {
+        let mut challenge = [0; CHALLENGE];
+        getrandom::fill(&mut challenge).map_err(|error| {
+            tracing::error!(%error, "there are no random numbers");
+            Ended::Told(Close::new(code::INTERNAL, ""))
+        })?;
+        let mut out = Vec::new();
+        let begun = Handshake::begin(version, settings, challenge, &mut out);
+        self.outbox.say(&out);
+        match begun {
+            Begun::Waiting(handshake) => {
+                self.handshake = Some(handshake);
+                Ok(())
+            }
+            Begun::Over(outcome) => self.agreed(outcome).map(drop),
+        }
+    }
+
+    /// Takes note of how the handshake ended. Returns whether the message it ended with is still to be taken.
+    fn agreed(&mut self, outcome: Outcome) -> Result<bool, Ended> {
+        match outcome {
+            Outcome::Accepted(accepted) => {
+                self.udp = accepted.version == Version::V1 || accepted.udp;
+                Ok(accepted.pending)
+            }
+            Outcome::Refused(reason) => Err(Ended::Told(Close::new(
+                code::POLICY,
+                match reason {
+                    reason::INCOMPATIBLE => "the versions do not go together",
+                    _ => "the credentials are not right",
+                },
+            ))),
+            Outcome::Left(_) => Err(Ended::Closed(None)),
+        }
+    }
+
+    /// Takes what the client says until the connection is over.
+    async fn listen(&mut self, incoming: &mut Incoming) -> Ended {
+        let outbox = Arc::clone(&self.outbox);
+        let serving = outbox.serve();
+        tokio::pin!(serving);
+        let deadline = Instant::now() + SILENCE;
+        let mut pace = Pace::default();
+        loop {
+            let silent = self.handshake.is_some();
+            let filled = tokio::select! {
+                biased;
+                _ = &mut serving => return Ended::Lost,
+                () = outbox.client.broken() => return Ended::Lost,
+                Some(over) = self.tasks.join_next(), if !self.tasks.is_empty() => {
+                    self.over(over);
+                    continue;
+                }
+                close = self.session.called_off() => return Ended::CalledOff(close),
+                () = sleep_until(deadline), if silent => {
+                    if let Err(ended) = self.silent() {
+                        return ended;
+                    }
+                    continue;
+                }
+                filled = incoming.fill(&outbox.client) => filled,
+            };
+            let (mut buffer, len) = match filled {
+                Ok(Some(filled)) => filled,
+                Ok(None) | Err(_) => return Ended::Lost,
+            };
+            if let Err(ended) = self.take(incoming, &mut buffer, len) {
+                return ended;
+            }
+            drop(buffer);
+            let full = self.full.take();
+            let room = async {
+                outbox.room().await;
+                if let Some(full) = full {
+                    full.room().await;
+                }
+            };
+            tokio::select! {
+                biased;
+                () = room => {}
+                close = self.session.called_off() => return Ended::CalledOff(close),
+                _ = &mut serving => return Ended::Lost,
+                () = outbox.client.broken() => return Ended::Lost,
+            }
+            pace.round(len).await;
+        }
+    }
+
+    /// A stream's task has ended; another of the same number may have come since.
+    fn over(&mut self, over: Result<Arc<Stream>, JoinError>) {
+        match over {
+            Ok(stream) => {
+                if self.streams.get(&stream.id()).is_some_and(|now| Arc::ptr_eq(now, &stream)) {
+                    self.streams.remove(&stream.id());
+                }
+            }
+            Err(error) => tracing::error!(%error, "a stream's task failed"),
+        }
+    }
+
+    fn silent(&mut self) -> Result<(), Ended> {
+        let Some(handshake) = self.handshake.take() else { return Ok(()) };
+        let mut out = Vec::new();
+        let outcome = handshake.silent(&mut out);
+        self.outbox.say(&out);
+        self.agreed(outcome).map(drop)
+    }
+
+    /// Takes what was read.
+    fn take(&mut self, incoming: &mut Incoming, buffer: &mut [u8], len: usize) -> Result<(), Ended> {
+        let mut at = 0;
+        let mut run = None;
+        while at < len {
+            let (used, item) = match incoming.reader.next(&mut buffer[at..len]) {
+                Ok(Some(next)) => next,
+                Ok(None) => break,
+                Err(frame::Failed(code)) => return Err(Ended::Told(Close::new(code, ""))),
+            };
+            match item {
+                Item::Data { kind: Kind::Text, .. } => {
+                    return Err(Ended::Told(Close::new(code::UNSUPPORTED, "packets are binary")));
+                }
+                Item::Data { start, len, last, .. } => {
+                    self.part(buffer, at + start..at + start + len, last, &mut run)?;
+                }
+                Item::Ping(said) => self.outbox.client.pinged(said),
+                Item::Pong(_) => {}
+                Item::Close(close) => return Err(Ended::Closed(close.answer())),
+            }
+            at += used;
+        }
+        self.hand_on(buffer, &mut run);
+        incoming.keep(&buffer[at..len]);
+        Ok(())
+    }
+
+    /// A part of a message. Data of a stream is closed up at the front of `run`, so that many small packets are one write.
+    fn part(
+        &mut self,
+        buffer: &mut [u8],
+        part: Range<usize>,
+        last: bool,
+        run: &mut Option<Run>,
+    ) -> Result<(), Ended> {
+        match std::mem::replace(&mut self.message, Message::Between) {
+            Message::Between => match self.data(&buffer[part.clone()]) {
+                Some(Some(stream)) if last || !stream.datagrams => {
+                    stream.begins();
+                    self.gather(buffer, stream, part.start + Head::LEN..part.end, last, run);
+                }
+                Some(None) => self.message = if last { Message::Between } else { Message::Nobodys },
+                Some(Some(_)) | None if !last => self.message = Message::Whole(buffer[part].to_vec()),
+                Some(Some(_)) | None => {
+                    self.hand_on(buffer, run);
+                    self.packet(&buffer[part])?;
+                }
+            },
+            Message::Whole(mut whole) => {
+                whole.extend_from_slice(&buffer[part]);
+                self.hand_on(buffer, run);
+                match self.data(&whole) {
+                    Some(None) if !last => self.message = Message::Nobodys,
+                    Some(Some(stream)) if last || !stream.datagrams => {
+                        stream.begins();
+                        stream.takes(&whole[Head::LEN..], u32::from(last), &self.outbox);
+                        if !last {
+                            self.message = Message::Data(stream);
+                        }
+                    }
+                    _ if last => self.packet(&whole)?,
+                    _ if whole.len() > LONGEST => {
+                        return Err(Ended::Told(Close::new(code::TOO_BIG, "a packet is too long")));
+                    }
+                    _ => self.message = Message::Whole(whole),
+                }
+            }
+            Message::Data(stream) => self.gather(buffer, stream, part, last, run),
+            Message::Nobodys => self.message = if last { Message::Between } else { Message::Nobodys },
+        }
+        Ok(())
+    }
+
+    /// Whether a message is data, as far as it has come, and of which stream.
+    fn data(&self, message: &[u8]) -> Option<Option<Arc<Stream>>> {
+        if self.handshake.is_some() {
+            return None;
+        }
+        match Head::parse(message) {
+            Ok(Some(Head { packet_type: PacketType::Data, stream })) => {
+                Some(self.streams.get(&stream).cloned())
+            }
+            _ => None,
+        }
+    }
+
+    fn gather(
+        &mut self,
+        buffer: &mut [u8],
+        stream: Arc<Stream>,
+        part: Range<usize>,
+        last: bool,
+        run: &mut Option<Run>,
+    ) {
+        let goes_on = run.as_ref().is_some_and(|run| !stream.datagrams && Arc::ptr_eq(&run.stream, &stream));
+        if !goes_on {
+            self.hand_on(buffer, run);
+        }
+        let run = run.get_or_insert_with(|| Run {
+            stream: Arc::clone(&stream),
+            from: part.start,
+            to: part.start,
+            packets: 0,
+        });
+        let len = part.len();
+        buffer.copy_within(part, run.to);
+        run.to += len;
+        run.packets += u32::from(last);
+        if !last {
+            self.message = Message::Data(stream);
+        }
+    }
+
+    /// Hands on what was gathered.
+    fn hand_on(&mut self, buffer: &[u8], run: &mut Option<Run>) {
+        if let Some(Run { stream, from, to, packets }) = run.take() {
+            stream.takes(&buffer[from..to], packets, &self.outbox);
+            if stream.is_full() {
+                self.full = Some(stream);
+            }
+        }
+    }
+
+    /// A whole packet.
+    fn packet(&mut self, message: &[u8]) -> Result<(), Ended> {
+        if let Some(handshake) = self.handshake.take() {
+            let mut out = Vec::new();
+            let outcome = handshake.receive(message, &mut out);
+            if !out.is_empty() {
+                self.outbox.say(&out);
+            }
+            if !self.agreed(outcome)? {
+                return Ok(());
+            }
+        }
+        match Packet::parse(message) {
+            Ok(Packet::Connect { stream, kind, port, host }) => self.connect(stream, kind, host, port),
+            Ok(Packet::Data { stream, payload }) => {
+                if let Some(stream) = self.streams.get(&stream) {
+                    stream.begins();
+                    stream.takes(payload, 1, &self.outbox);
+                }
+            }
+            Ok(Packet::Close { stream: 0, .. }) => return Err(Ended::Closed(Some(code::NORMAL))),
+            Ok(Packet::Close { stream, .. }) => {
+                if let Some(stream) = self.streams.remove(&stream) {
+                    stream.ends(Over::Closed);
+                }
+            }
+            // Said by servers only, or too late: nothing follows from it.
+            Ok(Packet::Continue { .. } | Packet::Info { .. }) => {}
+            Err(Fault::Stream { stream, reason, .. }) => self.outbox.say(&close_packet(stream, reason)),
+            Err(Fault::Connection(wrong)) => {
+                return Err(Ended::Told(Close::new(code::PROTOCOL, wrong.to_string())));
+            }
+        }
+        Ok(())
+    }
+
+    fn connect(&mut self, id: u32, kind: StreamType, host: &str, port: u16) {
+        // Of two with one number the client could mean either: neither goes on.
+        if let Some(before) = self.streams.remove(&id)
+            && !before.is_told()
+        {
+            before.ends(Over::Closed);
+            return self.outbox.say(&close_packet(id, reason::INVALID));
+        }
+        let datagrams = kind == StreamType::Udp;
+        let scheme = if datagrams { Scheme::Udp } else { Scheme::Tcp };
+        let host = host.trim();
+        let bare = host.contains(':') && !host.starts_with('[');
+        let text = if bare { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        let target = match parse_endpoint(&text) {
+            Ok((host, port)) if self.udp || !datagrams => Target { scheme, host, port },
+            _ => return self.outbox.say(&close_packet(id, reason::INVALID)),
+        };
+        let stream = Stream::new(id, datagrams, Credits::new(self.session.settings.credits));
+        self.streams.insert(id, Arc::clone(&stream));
+        let outbox = Arc::clone(&self.outbox);
+        let opener = Arc::clone(&self.session.opener);
+        self.tasks.spawn(async move {
+            stream.run(Box::pin(opener.open(&target)), &outbox).await;
+            stream
+        });
+    }
+
+    /// Ends all streams with the connection.
+    async fn end(mut self, ended: &Ended) {
+        let over = match ended {
+            Ended::Lost => Some(Over::Lost),
+            Ended::Closed(_) | Ended::Told(_) => Some(Over::Closed),
+            Ended::CalledOff(_) => None,
+        };
+        self.streams.drain().for_each(|(_, stream)| over.into_iter().for_each(|over| stream.ends(over)));
+        let outbox = Arc::clone(&self.outbox);
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        let serving = async {
+            // A client that is gone hears no more; its streams end all the same.
+            let _ = outbox.serve().await;
+            pending::<()>().await;
+        };
+        // A stream writes what came before for a bounded time, and then ends.
+        tokio::select! {
+            () = all => {}
+            () = serving => {}
+        }
+        // What was said last, like the reason of a refusal; a client that does not read has had its time.
+        timeout(LAST, outbox.flush()).await.ok();
+    }
+}

@@ -1,0 +1,178 @@
+//! Bridges: a WebSocket in, a socket out.
+
+use axum::{
+    extract::{Extension, Path, Request, State},
+    response::Response,
+};
+use http::HeaderValue;
+use sockscope_sockets::{
+    open::Opened,
+    target::{Scheme, Target, parse_endpoint},
+};
+use sockscope_wire::{Code, Contract};
+
+use crate::{
+    ask,
+    bridge::{
+        self, Client, Close, Incoming, Opener, Unopened, code,
+        keys::{Grant, NoLease},
+    },
+    http::{
+        App,
+        answer::{Answer, No},
+        front::{
+            auth::Principal,
+            connection::ConnectionInfo,
+            gate::{TICKET, offered},
+            keyed::{Permitted, TokenQuery},
+            timed::Timed,
+            upgrade::Upgrade,
+        },
+        request::Ask,
+    },
+    problem::problem,
+};
+
+/// What carries bytes and nothing else calls itself that (websockify); some clients insist.
+const BINARY: &str = "binary";
+
+/// One WebSocket to the TCP port its path names.
+pub(in crate::http) async fn tcp(
+    State(app): State<App>,
+    Path((host, port)): Path<(String, String)>,
+    Extension(principal): Extension<Principal>,
+    Extension(connection): Extension<ConnectionInfo>,
+    request: Request,
+) -> Answer {
+    let target = target(Scheme::Tcp, &format!("{host}:{port}"))?;
+    Wanted { app, target, contract: Contract::Wsproxy, principal, connection }.bridge(request)
+}
+
+/// One WebSocket to the UDP port its path names: a message is a datagram.
+pub(in crate::http) async fn udp(
+    State(app): State<App>,
+    Path((host, port)): Path<(String, String)>,
+    Extension(principal): Extension<Principal>,
+    Extension(connection): Extension<ConnectionInfo>,
+    request: Request,
+) -> Answer {
+    let target = target(Scheme::Udp, &format!("{host}:{port}"))?;
+    Wanted { app, target, contract: Contract::Wsproxy, principal, connection }.bridge(request)
+}
+
+/// The first, shorter: `host:port`.
+pub(in crate::http) async fn short(
+    State(app): State<App>,
+    Path(target): Path<String>,
+    Extension(principal): Extension<Principal>,
+    Extension(connection): Extension<ConnectionInfo>,
+    request: Request,
+) -> Answer {
+    let target = self::target(Scheme::Tcp, &target)?;
+    Wanted { app, target, contract: Contract::Wsproxy, principal, connection }.bridge(request)
+}
+
+/// One WebSocket to the target of a token, as websockify has it.
+pub(in crate::http) async fn websockify(
+    State(app): State<App>,
+    Ask(query): Ask<TokenQuery>,
+    Extension(principal): Extension<Principal>,
+    Extension(connection): Extension<ConnectionInfo>,
+    mut request: Request,
+) -> Answer {
+    if answering(&request).is_none()
+        && offered(request.headers()).any(|protocol| !protocol.is_empty() && !protocol.starts_with(TICKET))
+    {
+        return Err(No(problem(Code::InvalidQuery, "offer the subprotocol binary, or none")));
+    }
+    let target = match request.extensions_mut().remove() {
+        Some(Permitted(target)) => target,
+        None => app.websockify.target(query.token.as_deref()).await?,
+    };
+    Wanted { app, target, contract: Contract::Websockify, principal, connection }.bridge(request)
+}
+
+fn target(scheme: Scheme, text: &str) -> Result<Target, No> {
+    let (host, port) = parse_endpoint(text).map_err(|error| No(ask::target_problem(&error)))?;
+    Ok(Target { scheme, host, port })
+}
+
+/// A bridge that somebody wants.
+struct Wanted {
+    app: App,
+    target: Target,
+    contract: Contract,
+    principal: Principal,
+    connection: ConnectionInfo,
+}
+
+impl Wanted {
+    /// Grants the upgrade; the target is dialled afterwards, so that a client can be told in words why it cannot be reached.
+    fn bridge(self, mut request: Request) -> Answer {
+        let upgrade = Upgrade::of(&mut request)?;
+        let grant = request.extensions_mut().remove();
+        let protocol = answering(&request);
+        let response: Response = upgrade.grant(protocol);
+        let (app, wire) = (self.app.clone(), self.connection.wire.clone());
+        tokio::spawn(Timed::new(app, wire, async move {
+            if let Some((io, early)) = upgrade.connection().await {
+                let heartbeat = match self.contract {
+                    Contract::Websockify => self.app.websockify.heartbeat(),
+                    Contract::Wsproxy | Contract::Wisp => None,
+                };
+                self.serve(Client::new(io).beating(heartbeat), Incoming::new(early), grant).await;
+            }
+        }));
+        Ok(response)
+    }
+
+    async fn serve(self, client: Client, mut incoming: Incoming, grant: Option<Grant>) {
+        let Self { app, target, contract, principal, connection } = self;
+        let name = format!("bridge of {}", connection.peer).into();
+        let workspace = app.workspace.clone();
+        let opener = Opener { workspace, principal: principal.name, name, contract, grant };
+        let opened = tokio::select! {
+            biased;
+            () = client.broken() => return,
+            // Boxed, so that a bridge that lives for hours does not carry what only opening it needed.
+            opened = Box::pin(opener.open(&target)) => opened,
+        };
+        let (opened, mut inbox, ledger) = match opened {
+            Ok(opened) => opened,
+            Err(why) => return client.part(&mut incoming, Some(last_word(&why))).await,
+        };
+        match opened {
+            Opened::Stream(stream) => {
+                Box::pin(bridge::carry_stream(&client, &mut incoming, stream, &mut inbox, &ledger)).await;
+            }
+            Opened::Datagram(socket) => {
+                Box::pin(bridge::carry_datagrams(&client, &mut incoming, socket, &mut inbox, &ledger)).await;
+            }
+            Opened::Listener(_) => {
+                let last = Close::new(code::INTERNAL, "no bridge leads to a listener");
+                client.part(&mut incoming, Some(last)).await;
+            }
+        }
+    }
+}
+
+/// The subprotocol to answer with: the one that says "bytes", or none. Browsers insist on an answer where they offered any, so a
+/// page offers it beside its ticket.
+fn answering(request: &Request) -> Option<HeaderValue> {
+    offered(request.headers()).any(|protocol| protocol == BINARY).then(|| HeaderValue::from_static(BINARY))
+}
+
+/// Why a target could not be reached, as a close frame says it.
+fn last_word(why: &Unopened) -> Close {
+    match why {
+        Unopened::NoLease(why @ NoLease::Over(_)) => Close::new(code::POLICY, why.as_str()),
+        Unopened::NoLease(why) => Close::new(code::LATER, why.as_str()),
+        Unopened::Over(over) => Close::new(code::POLICY, over.as_str()),
+        Unopened::Target => Close::new(code::POLICY, "the key does not allow this target"),
+        Unopened::Refused(refused) => {
+            let code = if refused.code == Code::Denied { code::POLICY } else { code::INTERNAL };
+            let what = refused.errno.as_deref().unwrap_or(refused.code.as_str());
+            Close::new(code, format!("{what}: {}", refused.code.title()))
+        }
+    }
+}

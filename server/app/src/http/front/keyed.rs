@@ -1,0 +1,122 @@
+//! Requests that a bridge key lets in: by its secret, `/k/{secret}` and behind it the path of a bridge, or by a permit that was
+//! signed with it, as the token of a websockify client.
+
+use axum::extract::{Query, Request};
+use http::{HeaderMap, Uri, uri::PathAndQuery};
+use serde::Deserialize;
+use sockscope_sockets::target::Target;
+use sockscope_wire::Code;
+
+use super::{
+    auth::Principal,
+    gate::{Page, check_site, foreign, page},
+};
+use crate::{
+    bridge::keys::Grant,
+    http::{
+        App,
+        routes::{is_bridge, is_websockify},
+    },
+    problem::{Refused, problem},
+};
+
+/// The query of a websockify client.
+#[derive(Deserialize)]
+pub(in crate::http) struct TokenQuery {
+    /// Names a target, or is a permit.
+    pub(in crate::http) token: Option<String>,
+}
+
+/// The target that a permit leads to (a request extension).
+#[derive(Clone)]
+pub(in crate::http) struct Permitted(pub(in crate::http) Target);
+
+/// What a request brings that a key let in.
+pub(super) struct Keyed {
+    grant: Grant,
+    /// The URI without the secret: nothing further in hears of it.
+    uri: Option<Uri>,
+    permitted: Option<Permitted>,
+}
+
+impl Keyed {
+    /// `None` of a request that brings neither a key nor a permit. Whatever is wrong with either, the answer is the same, and
+    /// repeats nothing of what was sent.
+    pub(super) fn of(app: &App, uri: &Uri) -> Result<Option<Self>, Refused> {
+        let stranger = || problem(Code::Unauthorized, "no bridge key, and no permit of one, lets this in");
+        let (keyed, inner) = match split(uri.path()) {
+            Some((secret, rest)) => {
+                let grant = app.keys.find(secret).ok_or_else(stranger)?;
+                (Some(grant), Some(behind(uri, rest)?))
+            }
+            None => (None, None),
+        };
+        let permit = permit(app, inner.as_ref().unwrap_or(uri));
+        let (grant, permitted) = match (keyed, permit) {
+            (None, None) => return Ok(None),
+            (Some(grant), None) => (grant, None),
+            (keyed, Some(permit)) => {
+                let (grant, target) = permit.ok_or_else(stranger)?;
+                if keyed.is_some_and(|keyed| keyed.id() != grant.id()) {
+                    return Err(stranger());
+                }
+                (grant, Some(Permitted(target)))
+            }
+        };
+        Ok(Some(Self { grant, uri: inner, permitted }))
+    }
+
+    /// Whether the page a request comes from may use the key. Programs that are no pages send no Origin, and need none.
+    pub(super) fn check(&self, headers: &HeaderMap, host: &str) -> Result<(), Refused> {
+        match page(headers, host)? {
+            Page::Ours => check_site(headers),
+            // A page of another site, by its key's leave: Sec-Fetch-Site says no more than that.
+            Page::Other(origin) if self.grant.admits(origin.as_bytes()) => Ok(()),
+            Page::Other(_) => Err(foreign()),
+        }
+    }
+
+    /// Lets the request in as the key's.
+    pub(super) fn enter(self, request: &mut Request) -> Principal {
+        let Self { grant, uri, permitted } = self;
+        if let Some(uri) = uri {
+            *request.uri_mut() = uri;
+        }
+        let principal = Principal { name: format!("key:{}", grant.id()).into() };
+        request.extensions_mut().insert(grant);
+        if let Some(permitted) = permitted {
+            request.extensions_mut().insert(permitted);
+        }
+        principal
+    }
+}
+
+/// The secret in a path, and the path behind it.
+fn split(path: &str) -> Option<(&str, &str)> {
+    let keyed = path.strip_prefix("/k/")?;
+    Some(keyed.split_at(keyed.find('/').unwrap_or(keyed.len())))
+}
+
+/// The URI behind a key. Only bridges have a keyed form.
+fn behind(uri: &Uri, rest: &str) -> Result<Uri, Refused> {
+    let unknown = || problem(Code::UnknownRoute, "a key opens bridges only: see docs/BRIDGES.md");
+    if !is_bridge(rest) {
+        return Err(unknown());
+    }
+    let rest = match uri.query() {
+        Some(query) => format!("{rest}?{query}"),
+        None => rest.to_owned(),
+    };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(PathAndQuery::try_from(rest).map_err(|_| unknown())?);
+    Uri::from_parts(parts).map_err(|_| unknown())
+}
+
+/// The permit a request brings, which is not good where there is nothing in it; `None` where it brings none.
+fn permit(app: &App, uri: &Uri) -> Option<Option<(Grant, Target)>> {
+    if !is_websockify(uri.path()) {
+        return None;
+    }
+    let Query(TokenQuery { token }) = Query::try_from_uri(uri).ok()?;
+    Some(app.keys.permit(&token?)?.ok())
+}

@@ -1,0 +1,148 @@
+//! Who does not read holds up who sends, and nothing grows in between.
+
+use sockscope_wire::{Code, Fact, PauseWhat};
+use tokio::net::TcpStream;
+
+use crate::{
+    raw::{Asking, BINARY, PING, Raw, facts, frame, logged, noise, open_server, resident, the_socket},
+    support::{peer, *},
+};
+
+/// More than two kernels' buffers hold for a connection.
+const ENOUGH: usize = 64 << 20;
+
+/// What a stalled bridge may add to the memory of its server.
+const GROWTH: u64 = 1 << 20;
+
+/// A client with a small window, and the other end of its socket.
+async fn bridged(server: &TestServer) -> (Raw, TcpStream) {
+    let peer = TcpPeer::listen().await;
+    let asking = Asking { receive_buffer: Some(4096), ..Asking::default() };
+    let raw = Raw::ask(server.address(), &format!("/bridge/{}", peer.address()), &asking).await;
+    (raw, peer.accept().await)
+}
+
+/// Lets some bytes pass both ways, so that what is allocated once is.
+async fn warm(raw: &mut Raw, stream: &mut TcpStream) {
+    let some = noise(300_000);
+    let Raw { up, down } = raw;
+    tokio::join!(up.frame(BINARY, &some), peer::read(stream, some.len()));
+    tokio::join!(peer::write(stream, &some), down.receive(some.len()));
+}
+
+fn paused(what: PauseWhat, why: Code) -> impl Fn(&Fact) -> bool {
+    move |fact| matches!(fact, Fact::Paused { what: said, reason, .. } if *said == what && *reason == why)
+}
+
+fn resumed(what: PauseWhat) -> impl Fn(&Fact) -> bool {
+    move |fact| matches!(fact, Fact::Resumed { what: said, after_us } if *said == what && *after_us >= 1_000_000)
+}
+
+/// Writes until the kernel takes no more, which lasts: how much went.
+pub(crate) async fn fill(mut write: impl FnMut() -> Option<usize>, stalled: impl AsyncFn() -> bool) -> usize {
+    let mut sent = 0;
+    eventually("it stalls", async || {
+        while let Some(n) = write() {
+            sent += n;
+            assert!(sent < ENOUGH, "nothing holds it up");
+        }
+        stalled().await
+    })
+    .await;
+    // Said to stand still for a second, and full again or still.
+    while let Some(n) = write() {
+        sent += n;
+        assert!(sent < ENOUGH, "nothing holds it up");
+    }
+    sent
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_holds_up_its_target_and_loses_nothing() {
+    let server = open_server(&[]);
+    let client = server.client();
+    let (mut raw, mut stream) = bridged(&server).await;
+    warm(&mut raw, &mut stream).await;
+    let id = the_socket(client).await.id;
+    let before = resident(&server);
+    let chunk = noise(1 << 16);
+    let mut at = 0;
+    let stalls = paused(PauseWhat::Read, Code::ClientNotReading);
+    let sent = fill(
+        || {
+            let n = stream.try_write(&chunk[at % chunk.len()..]).ok()?;
+            at += n;
+            Some(n)
+        },
+        async || facts(client, id).await.iter().any(&stalls),
+    )
+    .await;
+    let grown = resident(&server).saturating_sub(before);
+    assert!(grown < GROWTH, "{grown} bytes more for {sent} under way");
+    // The other direction goes on, and what it carries is not held up.
+    let up = noise(1 << 20);
+    let (_, read) = tokio::join!(raw.up.frame(BINARY, &up), peer::read(&mut stream, up.len()));
+    assert!(read == up);
+    let expected: Vec<u8> = chunk.iter().copied().cycle().take(sent).collect();
+    assert!(raw.receive(sent).await == expected, "reading on, it has everything");
+    logged(client, id, "it goes on", resumed(PauseWhat::Read)).await;
+    let all = (sent + 300_000) as u64;
+    eventually("the books are whole", async || client.socket(id).await.counters.received_bytes == all).await;
+}
+
+#[tokio::test]
+async fn a_target_that_does_not_read_holds_up_the_client_and_loses_nothing() {
+    let server = open_server(&[]);
+    let client = server.client();
+    let (mut raw, mut stream) = bridged(&server).await;
+    warm(&mut raw, &mut stream).await;
+    let id = the_socket(client).await.id;
+    let before = resident(&server);
+    let payload = noise(60_000);
+    let message = frame(BINARY, &payload);
+    let mut at = 0;
+    let stalls = paused(PauseWhat::Send, Code::PeerNotReading);
+    let up = &raw.up;
+    let sent = fill(
+        || {
+            let n = up.try_write(&message[at % message.len()..])?;
+            at += n;
+            Some(n)
+        },
+        async || facts(client, id).await.iter().any(&stalls),
+    )
+    .await;
+    let grown = resident(&server).saturating_sub(before);
+    assert!(grown < GROWTH, "{grown} bytes more for {sent} under way");
+    // The other direction goes on.
+    let down = noise(1 << 20);
+    let (_, read) = tokio::join!(peer::write(&mut stream, &down), raw.down.receive(down.len()));
+    assert!(read == down);
+    // The message that was begun is finished, and all arrive; a ping behind them is answered then.
+    let messages = sent.div_ceil(message.len());
+    let rest = [&message[sent - (messages - 1) * message.len()..], &frame(PING, b"last")].concat();
+    let expected = payload.repeat(messages);
+    let Raw { up, down } = &mut raw;
+    let (_, read, ()) =
+        tokio::join!(up.bytes(&rest), peer::read(&mut stream, expected.len()), down.pong(b"last"));
+    assert!(read == expected);
+    logged(client, id, "it goes on", resumed(PauseWhat::Send)).await;
+    let all = (expected.len() + 300_000) as u64;
+    eventually("the books are whole", async || client.socket(id).await.counters.sent_bytes == all).await;
+}
+
+#[tokio::test]
+async fn a_stalled_bridge_holds_up_no_other_and_ends_when_it_is_told_to() {
+    let server = open_server(&[]);
+    let client = server.client();
+    let (raw, stream) = bridged(&server).await;
+    let id = the_socket(client).await.id;
+    let chunk = noise(1 << 16);
+    let stalls = paused(PauseWhat::Read, Code::ClientNotReading);
+    fill(|| stream.try_write(&chunk).ok(), async || facts(client, id).await.iter().any(&stalls)).await;
+    let (mut other, mut its) = bridged(&server).await;
+    warm(&mut other, &mut its).await;
+    client.close(id).await;
+    warm(&mut other, &mut its).await;
+    drop(raw);
+}

@@ -1,0 +1,124 @@
+//! How much a key allows.
+
+use serde_json::json;
+use sockscope_wire::{Code, Fact};
+
+use crate::{
+    kit::{Bridge, key, listed, tcp},
+    support::{peer, *},
+};
+
+#[tokio::test]
+async fn no_more_sockets_are_open_at_once_than_a_key_allows() {
+    let server = TestServer::start();
+    let client = server.client();
+    let peer = TcpPeer::listen().await;
+    let made = key(client, &[&peer.target()], json!({ "max_streams": 2 })).await;
+    let path = tcp(&made.secret, peer.address());
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        let bridge = Bridge::open(server.address(), &path, &[]).await.expect("let in");
+        open.push((bridge, peer.accept().await));
+    }
+    let mut third = Bridge::open(server.address(), &path, &[]).await.expect("let in");
+    assert_eq!(third.closed().await, (1013, "the key allows no more sockets at once".to_owned()));
+    let (mut first, stream) = open.remove(0);
+    drop(stream);
+    assert_eq!(first.closed().await.0, 1000);
+    eventually("one place is free", async || listed(client, &made.key.id).await.sockets.len() == 1).await;
+    let _fourth = Bridge::open(server.address(), &path, &[]).await.expect("let in");
+    peer.accept().await;
+}
+
+#[tokio::test]
+async fn no_more_sockets_are_opened_a_second_than_a_key_allows() {
+    let server = TestServer::start();
+    let client = server.client();
+    let peer = TcpPeer::listen().await;
+    let made = key(client, &[&peer.target()], json!({ "connects_per_second": 1 })).await;
+    let path = tcp(&made.secret, peer.address());
+    let _first = Bridge::open(server.address(), &path, &[]).await.expect("let in");
+    peer.accept().await;
+    // However slow this machine is: some of so many come within a second of another.
+    eventually("one is refused", async || {
+        let mut bridge = Bridge::open(server.address(), &path, &[]).await.expect("let in");
+        tokio::select! {
+            closed = bridge.closed() => closed == (1013, "the key allows no more connects a second".to_owned()),
+            _ = peer.accept() => false,
+        }
+    })
+    .await;
+    eventually("later there is room again", async || {
+        let mut bridge = Bridge::open(server.address(), &path, &[]).await.expect("let in");
+        tokio::select! {
+            _ = bridge.closed() => false,
+            _ = peer.accept() => true,
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_whose_bytes_are_spent_ends_its_bridges_and_opens_no_more() {
+    let server = TestServer::start();
+    let client = server.client();
+    let peer = TcpPeer::listen().await;
+    let made = key(client, &[&peer.target()], json!({ "max_bytes": 10 })).await;
+    let path = tcp(&made.secret, peer.address());
+    let mut bridges = Vec::new();
+    for _ in 0..2 {
+        let bridge = Bridge::open(server.address(), &path, &[]).await.expect("let in");
+        bridges.push((bridge, peer.accept().await));
+    }
+    for (bridge, stream) in &mut bridges {
+        bridge.send(b"1234").await;
+        assert_eq!(peer::read(stream, 4).await, b"1234");
+    }
+    peer::write(&mut bridges[0].1, b"90").await;
+    for (bridge, stream) in &mut bridges {
+        assert_eq!(bridge.closed().await, (1008, "key spent".to_owned()));
+        assert_eq!(peer::read_to_end(stream).await.expect("a FIN"), b"");
+    }
+    assert_eq!(bridges[0].0.heard(), b"90", "what passed, passed");
+    let spent = async || {
+        let events = client.events().await;
+        events
+            .iter()
+            .filter(|event| matches!(event.fact, Fact::Closed { reason: Code::KeySpent, .. }))
+            .count()
+    };
+    eventually("the log says why", async || spent().await == 2).await;
+    let mut late = Bridge::open(server.address(), &path, &[]).await.expect("let in");
+    assert_eq!(late.closed().await, (1008, "key spent".to_owned()));
+    assert_eq!(listed(client, &made.key.id).await.bytes, 10);
+}
+
+#[tokio::test]
+async fn a_key_records_every_byte_where_it_says_so_and_else_the_first() {
+    let server = TestServer::start();
+    let client = server.client();
+    for (record, known) in [(false, 1024), (true, 40_000)] {
+        let peer = TcpPeer::listen().await;
+        let made = key(client, &[&peer.target()], json!({ "record": record })).await;
+        let path = tcp(&made.secret, peer.address());
+        let mut bridge = Bridge::open(server.address(), &path, &[]).await.expect("let in");
+        let mut stream = peer.accept().await;
+        bridge.send(&[b'x'; 40_000]).await;
+        peer::read(&mut stream, 40_000).await;
+        let id = listed(client, &made.key.id).await.sockets[0];
+        let recorded = async || {
+            let events = client.events().await;
+            let sent =
+                events.iter().filter(|event| event.socket == Some(id)).filter_map(|event| {
+                    match &event.fact {
+                        Fact::Sent { len, .. } => Some(*len),
+                        _ => None,
+                    }
+                });
+            sent.sum::<u32>()
+        };
+        eventually("the books are whole", async || client.socket(id).await.counters.sent_bytes == 40_000)
+            .await;
+        assert_eq!(recorded().await, known, "record: {record}");
+    }
+}

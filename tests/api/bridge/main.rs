@@ -1,0 +1,23 @@
+//! Bridges, from outside: whom a key lets in, where it leads, and when it ends.
+
+#![allow(clippy::disallowed_methods, reason = "tests are peers, not the product")]
+
+#[path = "../../support/mod.rs"]
+mod support;
+
+mod command;
+mod flow;
+mod frames;
+mod gate;
+mod kit;
+mod limits;
+mod python_websockets;
+mod raw;
+mod revoking;
+mod secrets;
+mod targets;
+mod visible;
+mod websockify;
+mod wisp;
+mod wisp_keys;
+mod wsproxy;
