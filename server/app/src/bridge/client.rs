@@ -20,7 +20,7 @@ use tokio::{
 
 use super::{
     buffer::{Buffer, READ},
-    frame::{self, CONTROL, KEPT},
+    frame::{self, CONTROL, KEPT, code},
 };
 use crate::http::Counted;
 
@@ -202,6 +202,9 @@ impl Client {
     /// Says the last word, if it is not said, and ends the connection so that the client has all that was sent to it: closing
     /// with bytes unread would reset it, and take what is on its way along.
     pub(crate) async fn part(&self, incoming: &mut Incoming, last: Option<Close>) {
+        // Whom somebody here ends is not left to the kernel, which would hold what is unsent for minutes.
+        let ended_here = |last: &Close| matches!(last.code, Some(code::POLICY | code::GOING_AWAY));
+        let cut = last.as_ref().is_some_and(ended_here);
         let goodbye = async {
             if let Some(last) = last {
                 self.closes(last);
@@ -219,7 +222,12 @@ impl Client {
         match timeout(GOODBYE, goodbye).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!(%error, "a bridge's client left without a goodbye"),
-            Err(_) => tracing::debug!("a bridge's client did not say goodbye"),
+            Err(_) => {
+                tracing::debug!("a bridge's client did not say goodbye");
+                if cut {
+                    self.io.abort();
+                }
+            }
         }
     }
 }

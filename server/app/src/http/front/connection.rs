@@ -269,6 +269,12 @@ impl Counted {
         Self { wire, lease, blocked: None }
     }
 
+    /// Has the connection end with RST, and what is unsent be forgotten, once this is dropped (SO_LINGER, socket(7)).
+    pub(crate) fn abort(&self) {
+        // Cannot fail on a living socket; were it to, it would end as any other.
+        SockRef::from(&self.wire.stream).set_linger(Some(Duration::ZERO)).ok();
+    }
+
     /// Ends what is sent to the client: shutdown(2) of the writing direction.
     ///
     /// # Errors
