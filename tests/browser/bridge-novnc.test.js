@@ -1,14 +1,12 @@
 // noVNC, unchanged, on a page of another origin, in front of a real VNC server: what is painted there is seen here.
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
+import { site } from './support/site.js';
 import { test } from './support/test.js';
 import { vncServer } from './support/vnc.js';
 import { eventually } from './support/wait.js';
@@ -27,7 +25,7 @@ await writeFile(tokens, '');
 const PAGE = `<!doctype html><html lang="en"><title>noVNC</title>
 <div id="screen"></div>
 <script type="module">
-  import RFB from '/novnc/core/rfb.js';
+  import RFB from '/package/core/rfb.js';
   window.connect = (url) => {
     window.told = [];
     window.rfb = new RFB(document.getElementById('screen'), url);
@@ -36,37 +34,6 @@ const PAGE = `<!doctype html><html lang="en"><title>noVNC</title>
     }
   };
 </script>`;
-
-/** A page with noVNC as its package has it, on an origin that is not sockscope's. */
-async function site() {
-  const novnc = new URL('./node_modules/@novnc/novnc/', import.meta.url);
-  const server = createServer(async (request, response) => {
-    const { pathname } = new URL(request.url, 'http://site');
-    if (pathname === '/') {
-      response.setHeader('Content-Type', 'text/html; charset=utf-8').end(PAGE);
-      return;
-    }
-    if (!pathname.startsWith('/novnc/')) {
-      response.writeHead(204).end();
-      return;
-    }
-    try {
-      const file = await readFile(fileURLToPath(new URL(pathname.slice('/novnc/'.length), novnc)));
-      response.setHeader('Content-Type', 'text/javascript; charset=utf-8').end(file);
-    } catch {
-      response.writeHead(404).end();
-    }
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    origin: `http://127.0.0.1:${server.address().port}`,
-    close() {
-      server.closeAllConnections();
-      server.close();
-    },
-  };
-}
 
 /** How large noVNC's picture is, and how many pixels of each colour it has. */
 function colours(page) {
@@ -90,7 +57,7 @@ test('noVNC shows what a VNC server behind a bridge paints', options, async (t) 
   const { server, screen } = t;
   const vnc = await t.using(vncServer(SCREEN));
   await writeFile(tokens, `lab: 127.0.0.1:${vnc.port}\n`);
-  const { origin } = await t.using(site());
+  const { origin } = await t.using(site(PAGE, '@novnc/novnc'));
   const { secret } = await server.must('POST', '/keys', { targets: [`tcp://127.0.0.1:${vnc.port}`], origins: [origin] });
 
   await vnc.paint('-mod', String(GRID), String(GRID), '-fg', BLUE, '-bg', YELLOW);

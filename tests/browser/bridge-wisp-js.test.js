@@ -2,13 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import dgram from 'node:dgram';
-import { once } from 'node:events';
 import { test } from 'node:test';
 
 import { client } from '@mercuryworkshop/wisp-js/client';
 
-import { tcpClient, tcpServer } from './support/peers.js';
+import { tcpClient, tcpServer, udpEcho } from './support/peers.js';
 import { startServer } from './support/server.js';
 import { eventually, within } from './support/wait.js';
 
@@ -52,14 +50,6 @@ function echoed(connection, host, port, type, sent) {
   return within(`${host}:${port} answers or is closed`, ended, 30_000);
 }
 
-async function udpEcho() {
-  const socket = dgram.createSocket('udp4');
-  socket.on('message', (message, from) => socket.send(message, from.port, from.address));
-  socket.bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  return socket;
-}
-
 for (const [version, options] of [[2, undefined], [1, { wisp_version: 1 }]]) {
   test(`wisp-js speaks version ${version} through a key`, { timeout: 90_000 }, async (t) => {
     const server = await startServer();
@@ -75,7 +65,7 @@ for (const [version, options] of [[2, undefined], [1, { wisp_version: 1 }]]) {
 
     const targets = [
       echo.target,
-      `udp://127.0.0.1:${datagrams.address().port}`,
+      `udp://127.0.0.1:${datagrams.port}`,
       `tcp://127.0.0.1:${nobody}`,
       `tcp://${UNKNOWN_HOST}:80`,
     ];
@@ -91,7 +81,7 @@ for (const [version, options] of [[2, undefined], [1, { wisp_version: 1 }]]) {
       assert.ok(bytes.equals(sent[i]), `stream ${i} is not intact`);
     }
     const datagram = Buffer.from('one datagram');
-    assert.deepEqual(await echoed(connection, '127.0.0.1', datagrams.address().port, 'udp', datagram), datagram);
+    assert.deepEqual(await echoed(connection, '127.0.0.1', datagrams.port, 'udp', datagram), datagram);
     assert.equal(await echoed(connection, '127.0.0.1', nobody, 'tcp', Buffer.from('?')), REFUSED);
     assert.equal(await echoed(connection, UNKNOWN_HOST, 80, 'tcp', Buffer.from('?')), UNREACHABLE);
 

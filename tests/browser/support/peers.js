@@ -66,6 +66,15 @@ export async function udpPeer() {
   };
 }
 
+/** A UDP socket on a free loopback port that sends back what it receives. */
+export async function udpEcho() {
+  const socket = dgram.createSocket('udp4');
+  socket.on('message', (message, from) => socket.send(message, from.port, from.address));
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  return { port: socket.address().port, close: () => socket.close() };
+}
+
 /**
  * A TCP port that completes no handshake: its program is stopped and its backlog is full, so whoever connects waits.
  * `t` is the test, at whose end it goes.
