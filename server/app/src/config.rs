@@ -14,6 +14,7 @@ use sockscope_wire::LogFull;
 use crate::{
     bridge::{Websockify, wisp},
     compare::Settings,
+    http::WispPrefix,
     key::KeyArgs,
     workspace::Eyes,
 };
@@ -165,6 +166,9 @@ pub struct ServeArgs {
 /// What Wisp clients are told and asked for.
 #[derive(Debug, Args)]
 pub struct WispArgs {
+    /// A path for Wisp clients beside /wisp/, like /lab/wisp/; may be repeated
+    #[arg(long = "wisp-prefix", env = "SOCKSCOPE_WISP_PREFIX", value_name = "PATH", value_delimiter = ',')]
+    pub prefixes: Vec<WispPrefix>,
     /// A sentence that Wisp clients may show to people
     #[arg(long, env = "SOCKSCOPE_WISP_MOTD", value_name = "TEXT")]
     wisp_motd: Option<String>,

@@ -148,6 +148,7 @@ const ROUTES: &[Route] = &[
     route!(Get "/bridge/tcp/{host}/{port}" "Bytes to and from a TCP port", Body::None, &[], Upgrade),
     route!(Get "/bridge/udp/{host}/{port}" "Datagrams to and from a UDP port, one a message", Body::None, &[], Upgrade),
     route!(Get "/wisp/" "Many streams over one WebSocket (Wisp 1.2 and 2.0)", Body::None, &[], Upgrade),
+    route!(Get "/wisp/{target}" "Bytes to and from host:port, as wsproxy has it", Body::None, &[], Upgrade),
     route!(Get "/bridge/websockify" "Bytes to and from the target of a token", Body::None, TOKEN, Upgrade),
     route!(Get "/bridge/{target}" "Bytes to and from host:port", Body::None, &[], Upgrade),
     route!(Get "/websockify" "The same, where its clients look for it", Body::None, TOKEN, Upgrade),

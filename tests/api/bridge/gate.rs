@@ -19,6 +19,9 @@ fn paths(to: &TcpPeer) -> Vec<String> {
         format!("/bridge/udp/127.0.0.1/{port}"),
         format!("/bridge/127.0.0.1:{port}"),
         "/wisp/".to_owned(),
+        format!("/wisp/127.0.0.1:{port}"),
+        "/lab/wisp/".to_owned(),
+        format!("/lab/wisp/127.0.0.1:{port}"),
         "/bridge/websockify".to_owned(),
         "/websockify?else=1".to_owned(),
     ]
@@ -27,7 +30,8 @@ fn paths(to: &TcpPeer) -> Vec<String> {
 #[tokio::test]
 async fn every_keyed_path_lets_in_exactly_whom_its_key_should() {
     let peer = TcpPeer::listen().await;
-    let server = TestServer::with(&["--websockify-target", &peer.address().to_string()]);
+    let target = peer.address().to_string();
+    let server = TestServer::with(&["--websockify-target", &target, "--wisp-prefix", "/lab/wisp/"]);
     let (client, own) = (server.client(), server.host());
     let right = key(client, &["tcp://*:*", "udp://*:*"], json!({ "origins": [LISTED] })).await;
     let revoked = key(client, &["tcp://*:*", "udp://*:*"], json!({ "origins": [LISTED] })).await;
@@ -76,7 +80,7 @@ async fn every_keyed_path_lets_in_exactly_whom_its_key_should() {
 
 #[tokio::test]
 async fn a_key_opens_bridges_and_nothing_else() {
-    let server = TestServer::start();
+    let server = TestServer::with(&["--wisp-prefix", "/lab/wisp/"]);
     let KeyMade { secret, .. } = key(server.client(), &["tcp://*:*"], json!({})).await;
     for path in [
         "",
@@ -90,6 +94,10 @@ async fn a_key_opens_bridges_and_nothing_else() {
         "/./bridge/127.0.0.1:1",
         "/%62ridge/127.0.0.1:1",
         "/wisp",
+        "/lab/wisp",
+        "/lab/",
+        "/lab/wisp/else/",
+        "/lab//wisp/",
         "/k/",
         "/websockify/",
     ] {

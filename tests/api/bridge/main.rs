@@ -19,5 +19,7 @@ mod targets;
 mod visible;
 mod websockify;
 mod wisp;
+mod wisp_client;
 mod wisp_keys;
+mod wisp_prefix;
 mod wsproxy;

@@ -23,6 +23,7 @@ pub use front::{
     auth::{Auth, Principal},
     connection::{ConnectionInfo, Wire},
     gate::Gate,
+    prefix::{BadPrefix, WispPrefix},
     serve::{Served, Traffic, serve},
 };
 pub use routes::{Access, Route, access, table};
@@ -57,6 +58,8 @@ pub struct AppState {
     pub crowds: Crowds,
     /// What Wisp clients are told and asked for.
     pub wisp: Arc<wisp::Settings>,
+    /// Where they are served beside `/wisp/`.
+    pub wisp_prefixes: Vec<WispPrefix>,
     /// Where this server listens.
     pub address: SocketAddr,
     /// The most connections served at once.

@@ -50,7 +50,14 @@ pub(super) fn is_websockify(path: &str) -> bool {
 /// Whether a path is a bridge's that a key may open: its door asks the key before it dials.
 #[must_use]
 pub(super) fn is_bridge(path: &str) -> bool {
-    path.starts_with("/bridge/") || path == "/wisp/" || is_websockify(path)
+    path.starts_with("/bridge/") || path.starts_with("/wisp/") || is_websockify(path)
+}
+
+/// Whether paths of our own begin with this segment: a route's, one of the page's files, a module for other pages, or a key's.
+#[must_use]
+pub(super) fn is_own(first: &str) -> bool {
+    matches!(first, "assets" | "sdk" | "k")
+        || table().iter().any(|route| route.path.split('/').nth(1) == Some(first))
 }
 
 fn is_web_socket(path: &str) -> bool {
@@ -119,6 +126,7 @@ pub fn table() -> Vec<Route> {
         GET get "/bridge/websockify" bridge::websockify;
         GET get "/bridge/{target}" bridge::short;
         GET get "/wisp/" wisp::wisp;
+        GET get "/wisp/{target}" bridge::short;
         GET get "/websockify" bridge::websockify;
     }
 }

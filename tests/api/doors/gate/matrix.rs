@@ -155,7 +155,7 @@ fn check_headers(response: &Response, of: &dyn Debug) {
 
 #[tokio::test]
 async fn every_route_lets_in_exactly_whom_it_should() {
-    let server = TestServer::start();
+    let server = TestServer::with(&["--wisp-prefix", "/lab/wisp/"]);
     let port = server.address().port();
     let fill = |path: &str| path.replace("{ws}", "default").replace("{id}", "s1").replace("{seq}", "1");
     let mut routes: Vec<(String, String)> =
@@ -166,6 +166,12 @@ async fn every_route_lets_in_exactly_whom_it_should() {
         ("HEAD", "/"),
         ("POST", "/"),
         ("GET", "/assets/index.js"),
+        ("GET", "/lab/wisp/"),
+        ("HEAD", "/lab/wisp/"),
+        ("POST", "/lab/wisp/"),
+        ("GET", "/lab/wisp/127.0.0.1:1"),
+        ("GET", "/lab/wisp"),
+        ("GET", "/lab/"),
         ("GET", "/nothing"),
         ("POST", "/nothing"),
         ("GET", "/api/v1/nothing"),
@@ -210,23 +216,25 @@ async fn every_route_lets_in_exactly_whom_it_should() {
 
 #[tokio::test]
 async fn a_web_socket_goes_through_the_same_gate() {
-    let server = TestServer::start();
+    let server = TestServer::with(&["--wisp-prefix", "/lab/wisp/"]);
     let port = server.address().port();
-    for token in TOKENS {
-        for origin in ORIGINS {
-            for host in HOSTS {
-                let of = (token, origin, host);
-                let request = request("GET", &Client::path("ws"), port, token, origin, host)
-                    .header("Connection", "Upgrade")
-                    .header("Upgrade", "websocket")
-                    .header("Sec-WebSocket-Version", "13")
-                    .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
-                let mut conn = Conn::connect(server.address()).await;
-                conn.send(&request.bytes()).await;
-                let (head, _) = within("an answer", conn.head()).await.expect("an answer");
-                let expected = expected("GET", "ws", token, origin, host).unwrap_or(101);
-                assert_eq!(head.status, expected, "{of:?}");
-                check_headers(&head, &of);
+    for path in [&Client::path("ws"), "/wisp/", "/lab/wisp/"] {
+        for token in TOKENS {
+            for origin in ORIGINS {
+                for host in HOSTS {
+                    let of = (path, token, origin, host);
+                    let request = request("GET", path, port, token, origin, host)
+                        .header("Connection", "Upgrade")
+                        .header("Upgrade", "websocket")
+                        .header("Sec-WebSocket-Version", "13")
+                        .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
+                    let mut conn = Conn::connect(server.address()).await;
+                    conn.send(&request.bytes()).await;
+                    let (head, _) = within("an answer", conn.head()).await.expect("an answer");
+                    let expected = expected("GET", path, token, origin, host).unwrap_or(101);
+                    assert_eq!(head.status, expected, "{of:?}");
+                    check_headers(&head, &of);
+                }
             }
         }
     }

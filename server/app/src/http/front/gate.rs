@@ -13,7 +13,12 @@ use axum::{
 use http::{HeaderMap, HeaderValue, header, uri::Authority};
 use sockscope_wire::Code;
 
-use super::{auth::Principal, connection::ConnectionInfo, keyed::Keyed};
+use super::{
+    auth::Principal,
+    connection::ConnectionInfo,
+    keyed::{Keyed, at},
+    prefix::meant,
+};
 use crate::http::{
     App,
     answer::No,
@@ -179,6 +184,10 @@ fn pass(app: &App, request: &mut Request) -> Result<Option<Principal>, Refused> 
         return Ok(Some(keyed.enter(request)));
     }
     check_origin(request.headers(), host)?;
+    let meant = meant(&app.wisp_prefixes, request.uri().path()).and_then(|path| at(request.uri(), &path));
+    if let Some(meant) = meant {
+        *request.uri_mut() = meant;
+    }
     match access(request.method(), request.uri().path()) {
         Access::Page => Ok(None),
         Access::Open => check_site(request.headers()).map(|()| None),

@@ -10,6 +10,7 @@ use sockscope_wire::Code;
 use super::{
     auth::Principal,
     gate::{Page, check_site, foreign, page},
+    prefix::meant,
 };
 use crate::{
     bridge::keys::Grant,
@@ -47,7 +48,7 @@ impl Keyed {
         let (keyed, inner) = match split(uri.path()) {
             Some((secret, rest)) => {
                 let grant = app.keys.find(secret).ok_or_else(stranger)?;
-                (Some(grant), Some(behind(uri, rest)?))
+                (Some(grant), Some(behind(app, uri, rest)?))
             }
             None => (None, None),
         };
@@ -98,18 +99,22 @@ fn split(path: &str) -> Option<(&str, &str)> {
 }
 
 /// The URI behind a key. Only bridges have a keyed form.
-fn behind(uri: &Uri, rest: &str) -> Result<Uri, Refused> {
-    let unknown = || problem(Code::UnknownRoute, "a key opens bridges only: see docs/BRIDGES.md");
-    if !is_bridge(rest) {
-        return Err(unknown());
-    }
-    let rest = match uri.query() {
-        Some(query) => format!("{rest}?{query}"),
-        None => rest.to_owned(),
+fn behind(app: &App, uri: &Uri, rest: &str) -> Result<Uri, Refused> {
+    let meant = meant(&app.wisp_prefixes, rest);
+    let rest = meant.as_deref().unwrap_or(rest);
+    let inner = if is_bridge(rest) { at(uri, rest) } else { None };
+    inner.ok_or_else(|| problem(Code::UnknownRoute, "a key opens bridges only: see docs/BRIDGES.md"))
+}
+
+/// The same URI with another path; `None` where that is no path.
+pub(super) fn at(uri: &Uri, path: &str) -> Option<Uri> {
+    let path = match uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
     };
     let mut parts = uri.clone().into_parts();
-    parts.path_and_query = Some(PathAndQuery::try_from(rest).map_err(|_| unknown())?);
-    Uri::from_parts(parts).map_err(|_| unknown())
+    parts.path_and_query = Some(PathAndQuery::try_from(path).ok()?);
+    Uri::from_parts(parts).ok()
 }
 
 /// The permit a request brings, which is not good where there is nothing in it; `None` where it brings none.
