@@ -9,6 +9,7 @@
 pub mod batch;
 pub mod client;
 pub mod http;
+pub mod network;
 pub mod peer;
 pub mod proxy;
 pub mod server;

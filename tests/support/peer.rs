@@ -165,6 +165,11 @@ impl Blackhole {
         Self { _filling: filling.collect(), _listener: listener, address }
     }
 
+    /// Where.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// What to open to hang there.
     pub fn target(&self) -> String {
         format!("tcp://{}", self.address)

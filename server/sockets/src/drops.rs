@@ -1,4 +1,4 @@
-//! Datagrams that never reached the log, counted to the last one.
+//! Datagrams that were lost on this machine, counted to the last one.
 //!
 //! SO_RXQ_OVFL comes with a datagram and places drops in time; SO_MEMINFO can be asked at any time and is the truth.
 
@@ -64,7 +64,7 @@ impl Drops {
         self.record(recorder);
     }
 
-    /// Records datagrams that were read and found no room.
+    /// Records datagrams that found no room on their way in or out.
     pub fn lost(&mut self, count: u64, reason: DropReason, recorder: &dyn Recorder) {
         if count > 0 {
             self.total += count;

@@ -153,6 +153,8 @@ pub enum DropReason {
     KernelBufferFull,
     /// The log was full and may not give anything up.
     LogFull,
+    /// Too many waited for the socket to take them.
+    QueueFull,
 }
 
 /// The bytes of one read or write.

@@ -255,13 +255,13 @@ pub enum Fact {
         /// The value the kernel reports afterwards.
         granted: u64,
     },
-    /// Datagrams were lost on their way into the log.
+    /// Datagrams were lost on their way into the log, or from a bridge's client to the socket.
     Dropped {
         /// How many since the last such event of this reason.
         count: u64,
         /// How many in all for this socket, every reason.
         total: u64,
-        /// `kernel_buffer_full` or `log_full`.
+        /// `kernel_buffer_full` or `log_full`; `queue_full` where the socket did not take them, or was not open yet.
         reason: Code,
     },
     /// The socket stands still in one respect.

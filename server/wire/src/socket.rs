@@ -56,7 +56,7 @@ pub struct Counters {
     pub sent_events: u64,
     /// Reads or datagrams received.
     pub received_events: u64,
-    /// Datagrams lost on the way into the log.
+    /// Datagrams lost on the way into the log, or from a bridge's client to the socket.
     pub dropped: u64,
 }
 

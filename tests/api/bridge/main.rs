@@ -22,4 +22,6 @@ mod wisp;
 mod wisp_client;
 mod wisp_keys;
 mod wisp_prefix;
+mod wisp_reasons;
+mod wisp_udp;
 mod wsproxy;

@@ -4,20 +4,18 @@
 #![allow(clippy::needless_pass_by_value, reason = "json! at the call reads best by value")]
 
 use std::{
-    fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
     process::{Child, Command, Stdio},
     sync::Mutex,
-    thread,
     time::{Duration, Instant},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use nix::sched::{CloneFlags, unshare};
 use serde_json::{Value, json};
 use socket2::SockRef;
 
+pub(crate) use crate::support::network::{apart, run};
 use crate::support::{Builder, TOKEN, TestServer, wait::DEADLINE};
 
 /// How long anything may take before the test says that it did not happen.
@@ -566,30 +564,4 @@ impl Noise {
         bytes.truncate(len);
         bytes
     }
-}
-
-/// A command that must succeed, in the namespace of this thread.
-pub(crate) fn run(program: &str, args: &str) {
-    let output = Command::new(program)
-        .args(args.split_whitespace())
-        .output()
-        .unwrap_or_else(|error| panic!("{program}: {error}; this test needs it: apt-get install {program}"));
-    assert!(output.status.success(), "{program} {args}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// Runs this in a network namespace of its own, with loopback up. Nobody else uses its ports, and TIME_WAIT lasts: else a busy
-/// machine's late acknowledgement is answered by the listener with a RST, which ends it (RFC 1337).
-pub(crate) fn apart(what: impl FnOnce() + Send) {
-    thread::scope(|scope| {
-        let ran = scope.spawn(|| {
-            unshare(CloneFlags::CLONE_NEWNET)
-                .expect("a network namespace: this test needs root, as CI has it");
-            run("ip", "link set lo up");
-            fs::write("/proc/sys/net/ipv4/tcp_rfc1337", "1").expect("a namespace of ours");
-            what();
-        });
-        if let Err(panic) = ran.join() {
-            std::panic::resume_unwind(panic);
-        }
-    });
 }

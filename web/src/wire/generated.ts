@@ -253,7 +253,7 @@ sent_events: number,
  */
 received_events: number, 
 /**
- * Datagrams lost on the way into the log.
+ * Datagrams lost on the way into the log, or from a bridge's client to the socket.
  */
 dropped: number, };
 
@@ -626,7 +626,7 @@ count: number,
  */
 total: number, 
 /**
- * `kernel_buffer_full` or `log_full`.
+ * `kernel_buffer_full` or `log_full`; `queue_full` where the socket did not take them, or was not open yet.
  */
 reason: Code, } | { "type": "paused", 
 /**
@@ -1066,7 +1066,7 @@ count: number,
  */
 total: number, 
 /**
- * `kernel_buffer_full` or `log_full`.
+ * `kernel_buffer_full` or `log_full`; `queue_full` where the socket did not take them, or was not open yet.
  */
 reason: Code, } | { "type": "paused", 
 /**

@@ -157,6 +157,7 @@ fn socket_fact(fact: &Fact, payload: &Stored, anchor: &Anchor, mode: PayloadMode
             reason: match dropped.2 {
                 DropReason::KernelBufferFull => Code::KernelBufferFull,
                 DropReason::LogFull => Code::LogFull,
+                DropReason::QueueFull => Code::QueueFull,
             },
         },
         Fact::Paused(what, reason, queued) => wire::Fact::Paused {

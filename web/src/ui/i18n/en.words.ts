@@ -85,7 +85,7 @@ export const words: Words = {
     wrong_state: 'The socket is not in a state for this.',
     wrong_epoch: 'That belongs to another log: the server was restarted.',
     beyond_head: 'The log does not reach that far.',
-    queue_full: 'The send queue is full: the peer does not read. Nothing was taken.',
+    queue_full: 'The send queue is full: the socket has not taken yet what waits for it. Nothing more was taken.',
     too_many_sockets: 'No more sockets may be open at once. Close some.',
     too_many_captures: (p) => `No more than ${p.params.max ?? '?'} captures may be taken away at once. End another, or wait until one is done.`,
     too_many_keys: (p) => `No more than ${p.params.max ?? '?'} bridge keys may be kept. Revoke one.`,

@@ -85,7 +85,7 @@ export const words: Words = {
     wrong_state: '套接字当前的状态不允许这样做。',
     wrong_epoch: '它属于另一份日志：服务器已重启。',
     beyond_head: '日志还没有到那里。',
-    queue_full: '发送队列已满：对端没有读取。没有接收任何字节。',
+    queue_full: '发送队列已满：排队的数据尚未被套接字取走，没有接收更多数据。',
     too_many_sockets: '同时打开的套接字已达上限，请关闭一些。',
     too_many_captures: (p) => `同时导出的抓包最多 ${p.params.max ?? '?'} 个。请结束另一个，或等其中一个完成。`,
     too_many_keys: (p) => `最多保留 ${p.params.max ?? '?'} 个桥接密钥。请撤销一个。`,

@@ -12,7 +12,7 @@ use socket2::SockRef;
 use sockscope_sockets::{
     drops::Drops,
     errno::Errno,
-    fact::{Fact, Failed, Failure, Leftover, PauseReason, Phase, Recorder as _, Stamp, What},
+    fact::{DropReason, Fact, Failed, Failure, Leftover, PauseReason, Phase, Recorder as _, Stamp, What},
     mailbox::{Ending, Inbox},
     open::Opened,
     options::MAX_DATAGRAM,
@@ -42,8 +42,9 @@ use crate::bridge::{
     pace::Pace,
 };
 
-/// Datagrams that wait for their socket to open; more are lost, as the network would lose them.
-const EARLY: usize = 64;
+/// Datagrams that wait for their socket, in all no longer than [`BUFFER`]; more are lost, as the network would lose them, and
+/// counted.
+const QUEUE: usize = 64;
 
 /// A stream, as its task and whoever reads the connection share it.
 pub(super) struct Stream {
@@ -65,6 +66,8 @@ struct Upload {
     written: usize,
     /// How many bytes wait.
     bytes: usize,
+    /// Datagrams that found no room, and that the log does not know of.
+    lost: u64,
     credits: Credits,
     /// How long packets are: the longest that came, and the one that is coming.
     largest: usize,
@@ -111,7 +114,7 @@ fn failed(ledger: &Ledger, phase: Phase, errno: Errno) {
 
 enum Socket {
     Tcp(TcpStream),
-    Udp(UdpSocket),
+    Udp(UdpSocket, Mutex<Drops>),
 }
 
 impl Stream {
@@ -121,6 +124,7 @@ impl Stream {
             waiting: VecDeque::new(),
             written: 0,
             bytes: 0,
+            lost: 0,
             credits,
             largest: 0,
             coming: 0,
@@ -182,24 +186,23 @@ impl Stream {
             return;
         }
         upload.measure(data.len(), packets);
-        let taken = match &upload.open {
-            Some((socket, ledger)) if upload.waiting.is_empty() => socket.send(data, ledger),
-            _ => Ok(0),
+        let mut rest = data;
+        let all = match &upload.open {
+            Some((socket, ledger)) if upload.waiting.is_empty() => socket.send(&mut rest, ledger),
+            _ => Ok(false),
         };
-        match taken {
+        match all {
             Err(error) => upload.over = Some(Over::Failed(Errno::from(&error))),
-            Ok(n) if n == data.len() && (n > 0 || upload.open.is_some() && upload.waiting.is_empty()) => {
+            Ok(true) => {
                 upload.credits.written(packets);
                 self.grants(&mut upload, outbox);
                 return;
             }
-            Ok(n) if self.datagrams => {
-                if upload.waiting.len() >= EARLY {
-                    return;
-                }
-                upload.push(&data[n..], packets);
+            Ok(false) if self.datagrams && !upload.has_room(rest.len()) => {
+                upload.lost += 1;
+                return;
             }
-            Ok(n) => upload.push(&data[n..], packets),
+            Ok(false) => upload.push(rest, packets),
         }
         drop(upload);
         self.wake.notify_one();
@@ -257,7 +260,7 @@ impl Stream {
         };
         let socket = Arc::new(match opened {
             Opened::Stream(stream) => Socket::Tcp(stream),
-            Opened::Datagram(socket) => Socket::Udp(socket),
+            Opened::Datagram(socket) => Socket::datagram(socket),
             Opened::Listener(_) => return self.tell(reason::INVALID, outbox),
         });
         {
@@ -273,6 +276,7 @@ impl Stream {
             End::ClientFailed(_) => Some(reason::THROTTLED),
             End::Key(_) => Some(reason::BLOCKED),
             End::Eof | End::Ordered(_) => Some(reason::VOLUNTARY),
+            End::Target(_, Errno::ETIMEDOUT) => Some(reason::TRANSFER_TIMEOUT),
             End::Target(..) => Some(reason::NETWORK),
         };
         if let Some(last) = last {
@@ -292,27 +296,8 @@ impl Stream {
 
     /// Runs both pumps until one ends.
     async fn carry(&self, socket: &Socket, ledger: &Ledger, inbox: &mut Inbox, outbox: &Outbox) -> End {
-        let mut drops = match socket {
-            Socket::Udp(socket) => Some(Drops::of(socket)),
-            Socket::Tcp(_) => None,
-        };
-        let end = self.pump(socket, ledger, inbox, outbox, &mut drops).await;
-        if let (Some(drops), Socket::Udp(socket)) = (&mut drops, socket) {
-            drops.look(socket, ledger.recorder().as_ref());
-        }
-        end
-    }
-
-    async fn pump(
-        &self,
-        socket: &Socket,
-        ledger: &Ledger,
-        inbox: &mut Inbox,
-        outbox: &Outbox,
-        drops: &mut Option<Drops>,
-    ) -> End {
         let up = self.up(socket, ledger, outbox);
-        let down = self.down(socket, ledger, outbox, drops);
+        let down = self.down(socket, ledger, outbox);
         let books = ledger.keep();
         tokio::pin!(up, down, books);
         let end = tokio::select! {
@@ -344,6 +329,7 @@ impl Stream {
                     upload.credits.written(packets);
                     self.grants(&mut upload, outbox);
                     self.drained.notify_waiters();
+                    socket.lost(std::mem::take(&mut upload.lost), ledger);
                     match upload.over {
                         None => {}
                         Some(Over::Closed) => return End::ClientClosed(None),
@@ -385,13 +371,7 @@ impl Stream {
 
     /// To the client. Nothing is read before it is this stream's turn to write: so one buffer serves all streams, and what the
     /// client does not take stays in the kernel.
-    async fn down(
-        &self,
-        socket: &Socket,
-        ledger: &Ledger,
-        outbox: &Outbox,
-        drops: &mut Option<Drops>,
-    ) -> End {
+    async fn down(&self, socket: &Socket, ledger: &Ledger, outbox: &Outbox) -> End {
         let mut pace = Pace::default();
         loop {
             let entered = ledger.entering_receive();
@@ -416,9 +396,7 @@ impl Stream {
                 }
                 Turn::Over(end) => return end,
             }
-            if let (Some(drops), Socket::Udp(socket)) = (&mut *drops, socket) {
-                drops.look(socket, ledger.recorder().as_ref());
-            }
+            socket.lost(0, ledger);
         }
     }
 
@@ -453,14 +431,15 @@ impl Stream {
 
     /// Closes the socket, and says in the log how it ended.
     fn close(&self, socket: Arc<Socket>, ledger: &Ledger, end: &End) {
-        let unsent = {
+        let (unsent, lost) = {
             let mut upload = self.upload();
             // The only other hold on the socket.
             upload.open = None;
             upload.over.get_or_insert(Over::Closed);
             self.drained.notify_waiters();
-            (upload.bytes - upload.written.min(upload.bytes)) as u64
+            ((upload.bytes - upload.written.min(upload.bytes)) as u64, std::mem::take(&mut upload.lost))
         };
+        socket.lost(lost, ledger);
         let (cause, reason) = end.told(ledger);
         let recorder = ledger.recorder();
         match Arc::into_inner(socket) {
@@ -490,6 +469,11 @@ impl Upload {
         }
     }
 
+    /// Whether a datagram of that length may wait.
+    fn has_room(&self, bytes: usize) -> bool {
+        self.waiting.len() < QUEUE && self.bytes + bytes <= BUFFER
+    }
+
     fn push(&mut self, data: &[u8], packets: u32) {
         self.bytes += data.len();
         self.waiting.push_back(Waiting { data: data.to_vec(), packets });
@@ -499,10 +483,9 @@ impl Upload {
     fn drain(&mut self, socket: &Socket, ledger: &Ledger) -> io::Result<u32> {
         let mut packets = 0;
         while let Some(first) = self.waiting.front() {
-            let rest = &first.data[self.written..];
-            let n = socket.send(rest, ledger)?;
-            if n < rest.len() {
-                self.written += n;
+            let mut rest = &first.data[self.written..];
+            if !socket.send(&mut rest, ledger)? {
+                self.written = first.data.len() - rest.len();
                 break;
             }
             packets += first.packets;
@@ -515,38 +498,52 @@ impl Upload {
 }
 
 impl Socket {
-    /// Hands over what the kernel takes now.
-    fn send(&self, data: &[u8], ledger: &Ledger) -> io::Result<usize> {
-        let mut done = 0;
+    fn datagram(socket: UdpSocket) -> Self {
+        let drops = Mutex::new(Drops::of(&socket));
+        Self::Udp(socket, drops)
+    }
+
+    /// Hands over what the kernel takes now, and leaves in `rest` what it does not. Returns whether that was all.
+    fn send(&self, rest: &mut &[u8], ledger: &Ledger) -> io::Result<bool> {
         loop {
-            let rest = &data[done..];
             if rest.is_empty() && matches!(self, Self::Tcp(_)) {
-                return Ok(done);
+                return Ok(true);
             }
             let entered = ledger.entering_send();
             let result = match self {
                 Self::Tcp(socket) => socket.try_write(rest),
-                Self::Udp(socket) => socket.try_send(rest),
+                Self::Udp(socket, _) => socket.try_send(rest),
             };
             match (result, self) {
                 (Ok(n), _) => {
                     ledger.sent(entered, &rest[..n]);
-                    done += n;
-                    if matches!(self, Self::Udp(_)) {
-                        return Ok(data.len());
+                    *rest = &rest[n..];
+                    if matches!(self, Self::Udp(..)) {
+                        return Ok(true);
                     }
                 }
-                (Err(error), _) if error.kind() == io::ErrorKind::WouldBlock => return Ok(done),
+                (Err(error), _) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 (Err(error), Self::Tcp(_)) => return Err(error),
-                (Err(error), Self::Udp(_)) => {
+                (Err(error), Self::Udp(..)) => {
                     let errno = Errno::from(&error);
                     failed(ledger, Phase::Send, errno);
                     // That was about a datagram of before (ICMP); any other error is about this one, which is lost.
                     if errno != Errno::ECONNREFUSED {
-                        return Ok(data.len());
+                        return Ok(true);
                     }
                 }
             }
+        }
+    }
+
+    /// Has datagrams recorded that were lost: so many on their way out, and those that the kernel dropped meanwhile.
+    fn lost(&self, count: u64, ledger: &Ledger) {
+        if let Self::Udp(socket, drops) = self {
+            let recorder = ledger.recorder().as_ref();
+            // A count that was being changed is still a count.
+            let mut drops = drops.lock().unwrap_or_else(PoisonError::into_inner);
+            drops.lost(count, DropReason::QueueFull, recorder);
+            drops.look(socket, recorder);
         }
     }
 
@@ -554,7 +551,7 @@ impl Socket {
     fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         match self {
             Self::Tcp(socket) => try_read(socket, buffer).map(|n| (n > 0).then_some(n)),
-            Self::Udp(socket) => match refusal(socket) {
+            Self::Udp(socket, _) => match refusal(socket) {
                 Some(error) => Err(error),
                 None => socket.try_recv(&mut buffer[..MAX_DATAGRAM]).map(Some),
             },
@@ -564,14 +561,14 @@ impl Socket {
     async fn readable(&self) -> io::Result<()> {
         match self {
             Self::Tcp(socket) => socket.readable().await,
-            Self::Udp(socket) => stirred(socket).await,
+            Self::Udp(socket, _) => stirred(socket).await,
         }
     }
 
     async fn writable(&self) -> io::Result<()> {
         match self {
             Self::Tcp(socket) => socket.writable().await,
-            Self::Udp(socket) => socket.writable().await,
+            Self::Udp(socket, _) => socket.writable().await,
         }
     }
 }
