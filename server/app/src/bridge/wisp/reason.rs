@@ -1,5 +1,10 @@
 //! Why a stream is closed, or a connection refused: the byte that CLOSE holds.
 
+use sockscope_sockets::errno::Errno;
+use sockscope_wire::Code;
+
+use crate::bridge::{end::End, keys::NoLease, opening::Unopened};
+
 /// Nothing more is known. Said by both sides.
 pub const UNSPECIFIED: u8 = 0x01;
 /// One side is done, or resets the connection. Said by both sides.
@@ -33,3 +38,33 @@ pub const PASSWORD: u8 = 0xc0;
 pub const SIGNATURE: u8 = 0xc1;
 /// The server asks for credentials, and there were none. Said by both sides, in the handshake only.
 pub const CREDENTIALS: u8 = 0xc2;
+
+/// Why a stream could not be opened.
+pub(super) fn of_unopened(unopened: &Unopened) -> u8 {
+    let refused = match unopened {
+        Unopened::NoLease(NoLease::Streams | NoLease::Rate { .. }) => return THROTTLED,
+        Unopened::NoLease(NoLease::Over(_)) | Unopened::Over(_) | Unopened::Target => return BLOCKED,
+        Unopened::Refused(refused) => refused,
+    };
+    match refused.code {
+        Code::InvalidTarget | Code::InvalidHost | Code::InvalidPort => INVALID,
+        Code::NameNotFound | Code::NoAddress | Code::ResolveFailed | Code::Unreachable => UNREACHABLE,
+        Code::TimedOut | Code::ResolveTimedOut => CONNECT_TIMEOUT,
+        Code::Refused => REFUSED,
+        Code::Denied | Code::PermissionDenied => BLOCKED,
+        Code::TooManySockets | Code::NoDescriptors => THROTTLED,
+        _ => NETWORK,
+    }
+}
+
+/// Why a stream ended; `None` where the client has said so itself, or nobody is there to hear it.
+pub(super) fn of_end(end: &End) -> Option<u8> {
+    match end {
+        End::ClientClosed(_) | End::ClientLost => None,
+        End::ClientFailed(_) => Some(THROTTLED),
+        End::Key(_) => Some(BLOCKED),
+        End::Eof | End::Ordered(_) => Some(VOLUNTARY),
+        End::Target(_, Errno::ETIMEDOUT) => Some(TRANSFER_TIMEOUT),
+        End::Target(..) => Some(NETWORK),
+    }
+}

@@ -1,0 +1,248 @@
+//! A stream from its beginning to its end: it is opened, both ways are carried, and why it ended is told.
+
+use std::{io, sync::Arc, time::Duration};
+
+use socket2::SockRef;
+use sockscope_sockets::{
+    errno::Errno,
+    fact::{Fact, Leftover, PauseReason, Phase, Recorder as _, Stamp, What},
+    mailbox::{Ending, Inbox},
+    open::Opened,
+    stream,
+};
+use tokio::time::{Instant, timeout};
+
+use super::{
+    Over, Stream,
+    socket::{Socket, failed},
+};
+use crate::bridge::{
+    buffer::{Buffer, READ},
+    end::{End, FLUSH},
+    frame::{self, HEADER, Kind},
+    ledger::Ledger,
+    opening::Unopened,
+    pace::Pace,
+    wisp::{Head, outbox::Outbox, packet::data_head, reason},
+};
+
+/// What stands in front of the payload in a buffer.
+const FRONT: usize = HEADER + Head::LEN;
+
+/// What a stream did when it was its turn.
+enum Turn {
+    Nothing,
+    Wrote(usize),
+    Over(End),
+}
+
+impl Stream {
+    /// Carries it from beginning to end.
+    pub(in crate::bridge::wisp) async fn run(
+        &self,
+        opening: impl Future<Output = Result<(Opened, Inbox, Ledger), Unopened>>,
+        outbox: &Outbox,
+    ) {
+        let opened = tokio::select! {
+            biased;
+            () = self.over() => return,
+            opened = opening => opened,
+        };
+        let (opened, mut inbox, ledger) = match opened {
+            Ok((opened, inbox, ledger)) => (opened, inbox, Arc::new(ledger)),
+            Err(refused) => {
+                self.tell(reason::of_unopened(&refused), outbox);
+                return self.ends(Over::Closed);
+            }
+        };
+        let socket = Arc::new(match opened {
+            Opened::Stream(stream) => Socket::Tcp(stream),
+            Opened::Datagram(socket) => Socket::datagram(socket),
+            Opened::Listener(_) => return self.tell(reason::INVALID, outbox),
+        });
+        {
+            let mut upload = self.upload();
+            upload.open = Some((Arc::clone(&socket), Arc::clone(&ledger)));
+            self.grants(&mut upload, outbox);
+        }
+        self.wake.notify_one();
+        let end = self.carry(&socket, &ledger, &mut inbox, outbox).await;
+        if let Some(reason) = reason::of_end(&end) {
+            self.tell(reason, outbox);
+        }
+        self.close(socket, &ledger, &end);
+    }
+
+    async fn over(&self) {
+        loop {
+            if self.upload().over.is_some() {
+                return;
+            }
+            self.wake.notified().await;
+        }
+    }
+
+    /// Runs both pumps until one ends.
+    async fn carry(&self, socket: &Socket, ledger: &Ledger, inbox: &mut Inbox, outbox: &Outbox) -> End {
+        let up = self.up(socket, ledger, outbox);
+        let down = self.down(socket, ledger, outbox);
+        let books = ledger.keep();
+        tokio::pin!(up, down, books);
+        let end = tokio::select! {
+            biased;
+            ending = inbox.end() => End::Ordered(ending),
+            end = &mut up => end,
+            end = &mut down => end,
+            over = ledger.over() => End::Key(over),
+            never = &mut books => match never {},
+        };
+        if matches!(end, End::ClientClosed(_) | End::Eof) {
+            // What the client sent before is on its way.
+            timeout(FLUSH, self.flush(socket, ledger)).await.ok();
+        }
+        end
+    }
+
+    /// From the client: what waits, as the socket takes it.
+    async fn up(&self, socket: &Socket, ledger: &Ledger, outbox: &Outbox) -> End {
+        loop {
+            self.wake.notified().await;
+            loop {
+                {
+                    let mut upload = self.upload();
+                    let packets = match upload.drain(socket, ledger) {
+                        Ok(packets) => packets,
+                        Err(error) => return End::Target(Phase::Send, Errno::from(&error)),
+                    };
+                    upload.credits.written(packets);
+                    self.grants(&mut upload, outbox);
+                    self.drained.notify_waiters();
+                    socket.lost(std::mem::take(&mut upload.lost), ledger);
+                    match upload.over {
+                        None => {}
+                        Some(Over::Closed) => return End::ClientClosed(None),
+                        Some(Over::Lost) => return End::ClientLost,
+                        Some(Over::Exceeded) => return End::ClientFailed(frame::code::POLICY),
+                        Some(Over::Failed(errno)) => return End::Target(Phase::Send, errno),
+                    }
+                    if upload.waiting.is_empty() {
+                        break;
+                    }
+                }
+                // However much more comes meanwhile, it stands still since the first of it.
+                let standing = ledger.stand_still(What::Send, PauseReason::PeerNotReading, socket.writable());
+                tokio::pin!(standing);
+                loop {
+                    tokio::select! {
+                        () = self.wake.notified() => if self.upload().over.is_some() { break },
+                        ready = &mut standing => match ready {
+                            Ok(()) => break,
+                            Err(error) => return End::Target(Phase::Send, Errno::from(&error)),
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes all that waits.
+    async fn flush(&self, socket: &Socket, ledger: &Ledger) -> io::Result<()> {
+        while {
+            let mut upload = self.upload();
+            upload.drain(socket, ledger)?;
+            !upload.waiting.is_empty()
+        } {
+            socket.writable().await?;
+        }
+        Ok(())
+    }
+
+    /// To the client. Nothing is read before it is this stream's turn to write: so one buffer serves all streams, and what the
+    /// client does not take stays in the kernel.
+    async fn down(&self, socket: &Socket, ledger: &Ledger, outbox: &Outbox) -> End {
+        let mut pace = Pace::default();
+        loop {
+            let entered = ledger.entering_receive();
+            if let Err(error) = socket.readable().await {
+                return End::Target(Phase::Receive, Errno::from(&error));
+            }
+            let mut turn = Turn::Nothing;
+            let write = async {
+                turn = self.turn(entered, socket, ledger, outbox).await?;
+                Ok(())
+            };
+            if ledger.stand_still(What::Read, PauseReason::ClientNotReading, write).await.is_err() {
+                return End::ClientLost;
+            }
+            match turn {
+                Turn::Nothing => {}
+                Turn::Wrote(n) => pace.round(n).await,
+                Turn::Over(End::Eof) => {
+                    ledger.tell();
+                    ledger.recorder().record(Stamp::now(), &None, Fact::Eof(ledger.received_bytes()), None);
+                    return End::Eof;
+                }
+                Turn::Over(end) => return end,
+            }
+            socket.lost(0, ledger);
+        }
+    }
+
+    /// Waits for the turn to write, reads, and writes that.
+    async fn turn(
+        &self,
+        entered: Option<Instant>,
+        socket: &Socket,
+        ledger: &Ledger,
+        outbox: &Outbox,
+    ) -> io::Result<Turn> {
+        let _turn = outbox.turn.lock().await;
+        let mut buffer = Buffer::take();
+        let n = match socket.receive(&mut buffer[FRONT..FRONT + READ]) {
+            Ok(Some(n)) => n,
+            Ok(None) => return Ok(Turn::Over(End::Eof)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Turn::Nothing),
+            Err(error) if self.datagrams => {
+                failed(ledger, Phase::Receive, Errno::from(&error));
+                return Ok(Turn::Nothing);
+            }
+            Err(error) => return Ok(Turn::Over(End::Target(Phase::Receive, Errno::from(&error)))),
+        };
+        ledger.received(entered, &buffer[FRONT..FRONT + n]);
+        buffer[HEADER..FRONT].copy_from_slice(&data_head(self.id));
+        let mut room = [0; HEADER];
+        let start = frame::header(&mut room, Kind::Binary, Head::LEN + n);
+        buffer[start..HEADER].copy_from_slice(&room[start..]);
+        outbox.client.write(&buffer[start..FRONT + n]).await?;
+        Ok(Turn::Wrote(n))
+    }
+
+    /// Closes the socket, and says in the log how it ended.
+    fn close(&self, socket: Arc<Socket>, ledger: &Ledger, end: &End) {
+        let (unsent, lost) = {
+            let mut upload = self.upload();
+            // The only other hold on the socket.
+            upload.open = None;
+            upload.over.get_or_insert(Over::Closed);
+            self.drained.notify_waiters();
+            ((upload.bytes - upload.written.min(upload.bytes)) as u64, std::mem::take(&mut upload.lost))
+        };
+        socket.lost(lost, ledger);
+        let (cause, reason) = end.told(ledger);
+        let recorder = ledger.recorder();
+        match Arc::into_inner(socket) {
+            Some(Socket::Tcp(socket)) => {
+                if matches!(end, End::Ordered(Ending::Reset(_))) {
+                    // Cannot fail on a living socket; were it to, the close would show as a FIN.
+                    SockRef::from(&socket).set_linger(Some(Duration::ZERO)).ok();
+                }
+                stream::end(socket, recorder.as_ref(), &cause, reason, unsent);
+            }
+            socket => {
+                drop(socket);
+                let left = Leftover { unsent, unread: 0 };
+                recorder.record(Stamp::now(), &cause, Fact::Closed(reason, left), None);
+            }
+        }
+    }
+}

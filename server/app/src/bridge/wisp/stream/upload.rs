@@ -1,0 +1,107 @@
+//! What a client sends over one stream, and what of it waits for the socket.
+
+use std::{collections::VecDeque, io, sync::Arc};
+
+use sockscope_sockets::errno::Errno;
+
+use super::socket::Socket;
+use crate::bridge::{
+    ledger::Ledger,
+    wisp::{BUFFER, Credits},
+};
+
+/// Datagrams that wait for their socket, in all no longer than [`BUFFER`]; more are lost, as the network would lose them, and
+/// counted.
+const QUEUE: usize = 64;
+
+/// What the client sends.
+pub(super) struct Upload {
+    /// Once it is open.
+    pub(super) open: Option<(Arc<Socket>, Arc<Ledger>)>,
+    /// What the socket has not taken, oldest first; of the first, so many bytes are written.
+    pub(super) waiting: VecDeque<Waiting>,
+    pub(super) written: usize,
+    /// How many bytes wait.
+    pub(super) bytes: usize,
+    /// Datagrams that found no room, and that the log does not know of.
+    pub(super) lost: u64,
+    pub(super) credits: Credits,
+    /// How long packets are: the longest that came, and the one that is coming.
+    pub(super) largest: usize,
+    pub(super) coming: usize,
+    pub(super) over: Option<Over>,
+    /// One side has said that it is over: nothing more is said of it, and its number is free.
+    pub(super) told: bool,
+}
+
+/// Bytes that wait, with which so many packets end.
+pub(super) struct Waiting {
+    data: Vec<u8>,
+    packets: u32,
+}
+
+/// Why a stream ends, where its socket does not say so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::bridge::wisp) enum Over {
+    /// The client closed it, or the connection.
+    Closed,
+    /// The connection is gone.
+    Lost,
+    /// More came than the client had credits for.
+    Exceeded,
+    /// The socket took no more.
+    Failed(Errno),
+}
+
+impl Upload {
+    pub(super) fn new(credits: Credits) -> Self {
+        Self {
+            open: None,
+            waiting: VecDeque::new(),
+            written: 0,
+            bytes: 0,
+            lost: 0,
+            credits,
+            largest: 0,
+            coming: 0,
+            over: None,
+            told: false,
+        }
+    }
+
+    /// Takes note of how long packets are: bytes came, with which so many end.
+    pub(super) fn measure(&mut self, bytes: usize, packets: u32) {
+        self.coming += bytes;
+        if packets > 0 {
+            self.largest = self.largest.max(self.coming / packets as usize);
+            self.coming = 0;
+        }
+    }
+
+    /// Whether a datagram of that length may wait.
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        self.waiting.len() < QUEUE && self.bytes + bytes <= BUFFER
+    }
+
+    pub(super) fn push(&mut self, data: &[u8], packets: u32) {
+        self.bytes += data.len();
+        self.waiting.push_back(Waiting { data: data.to_vec(), packets });
+    }
+
+    /// Writes what the socket takes of what waits. Returns how many packets that were, to their ends.
+    pub(super) fn drain(&mut self, socket: &Socket, ledger: &Ledger) -> io::Result<u32> {
+        let mut packets = 0;
+        while let Some(first) = self.waiting.front() {
+            let mut rest = &first.data[self.written..];
+            if !socket.send(&mut rest, ledger)? {
+                self.written = first.data.len() - rest.len();
+                break;
+            }
+            packets += first.packets;
+            self.bytes -= first.data.len();
+            self.written = 0;
+            self.waiting.pop_front();
+        }
+        Ok(packets)
+    }
+}
