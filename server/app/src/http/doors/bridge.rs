@@ -1,10 +1,10 @@
 //! Bridges: a WebSocket in, a socket out.
 
 use axum::{
-    extract::{Extension, Path, Request, State},
+    extract::{Extension, FromRequestParts, Path, Request, rejection::ExtensionRejection},
     response::Response,
 };
-use http::HeaderValue;
+use http::{HeaderValue, request::Parts};
 use sockscope_sockets::{
     open::Opened,
     target::{Scheme, Target, parse_endpoint},
@@ -36,48 +36,59 @@ use crate::{
 /// What carries bytes and nothing else calls itself that (websockify); some clients insist.
 const BINARY: &str = "binary";
 
+/// Who asks for a bridge, and over which connection.
+pub(in crate::http) struct Caller {
+    pub(super) app: App,
+    pub(super) principal: Principal,
+    pub(super) connection: ConnectionInfo,
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = ExtensionRejection;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ExtensionRejection> {
+        let Extension(principal) = Extension::from_request_parts(parts, app).await?;
+        let Extension(connection) = Extension::from_request_parts(parts, app).await?;
+        Ok(Self { app: app.clone(), principal, connection })
+    }
+}
+
+impl Caller {
+    fn wants(self, target: Target, contract: Contract) -> Wanted {
+        Wanted { caller: self, target, contract }
+    }
+}
+
 /// One WebSocket to the TCP port its path names.
 pub(in crate::http) async fn tcp(
-    State(app): State<App>,
+    caller: Caller,
     Path((host, port)): Path<(String, String)>,
-    Extension(principal): Extension<Principal>,
-    Extension(connection): Extension<ConnectionInfo>,
     request: Request,
 ) -> Answer {
     let target = target(Scheme::Tcp, &format!("{host}:{port}"))?;
-    Wanted { app, target, contract: Contract::Wsproxy, principal, connection }.bridge(request)
+    caller.wants(target, Contract::Wsproxy).bridge(request)
 }
 
 /// One WebSocket to the UDP port its path names: a message is a datagram.
 pub(in crate::http) async fn udp(
-    State(app): State<App>,
+    caller: Caller,
     Path((host, port)): Path<(String, String)>,
-    Extension(principal): Extension<Principal>,
-    Extension(connection): Extension<ConnectionInfo>,
     request: Request,
 ) -> Answer {
     let target = target(Scheme::Udp, &format!("{host}:{port}"))?;
-    Wanted { app, target, contract: Contract::Wsproxy, principal, connection }.bridge(request)
+    caller.wants(target, Contract::Wsproxy).bridge(request)
 }
 
 /// The first, shorter: `host:port`.
-pub(in crate::http) async fn short(
-    State(app): State<App>,
-    Path(target): Path<String>,
-    Extension(principal): Extension<Principal>,
-    Extension(connection): Extension<ConnectionInfo>,
-    request: Request,
-) -> Answer {
+pub(in crate::http) async fn short(caller: Caller, Path(target): Path<String>, request: Request) -> Answer {
     let target = self::target(Scheme::Tcp, &target)?;
-    Wanted { app, target, contract: Contract::Wsproxy, principal, connection }.bridge(request)
+    caller.wants(target, Contract::Wsproxy).bridge(request)
 }
 
 /// One WebSocket to the target of a token, as websockify has it.
 pub(in crate::http) async fn websockify(
-    State(app): State<App>,
+    caller: Caller,
     Ask(query): Ask<TokenQuery>,
-    Extension(principal): Extension<Principal>,
-    Extension(connection): Extension<ConnectionInfo>,
     mut request: Request,
 ) -> Answer {
     if answering(&request).is_none()
@@ -87,9 +98,9 @@ pub(in crate::http) async fn websockify(
     }
     let target = match request.extensions_mut().remove() {
         Some(Permitted(target)) => target,
-        None => app.websockify.target(query.token.as_deref()).await?,
+        None => caller.app.websockify.target(query.token.as_deref()).await?,
     };
-    Wanted { app, target, contract: Contract::Websockify, principal, connection }.bridge(request)
+    caller.wants(target, Contract::Websockify).bridge(request)
 }
 
 fn target(scheme: Scheme, text: &str) -> Result<Target, No> {
@@ -99,11 +110,9 @@ fn target(scheme: Scheme, text: &str) -> Result<Target, No> {
 
 /// A bridge that somebody wants.
 struct Wanted {
-    app: App,
+    caller: Caller,
     target: Target,
     contract: Contract,
-    principal: Principal,
-    connection: ConnectionInfo,
 }
 
 impl Wanted {
@@ -113,11 +122,11 @@ impl Wanted {
         let grant = request.extensions_mut().remove();
         let protocol = answering(&request);
         let response: Response = upgrade.grant(protocol);
-        let (app, wire) = (self.app.clone(), self.connection.wire.clone());
+        let (app, wire) = (self.caller.app.clone(), self.caller.connection.wire.clone());
         tokio::spawn(Timed::new(app, wire, async move {
             if let Some((io, early)) = upgrade.connection().await {
                 let heartbeat = match self.contract {
-                    Contract::Websockify => self.app.websockify.heartbeat(),
+                    Contract::Websockify => self.caller.app.websockify.heartbeat(),
                     Contract::Wsproxy | Contract::Wisp => None,
                 };
                 self.serve(Client::new(io).beating(heartbeat), Incoming::new(early), grant).await;
@@ -127,7 +136,7 @@ impl Wanted {
     }
 
     async fn serve(self, client: Client, mut incoming: Incoming, grant: Option<Grant>) {
-        let Self { app, target, contract, principal, connection } = self;
+        let Self { caller: Caller { app, principal, connection }, target, contract } = self;
         let name = format!("bridge of {}", connection.peer).into();
         let workspace = app.workspace.clone();
         let opener = Opener { workspace, principal: principal.name, name, contract, grant };

@@ -2,21 +2,19 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Extension, Request, State};
+use axum::extract::Request;
 use http::HeaderValue;
 use sockscope_wire::Contract;
 
+use super::bridge::Caller;
 use crate::{
     bridge::{
         Client, Incoming, Opener,
         wisp::{Session, Version},
     },
     http::{
-        App,
         answer::Answer,
         front::{
-            auth::Principal,
-            connection::ConnectionInfo,
             gate::{TICKET, offered},
             timed::Timed,
             upgrade::Upgrade,
@@ -27,9 +25,7 @@ use crate::{
 /// Many streams over one WebSocket. A client that names a subprotocol, whichever, speaks version 2; browsers insist that it is
 /// answered with.
 pub(in crate::http) async fn wisp(
-    State(app): State<App>,
-    Extension(principal): Extension<Principal>,
-    Extension(connection): Extension<ConnectionInfo>,
+    Caller { app, principal, connection }: Caller,
     mut request: Request,
 ) -> Answer {
     let upgrade = Upgrade::of(&mut request)?;
