@@ -121,6 +121,7 @@ pub(crate) fn readable<T: Owned>(descriptor: T) -> io::Result<AsyncFd<T>> {
 /// What owns its descriptor for as long as it lives.
 pub(crate) trait Owned: AsRawFd {}
 impl Owned for OwnedFd {}
+impl Owned for std::sync::Arc<OwnedFd> {}
 impl Owned for socket2::Socket {}
 
 /// Lets a packet socket receive every protocol of every interface (bind(2), packet(7)).

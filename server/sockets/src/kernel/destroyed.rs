@@ -23,11 +23,12 @@ use std::{
     io,
     net::SocketAddr,
     os::fd::{AsRawFd as _, OwnedFd},
+    sync::Arc,
 };
 
 use nix::{
     errno::Errno,
-    sys::socket::{NetlinkAddr, SockFlag, bind, setsockopt, sockopt},
+    sys::socket::{NetlinkAddr, SockFlag, bind, getsockname, setsockopt, sockopt},
 };
 use tokio::io::unix::AsyncFd;
 
@@ -75,24 +76,46 @@ pub struct Gone {
 /// Notices of TCP sockets that are gone: of every program's in this network namespace.
 #[derive(Debug)]
 pub struct Destroyed {
-    socket: AsyncFd<OwnedFd>,
+    socket: AsyncFd<Arc<OwnedFd>>,
     buffer: Vec<u8>,
     /// Notices that came in one datagram with the one that was returned; the kernel sends one in each.
     waiting: VecDeque<Gone>,
 }
 
-impl Destroyed {
-    /// Subscribes; sockets that go from now on are told. Call it within a tokio runtime.
+/// Whether notices are sent. While nobody subscribes to them, the kernel does not even write them.
+#[derive(Debug)]
+pub struct Subscription {
+    socket: Arc<OwnedFd>,
+    port: u32,
+}
+
+impl Subscription {
+    /// Subscribes: sockets that go from now on are told. Or lets it be.
     ///
     /// # Errors
-    /// What socket(2) and bind(2) say.
-    pub fn open() -> io::Result<Self> {
-        let socket = open(SockFlag::empty())?;
+    /// What bind(2) says.
+    pub fn set(&self, wanted: bool) -> io::Result<()> {
+        // To bind again is to choose groups anew (netlink(7)); the kernel's older groups are a field of the address.
+        bind(self.socket.as_raw_fd(), &NetlinkAddr::new(self.port, if wanted { GROUPS } else { 0 }))?;
+        Ok(())
+    }
+}
+
+impl Destroyed {
+    /// Opens it; who wants notices subscribes. Call it within a tokio runtime.
+    ///
+    /// # Errors
+    /// What socket(2), bind(2) and getsockname(2) say.
+    pub fn open() -> io::Result<(Self, Subscription)> {
+        let socket = Arc::new(open(SockFlag::empty())?);
         if let Err(errno) = setsockopt(&socket, sockopt::RcvBuf, &BUFFER) {
             tracing::debug!(%errno, "SO_RCVBUF is not to be had");
         }
-        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, GROUPS))?;
-        Ok(Self { socket: readable(socket)?, buffer: vec![0; NOTICE], waiting: VecDeque::new() })
+        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
+        let port = getsockname::<NetlinkAddr>(socket.as_raw_fd())?.pid();
+        let subscription = Subscription { socket: Arc::clone(&socket), port };
+        let destroyed = Self { socket: readable(socket)?, buffer: vec![0; NOTICE], waiting: VecDeque::new() };
+        Ok((destroyed, subscription))
     }
 
     /// Waits for the next. Cancel-safe.
@@ -146,6 +169,12 @@ mod tests {
         state::Protocol,
         state::TcpState,
     };
+
+    fn subscribed() -> Destroyed {
+        let (destroyed, subscription) = Destroyed::open().expect("no privilege is needed");
+        subscription.set(true).expect("no privilege is needed");
+        destroyed
+    }
 
     /// The two ends of a connection, and its listener.
     struct Pair {
@@ -201,7 +230,7 @@ mod tests {
     #[tokio::test]
     async fn both_ends_are_told_with_their_counters() {
         for host in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
-            let mut destroyed = Destroyed::open().expect("no privilege is needed");
+            let mut destroyed = subscribed();
             let Pair { listener: _listener, mut near, mut far } = pair(host);
             near.write_all(b"ping!").expect("written");
             far.read_exact(&mut [0; 5]).expect("it arrives");
@@ -224,7 +253,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_socket_is_gone_when_it_is_closed_and_needed_no_more() {
-        let mut destroyed = Destroyed::open().expect("no privilege is needed");
+        let mut destroyed = subscribed();
         let Pair { listener, near, far } = pair("127.0.0.1");
         let (first, second) = (cookie(&near), cookie(&far));
         let twin = near.try_clone().expect("dup(2)");
@@ -251,8 +280,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn only_who_subscribes_is_told() {
+        let (mut destroyed, subscription) = Destroyed::open().expect("no privilege is needed");
+        let mut witness = subscribed();
+        let mut cookies = Vec::new();
+        for wanted in [false, true, false, true] {
+            subscription.set(wanted).expect("no privilege is needed");
+            let Pair { listener: _listener, near, far: _far } = pair("127.0.0.1");
+            cookies.push(cookie(&near));
+            drop(near);
+            // All who subscribe are told at once.
+            notice(&mut witness, cookies[cookies.len() - 1]).await;
+        }
+        let told: Vec<_> = notices(&mut destroyed, cookies[3]).await.iter().map(|gone| gone.cookie).collect();
+        let heard: Vec<_> = cookies.iter().map(|cookie| told.contains(cookie)).collect();
+        assert_eq!(heard, [false, true, false, true]);
+    }
+
+    #[tokio::test]
     async fn notices_without_room_are_told_as_missed() {
-        let mut destroyed = Destroyed::open().expect("no privilege is needed");
+        let mut destroyed = subscribed();
         setsockopt(destroyed.socket.get_ref(), sockopt::RcvBuf, &2048).expect("a small buffer");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let deadline = Instant::now() + Duration::from_secs(10);
@@ -284,7 +331,7 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_but_the_kernel_is_listened_to() {
-        let mut destroyed = Destroyed::open().expect("no privilege is needed");
+        let mut destroyed = subscribed();
         let port = nix::sys::socket::getsockname::<NetlinkAddr>(destroyed.socket.get_ref().as_raw_fd());
         let liar: OwnedFd = open(SockFlag::empty()).expect("a socket");
         let port = NetlinkAddr::new(port.expect("bound").pid(), 0);

@@ -24,7 +24,7 @@ use sockscope_sockets::{
     fact::Fact,
     kernel::{
         capture::{Capture, Raw},
-        destroyed::Gone,
+        destroyed::{Gone, Subscription},
         diag::Diag,
         info::TcpInfo,
         packet::Packet,
@@ -87,6 +87,9 @@ struct SeenFrame {
 #[derive(Default)]
 struct Watched {
     subjects: BTreeMap<SocketId, Subject>,
+    /// Notices of sockets that are gone: there are as many as sockets of this machine, so they are had while something is
+    /// observed.
+    notices: Option<Subscription>,
     flows: Flows,
     /// Sockets by their own address and their peer's, and when one was closed that is not observed itself.
     by_ends: HashMap<(SocketAddr, SocketAddr), (SocketId, Option<Instant>)>,
@@ -152,6 +155,9 @@ impl Kernel {
             watched.forget(oldest, self.capture.as_ref().ok());
         }
         watched.subjects.insert(id, Subject::new(role));
+        if watched.subjects.len() == 1 {
+            watched.subscribe();
+        }
     }
 
     /// A connection is being made from here to there, by the socket with that cookie.
@@ -368,8 +374,24 @@ impl Watched {
         }
     }
 
+    /// From now on it can be told when a socket is gone.
+    fn has_notices(&mut self, subscription: Subscription) {
+        self.notices = Some(subscription);
+        self.subscribe();
+    }
+
+    /// Has notices sent exactly while something is observed.
+    fn subscribe(&self) {
+        let Some(subscription) = &self.notices else { return };
+        if let Err(error) = subscription.set(!self.subjects.is_empty()) {
+            tracing::debug!(%error, "the kernel does not change what it tells of");
+        }
+    }
+
     fn forget(&mut self, id: SocketId, capture: Option<&Capture>) {
-        self.subjects.remove(&id);
+        if self.subjects.remove(&id).is_some() && self.subjects.is_empty() {
+            self.subscribe();
+        }
         self.by_ends.retain(|_, (who, _)| *who != id);
         self.flows.forget(id, capture);
     }

@@ -51,9 +51,13 @@ pub(in crate::workspace) async fn run(workspace: Arc<Workspace>) {
     let kernel = &workspace.kernel;
     let mut destroyed = None;
     if kernel.is_open() {
-        destroyed = Destroyed::open()
-            .inspect_err(|error| tracing::debug!(%error, "the kernel does not say when a socket is gone"))
-            .ok();
+        match Destroyed::open() {
+            Ok((notices, subscription)) => {
+                destroyed = Some(notices);
+                kernel.lock().has_notices(subscription);
+            }
+            Err(error) => tracing::debug!(%error, "the kernel does not say when a socket is gone"),
+        }
     }
     let mut frames: Vec<Raw> = Vec::new();
     let mut sample = interval(SAMPLE);
@@ -103,6 +107,7 @@ pub(in crate::workspace) async fn run(workspace: Arc<Workspace>) {
             Step::Gone(Err(error)) => {
                 tracing::debug!(%error, "the kernel says no more when a socket is gone");
                 destroyed = None;
+                kernel.lock().notices = None;
             }
             Step::Frames(Ok(())) => record_frames(&workspace, &mut frames, &mut lost),
             Step::Frames(Err(error)) => tracing::warn!(%error, "a frame could not be read"),
