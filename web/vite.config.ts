@@ -21,7 +21,7 @@ export default defineConfig({
   test: {
     // Most tests need no page; those that do say so in their first line.
     environment: 'node',
-    include: ['src/**/*.test.ts'],
+    include: ['src/**/*.test.ts', 'sdk/**/*.test.ts'],
     // The test of contrast reads the tokens; Vitest would hand it an empty file.
     css: true,
   },

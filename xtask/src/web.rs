@@ -47,7 +47,7 @@ fn newest(web: &Path) -> Result<SystemTime> {
         for entry in fs::read_dir(&folder)? {
             let entry = entry?;
             let name = entry.file_name();
-            if folder == web && (name == "node_modules" || name == "dist") {
+            if name == "node_modules" || name == "dist" {
                 continue;
             }
             let meta = entry.metadata()?;

@@ -123,13 +123,14 @@ async fn place(reach: &ReachArgs) -> anyhow::Result<Place> {
 fn urls(made: &KeyMade, address: SocketAddr) -> Vec<String> {
     let base = format!("ws://{address}/k/{}", made.secret);
     let of = |target: &String| {
-        let (scheme, rest) = target.split_once("://")?;
+        let (scheme, rest) =
+            target.split_once("://").filter(|(scheme, _)| matches!(*scheme, "tcp" | "udp"))?;
         let (host, port) = rest.rsplit_once(':')?;
         let host = if host == "*" { "{host}" } else { host };
         let port = if port.bytes().all(|byte| byte.is_ascii_digit()) { port } else { "{port}" };
         Some(format!("{base}/bridge/{scheme}/{host}/{port}"))
     };
-    let elsewhere = [format!("{base}/websockify"), format!("{base}/wisp/")];
+    let elsewhere = [format!("{base}/websockify"), format!("{base}/wisp/"), format!("{base}/bridge/sockets")];
     made.key.targets.iter().filter_map(of).chain(elsewhere).collect()
 }
 

@@ -110,7 +110,7 @@ pub(crate) fn udp_connect(socket: Socket, address: CheckedAddr) -> io::Result<Ud
 ///
 /// # Errors
 /// What the call says; `WouldBlock` when the socket's buffer is full.
-pub(crate) fn try_send(socket: &UdpSocket, data: &[u8], to: Option<CheckedAddr>) -> io::Result<usize> {
+pub fn try_send(socket: &UdpSocket, data: &[u8], to: Option<CheckedAddr>) -> io::Result<usize> {
     match to {
         Some(to) => socket.try_send_to(data, to.get()),
         None => socket.try_send(data),

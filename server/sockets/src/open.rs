@@ -14,7 +14,7 @@ use crate::{
     errno::Errno,
     fact::{Cause, Denied, Fact, Failed, Failure, Phase, Recorder, Stamp},
     options::{DATAGRAM_RECV_BUFFER, Options},
-    policy::{Checked, CheckedAddr, Policy, Purpose, Refusal, Resolver},
+    policy::{Checked, CheckedAddr, Policy, Purpose, Refusal, ResolveError, Resolver},
     target::{Scheme, Target},
 };
 
@@ -36,6 +36,23 @@ pub enum Opened {
     Listener(TcpListener),
     /// A datagram socket, connected or bound.
     Datagram(UdpSocket),
+}
+
+/// A family of addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    /// Whether an address is of it.
+    #[must_use]
+    pub const fn has(self, address: &SocketAddr) -> bool {
+        matches!((self, address), (Self::V4, SocketAddr::V4(_)) | (Self::V6, SocketAddr::V6(_)))
+    }
 }
 
 /// Which of the addresses to try it is, from 1, and how many there are.
@@ -61,6 +78,8 @@ pub struct Opening {
     pub target: Target,
     /// With which options.
     pub options: Options,
+    /// Addresses of a name are taken of this family only.
+    pub family: Option<Family>,
     /// Who asked.
     pub cause: Cause,
     /// What may be reached.
@@ -131,6 +150,18 @@ impl Opening {
         }
         for denial in &checked.denied {
             self.deny(denial, false);
+        }
+        self.of_family(checked, entered)
+    }
+
+    /// Of a name's addresses those that were asked for.
+    fn of_family(&self, mut checked: Checked, entered: Instant) -> Result<Checked, NotOpened> {
+        if let (Some(family), Some(_)) = (self.family, &checked.resolved) {
+            checked.allowed.retain(|address| family.has(&address.get()));
+            if checked.allowed.is_empty() {
+                let none = Failure::Resolve(ResolveError::NoAddress);
+                return Err(self.fail(Stamp::since(entered), none, Phase::Resolve, None));
+            }
         }
         Ok(checked)
     }

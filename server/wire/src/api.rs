@@ -147,6 +147,7 @@ const ROUTES: &[Route] = &[
     route!(Get "/api/v1/workspaces/{ws}/ws" "Events down, commands up", Body::None, VIEW, Upgrade),
     route!(Get "/bridge/tcp/{host}/{port}" "Bytes to and from a TCP port", Body::None, &[], Upgrade),
     route!(Get "/bridge/udp/{host}/{port}" "Datagrams to and from a UDP port, one a message", Body::None, &[], Upgrade),
+    route!(Get "/bridge/sockets" "Many sockets over one WebSocket, listeners among them (docs/BRIDGES.md)", Body::None, &[], Upgrade),
     route!(Get "/wisp/" "Many streams over one WebSocket (Wisp 1.2 and 2.0)", Body::None, &[], Upgrade),
     route!(Get "/wisp/{target}" "Bytes to and from host:port, as wsproxy has it", Body::None, &[], Upgrade),
     route!(Get "/bridge/websockify" "Bytes to and from the target of a token", Body::None, TOKEN, Upgrade),

@@ -15,6 +15,8 @@ pub enum Contract {
     Websockify,
     /// Many streams over one WebSocket.
     Wisp,
+    /// Many sockets over one WebSocket, listeners among them: the channel of `/sdk/direct-sockets.js`.
+    Direct,
 }
 
 /// What a new key for bridges is to allow. Whoever has the key needs no token, and can do nothing else.
@@ -27,7 +29,8 @@ pub struct KeyRequest {
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub name: Option<String>,
     /// What may be reached, 1 to 64: `tcp://host:port` or `udp://host:port`, where the host is one name or address, or `*`, and
-    /// the port a number, a range like `8000-8099`, or `*`. The policy has the last word.
+    /// the port a number, a range like `8000-8099`, or `*`. And where may be listened: `tcp-listen://address:port`,
+    /// `udp-bind://address:port`; a port that nobody chooses needs `*`. The policy has the last word.
     pub targets: Vec<String>,
     /// Pages that may use it, by their origin, like `https://example.com`; at most 64. Programs that are no pages send none, and
     /// need none.

@@ -95,6 +95,10 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[cfg_attr(feature = "codegen", ts(optional))]
         practice: Option<PeerKind>,
+        /// How a program reaches it, of a socket that a bridge's listener accepted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "codegen", ts(optional))]
+        bridge: Option<Contract>,
     },
     /// The socket has a local address.
     Bound {

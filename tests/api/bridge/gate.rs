@@ -22,6 +22,7 @@ fn paths(to: &TcpPeer) -> Vec<String> {
         format!("/wisp/127.0.0.1:{port}"),
         "/lab/wisp/".to_owned(),
         format!("/lab/wisp/127.0.0.1:{port}"),
+        "/bridge/sockets".to_owned(),
         "/bridge/websockify".to_owned(),
         "/websockify?else=1".to_owned(),
     ]

@@ -6,6 +6,7 @@
 mod support;
 
 mod command;
+mod direct;
 mod flow;
 mod frames;
 mod gate;

@@ -205,7 +205,7 @@ export type Code = "malformed_json" | "malformed_frame" | "invalid_target" | "un
 /**
  * How a program reaches a socket through this server.
  */
-export type Contract = "wsproxy" | "websockify" | "wisp";
+export type Contract = "wsproxy" | "websockify" | "wisp" | "direct";
 
 /**
  * The bytes of a `sent` or `received` event, or why they are not here.
@@ -416,7 +416,11 @@ parent?: SocketId,
 /**
  * The practice peer it belongs to.
  */
-practice?: PeerKind, } | { "type": "bound", 
+practice?: PeerKind, 
+/**
+ * How a program reaches it, of a socket that a bridge's listener accepted.
+ */
+bridge?: Contract, } | { "type": "bound", 
 /**
  * The address the kernel gave.
  */
@@ -856,7 +860,11 @@ parent?: SocketId,
 /**
  * The practice peer it belongs to.
  */
-practice?: PeerKind, } | { "type": "bound", 
+practice?: PeerKind, 
+/**
+ * How a program reaches it, of a socket that a bridge's listener accepted.
+ */
+bridge?: Contract, } | { "type": "bound", 
 /**
  * The address the kernel gave.
  */
@@ -1519,7 +1527,8 @@ export type KeyRequest = {
 name?: string, 
 /**
  * What may be reached, 1 to 64: `tcp://host:port` or `udp://host:port`, where the host is one name or address, or `*`, and
- * the port a number, a range like `8000-8099`, or `*`. The policy has the last word.
+ * the port a number, a range like `8000-8099`, or `*`. And where may be listened: `tcp-listen://address:port`,
+ * `udp-bind://address:port`; a port that nobody chooses needs `*`. The policy has the last word.
  */
 targets: Array<string>, 
 /**

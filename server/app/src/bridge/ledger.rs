@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     future::pending,
     io,
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -106,12 +107,22 @@ impl Ledger {
 
     /// The target took these bytes; the call was entered then, where that was noted.
     pub(super) fn sent(&self, entered: Option<Instant>, bytes: &[u8]) {
-        self.passed(&self.sent, Fact::Sent, entered, bytes);
+        self.passed(&self.sent, Fact::Sent, entered, None, bytes);
+    }
+
+    /// The kernel took a datagram to there.
+    pub(super) fn sent_to(&self, entered: Option<Instant>, to: SocketAddr, bytes: &[u8]) {
+        self.passed(&self.sent, Fact::Sent, entered, Some(to), bytes);
     }
 
     /// The target sent these.
     pub(super) fn received(&self, entered: Option<Instant>, bytes: &[u8]) {
-        self.passed(&self.received, Fact::Received, entered, bytes);
+        self.passed(&self.received, Fact::Received, entered, None, bytes);
+    }
+
+    /// A datagram came from there.
+    pub(super) fn received_from(&self, entered: Option<Instant>, from: SocketAddr, bytes: &[u8]) {
+        self.passed(&self.received, Fact::Received, entered, Some(from), bytes);
     }
 
     /// When a call is entered, if it will be recorded: asking the clock is not for nothing.
@@ -124,7 +135,14 @@ impl Ledger {
         (self.received.bytes.load(Relaxed) < self.first).then(Instant::now)
     }
 
-    fn passed(&self, way: &Way, fact: impl FnOnce(Chunk) -> Fact, entered: Option<Instant>, bytes: &[u8]) {
+    fn passed(
+        &self,
+        way: &Way,
+        fact: impl FnOnce(Chunk) -> Fact,
+        entered: Option<Instant>,
+        peer: Option<SocketAddr>,
+        bytes: &[u8],
+    ) {
         let before = way.bytes.load(Relaxed);
         way.bytes.store(before + bytes.len() as u64, Relaxed);
         if let Some(lease) = &self.lease {
@@ -132,7 +150,7 @@ impl Ledger {
         }
         let shown = usize::try_from(self.first.saturating_sub(before)).unwrap_or(usize::MAX).min(bytes.len());
         if shown > 0 {
-            self.show(fact, before, entered, &bytes[..shown]);
+            self.show(fact, (before, peer), entered, &bytes[..shown]);
         } else {
             way.calls.fetch_add(1, Relaxed);
         }
@@ -145,7 +163,13 @@ impl Ledger {
         }
     }
 
-    fn show(&self, fact: impl FnOnce(Chunk) -> Fact, offset: u64, entered: Option<Instant>, bytes: &[u8]) {
+    fn show(
+        &self,
+        fact: impl FnOnce(Chunk) -> Fact,
+        (offset, peer): (u64, Option<SocketAddr>),
+        entered: Option<Instant>,
+        bytes: &[u8],
+    ) {
         // A full log that may give nothing up takes the fact without its bytes: nobody waits for a viewer here.
         let granted = self.recorder.admit(bytes.len());
         let payload = (granted == bytes.len()).then_some(bytes);
@@ -154,7 +178,7 @@ impl Ledger {
         }
         // A read is at most 64 KiB.
         let len = bytes.len() as u32;
-        let chunk = if self.datagrams { Chunk::to(len, None) } else { Chunk::of_stream(len, offset) };
+        let chunk = if self.datagrams { Chunk::to(len, peer) } else { Chunk::of_stream(len, offset) };
         let stamp = entered.map_or_else(Stamp::now, Stamp::since);
         self.recorder.record(stamp, &None, fact(chunk), payload);
     }

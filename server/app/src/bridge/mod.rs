@@ -4,6 +4,7 @@
 //! each way, and each waits for its write before its next read, so that nothing grows between the two. The log is told
 //! what passed, the first bytes of it, and how it ended.
 
+pub mod direct;
 pub mod frame;
 pub mod wisp;
 
@@ -14,6 +15,7 @@ mod end;
 pub mod keys;
 mod ledger;
 mod opening;
+mod outbox;
 mod pace;
 mod stream;
 mod websockify;

@@ -1,9 +1,10 @@
 //! Opening the socket of a bridge: what a key allows comes first, then everything that holds for any socket.
 
-use std::{future::pending, sync::Arc};
+use std::{future::pending, net::SocketAddr, sync::Arc};
 
-use sockscope_sockets::{mailbox::Inbox, open::Opened, target::Target};
-use sockscope_wire::Contract;
+use sockscope_sockets::{fact::Stamp, mailbox::Inbox, open::Opened, target::Target};
+use sockscope_wire::{Contract, SocketId};
+use tokio::net::TcpStream;
 
 use super::{
     keys::{Grant, NoLease, Over, TARGETS},
@@ -11,7 +12,7 @@ use super::{
 };
 use crate::{
     problem::Refused,
-    workspace::{Attached, Order, Workspace},
+    workspace::{Attached, Order, Wish, Workspace},
 };
 
 /// Who opens sockets, by which contract, and by whose leave.
@@ -49,11 +50,17 @@ impl Opener {
 
     /// Opens it. Whatever keeps it from opening is in the log.
     pub(crate) async fn open(&self, target: &Target) -> Result<(Opened, Inbox, Ledger), Unopened> {
+        self.open_as(&target.clone().into()).await
+    }
+
+    /// The same, as its client wishes it.
+    pub(super) async fn open_as(&self, wish: &Wish) -> Result<(Opened, Inbox, Ledger), Unopened> {
+        let target = &wish.target;
         let Self { workspace, principal, name, contract, grant } = self;
         let order = Order::new(workspace.name('b'), principal);
         let name = Some(name.clone());
         let Some(grant) = grant else {
-            let attached = workspace.attach_bridge(&order, target, name, *contract, false).await;
+            let attached = workspace.attach_bridge(&order, wish, name, *contract, false).await;
             return attached.map(|attached| carried(attached, false)).map_err(Unopened::Refused);
         };
         let tell = |rule| {
@@ -71,7 +78,7 @@ impl Opener {
             tell(TARGETS);
             return Err(Unopened::Target);
         }
-        let attaching = workspace.attach_bridge(&order, target, name.clone(), *contract, grant.records());
+        let attaching = workspace.attach_bridge(&order, wish, name.clone(), *contract, grant.records());
         let attached = tokio::select! {
             biased;
             over = grant.over() => return Err(Unopened::Over(over)),
@@ -79,6 +86,27 @@ impl Opener {
         };
         let (opened, inbox, ledger) = carried(attached, grant.records());
         Ok((opened, inbox, ledger.under(Some(lease))))
+    }
+}
+
+impl Opener {
+    /// Takes what one of its listeners has accepted. `None` where there is no room for it; the key is asked as for any socket.
+    pub(super) fn accepts(
+        &self,
+        listener: SocketId,
+        stream: TcpStream,
+        remote: SocketAddr,
+        stamp: Stamp,
+    ) -> Option<(Opened, Inbox, Ledger)> {
+        let lease = match &self.grant {
+            Some(grant) => Some(grant.lease().ok()?),
+            None => None,
+        };
+        let records = self.grant.as_ref().is_some_and(|grant| grant.records());
+        let attached =
+            self.workspace.attach_accepted(listener, stream, remote, stamp, self.contract, records)?;
+        let (opened, inbox, ledger) = carried(attached, records);
+        Some((opened, inbox, ledger.under(lease)))
     }
 }
 

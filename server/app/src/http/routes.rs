@@ -9,8 +9,8 @@ use http::Method;
 use super::{
     App, answer,
     doors::{
-        assets, bridge, crowds, events, kernel, keys, meters, ops, payload, practice, session, sockets, wisp,
-        ws,
+        assets, bridge, crowds, direct, events, kernel, keys, meters, ops, payload, practice, session,
+        sockets, wisp, ws,
     },
 };
 
@@ -19,6 +19,8 @@ use super::{
 pub enum Access {
     /// The static page: no token, and it may be linked to from anywhere.
     Page,
+    /// Modules that pages of any origin may load: no token, and no question where they are asked for from.
+    Shared,
     /// No token.
     Open,
     /// A token.
@@ -35,6 +37,7 @@ pub fn access(method: &Method, path: &str) -> Access {
         "/healthz" | "/readyz" if reads => Access::Open,
         "/api/v1/session" if *method == Method::POST => Access::Open,
         "/" if reads => Access::Page,
+        _ if reads && assets::is_shared(path) => Access::Shared,
         _ if reads && assets::is_asset(path) => Access::Page,
         _ if *method == Method::GET && is_web_socket(path) => Access::Ticket,
         _ => Access::Token,
@@ -123,6 +126,7 @@ pub fn table() -> Vec<Route> {
         GET get "/api/v1/workspaces/{ws}/ws" ws::ws;
         GET get "/bridge/tcp/{host}/{port}" bridge::tcp;
         GET get "/bridge/udp/{host}/{port}" bridge::udp;
+        GET get "/bridge/sockets" direct::direct;
         GET get "/bridge/websockify" bridge::websockify;
         GET get "/bridge/{target}" bridge::short;
         GET get "/wisp/" wisp::wisp;

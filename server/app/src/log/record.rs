@@ -121,6 +121,8 @@ pub struct Born {
     pub parent: SocketId,
     /// The practice peer it belongs to.
     pub practice: Option<PeerKind>,
+    /// How a program reaches it, where a bridge's listener accepted it.
+    pub bridge: Option<Contract>,
 }
 
 /// The bytes of a record, or why they are not there.

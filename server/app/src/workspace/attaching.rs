@@ -1,21 +1,23 @@
 //! Sockets whose bytes belong to one consumer of this server's: an HTTP client, a bridge. The workspace opens them, records and
 //! lists them, and lets whoever may end them; reading and writing is left to the consumer.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use sockscope_sockets::{
     fact::{Denied, Fact, Recorder as _, Stamp},
     mailbox::Inbox,
-    open::Opened,
+    open::{Family, Opened, Opening},
     options::Options,
     target::Target,
 };
 use sockscope_wire::{Code, Contract, SocketId};
+use tokio::net::TcpStream;
 
 use super::{
     Order, SocketRecorder, Workspace,
     command::Watching,
     opening::{Making, New, open_unless_ended},
+    record::Newcomer,
 };
 use crate::{
     failure,
@@ -31,6 +33,21 @@ pub(crate) struct Attached {
     pub(crate) inbox: Inbox,
 }
 
+/// What the client of a bridge asks for.
+#[derive(Debug, Clone)]
+pub(crate) struct Wish {
+    pub(crate) target: Target,
+    pub(crate) options: Options,
+    /// Addresses of a name are taken of this family only.
+    pub(crate) family: Option<Family>,
+}
+
+impl From<Target> for Wish {
+    fn from(target: Target) -> Self {
+        Self { target, options: Options::default(), family: None }
+    }
+}
+
 impl Workspace {
     /// Opens a socket for a bridge. With `recorded`, all that happens to it goes into the log, the kernel's side included: to
     /// look at that costs more than to carry what a connection carries.
@@ -40,15 +57,41 @@ impl Workspace {
     pub(crate) async fn attach_bridge(
         self: &Arc<Self>,
         order: &Order,
-        target: &Target,
+        wish: &Wish,
         name: Option<Box<str>>,
         bridge: Contract,
         recorded: bool,
     ) -> Result<Attached, Refused> {
-        let options = Options::default();
-        let making =
-            Making { name, bridge: Some(bridge), observed: recorded, ..Making::of(target, &options) };
+        let Wish { target, options, family } = wish;
+        let like = Making::of(target, options);
+        let making = Making { family: *family, name, bridge: Some(bridge), observed: recorded, ..like };
         self.attach(order, making).await
+    }
+
+    /// Takes what the listener of a bridge has accepted, for the same bridge. `None` where no more sockets may be open, or the
+    /// listener is forgotten: nobody has a use for the connection then.
+    pub(crate) fn attach_accepted(
+        self: &Arc<Self>,
+        parent: SocketId,
+        stream: TcpStream,
+        remote: SocketAddr,
+        stamp: Stamp,
+        bridge: Contract,
+        recorded: bool,
+    ) -> Option<Attached> {
+        let seat = Arc::clone(&self.seats).try_acquire_owned().ok()?;
+        let newcomer = Newcomer {
+            parent,
+            stream: &stream,
+            remote,
+            stamp,
+            seat,
+            practice: None,
+            bridge: Some(bridge),
+            observed: recorded,
+        };
+        let (New { id, inbox, recorder }, _) = self.bear(newcomer)?;
+        Some(Attached { id, opened: Opened::Stream(stream), recorder, inbox })
     }
 
     /// Records a socket that a bridge's key does not allow: it is listed as refused by that rule, and nothing is dialled.
@@ -81,11 +124,11 @@ impl Workspace {
         order: &Order,
         making: Making<'_>,
     ) -> Result<Attached, Refused> {
-        let target = making.target;
+        let (target, options, family) = (making.target, making.options.clone(), making.family);
         let seat = self.seat()?;
         let New { id, mut inbox, recorder } = self.register(order.cause(), making, seat)?;
         let watch = Watching::new(self, order, id);
-        let opening = self.dialling(target, order.cause(), recorder.clone());
+        let opening = Opening { options, family, ..self.dialling(target, order.cause(), recorder.clone()) };
         match open_unless_ended(opening, &mut inbox).await {
             Some(opened) => Ok(Attached { id, opened, recorder, inbox }),
             None => Err(watch.watcher.progress().ended.map_or_else(

@@ -55,12 +55,13 @@ fn fact(entry: &Entry, payload: &Stored, anchor: &Anchor, mode: PayloadMode) -> 
             wire::Fact::Accepted { child: accepted.0, remote: display_addr(&accepted.1) }
         }
         Entry::Born(born) => {
-            let crate::log::Born { local, remote, parent, practice } = &**born;
+            let crate::log::Born { local, remote, parent, practice, bridge } = &**born;
             wire::Fact::Connected {
                 local: display_addr(local),
                 remote: display_addr(remote),
                 parent: Some(*parent),
                 practice: *practice,
+                bridge: *bridge,
             }
         }
         Entry::Closed(end) => closed(end.0, end.1, end.2),
@@ -92,6 +93,7 @@ fn socket_fact(fact: &Fact, payload: &Stored, anchor: &Anchor, mode: PayloadMode
             remote: display_addr(&ends.1),
             parent: None,
             practice: None,
+            bridge: None,
         },
         Fact::Bound(local) => {
             wire::Fact::Bound { local: display_addr(local), reachable_from_outside: is_reachable(local) }

@@ -34,7 +34,7 @@ use sockscope_wire::{Code, LogFull, Seq, Socket, SocketId, SocketList, TrimAnswe
 use tokio::sync::{Notify, Semaphore, futures::Notified};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub(crate) use attaching::Attached;
+pub(crate) use attaching::{Attached, Wish};
 pub use command::Order;
 pub use kernel::{Eyes, Kernel, LOOKED_AT, Look};
 pub use opening::{Leg, OpenGuard};

@@ -7,7 +7,7 @@ use sockscope_sockets::{
     fact::{Cause, EndReason, Fact, Leftover, Recorder, Stamp},
     listener,
     mailbox::{Command, Inbox, Mailbox},
-    open::{Opened, Opening},
+    open::{Family, Opened, Opening},
     options::Options,
     stream,
     target::{Scheme, Target},
@@ -141,6 +141,7 @@ impl Workspace {
         let opening = Opening {
             target,
             options,
+            family: None,
             cause: order.cause(),
             policy: Arc::clone(if practice.is_some() {
                 &self.config.practice_policy
@@ -158,7 +159,7 @@ impl Workspace {
     pub(super) fn register(
         self: &Arc<Self>,
         cause: Cause,
-        Making { target, options, name, practice, bridge, observed }: Making<'_>,
+        Making { target, options, family: _, name, practice, bridge, observed }: Making<'_>,
         seat: OwnedSemaphorePermit,
     ) -> Result<New, Refused> {
         let (mailbox, inbox) = Mailbox::new();
@@ -205,6 +206,7 @@ impl Workspace {
         Opening {
             target: target.clone(),
             options: Options::default(),
+            family: None,
             cause,
             policy: Arc::clone(&self.config.policy),
             resolver: Arc::clone(&self.config.resolver),
@@ -232,6 +234,8 @@ impl Workspace {
 pub(super) struct Making<'a> {
     pub(super) target: &'a Target,
     pub(super) options: &'a Options,
+    /// Addresses of a name are taken of this family only.
+    pub(super) family: Option<Family>,
     pub(super) name: Option<Box<str>>,
     /// The practice peer it belongs to.
     pub(super) practice: Option<PeerKind>,
@@ -244,7 +248,7 @@ pub(super) struct Making<'a> {
 impl<'a> Making<'a> {
     /// A socket of the workspace like any other.
     pub(super) fn of(target: &'a Target, options: &'a Options) -> Self {
-        Self { target, options, name: None, practice: None, bridge: None, observed: true }
+        Self { target, options, family: None, name: None, practice: None, bridge: None, observed: true }
     }
 }
 

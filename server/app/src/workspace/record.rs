@@ -11,17 +11,17 @@ use sockscope_sockets::{
     listener::Adopt,
     mailbox::{Command, Mailbox},
     open,
-    options::MAX_DATAGRAM,
+    options::{MAX_DATAGRAM, Options},
     stream,
 };
-use sockscope_wire::{Direction, Role, SocketId, SocketState};
+use sockscope_wire::{Contract, Direction, PeerKind, Role, SocketId, SocketState};
 use tokio::{
     net::TcpStream,
     sync::{OwnedSemaphorePermit, Semaphore},
     time::Instant,
 };
 
-use super::{CLOSED_LISTED, Inner, SocketEntry, Workspace, kernel::told};
+use super::{CLOSED_LISTED, Inner, SocketEntry, Workspace, kernel::told, opening::New};
 use crate::{
     log::{Born, Entry, Stored, Tag},
     peers::{self, Program},
@@ -208,15 +208,57 @@ impl Adopt for Nursery {
     }
 
     fn adopt(&self, stream: TcpStream, remote: SocketAddr, stamp: Stamp, seat: OwnedSemaphorePermit) {
+        let workspace = &self.workspace;
+        let practice = self.practice.clone();
+        let newcomer = Newcomer {
+            parent: self.parent,
+            stream: &stream,
+            remote,
+            stamp,
+            seat,
+            practice: practice.as_ref().map(|program| program.kind()),
+            bridge: None,
+            observed: practice.is_none(),
+        };
+        let Some((New { inbox, recorder, .. }, options)) = workspace.bear(newcomer) else { return };
+        let anchor = workspace.anchor.instant();
+        workspace.tasks.spawn(async move {
+            match practice {
+                Some(program) => peers::serve(&program, stream, inbox, recorder).await,
+                None => stream::run(stream, options, inbox, recorder, anchor).await,
+            }
+        });
+    }
+}
+
+/// A connection that a listener has accepted.
+pub(super) struct Newcomer<'a> {
+    pub(super) parent: SocketId,
+    pub(super) stream: &'a TcpStream,
+    pub(super) remote: SocketAddr,
+    /// When it was accepted.
+    pub(super) stamp: Stamp,
+    pub(super) seat: OwnedSemaphorePermit,
+    /// The practice peer it belongs to.
+    pub(super) practice: Option<PeerKind>,
+    /// How a program reaches it, of the socket of a bridge.
+    pub(super) bridge: Option<Contract>,
+    /// The kernel's side of it is recorded, too.
+    pub(super) observed: bool,
+}
+
+impl Workspace {
+    /// Makes an accepted connection a socket of the workspace, with its listener's options. `None` where the listener is forgotten.
+    pub(super) fn bear(self: &Arc<Self>, newcomer: Newcomer<'_>) -> Option<(New, Options)> {
+        let Newcomer { parent: of, stream, remote, stamp, seat, practice, bridge, observed } = newcomer;
         let (mailbox, inbox) = Mailbox::new();
         // Only fails on a connection that is reset already; its reading will say so.
         let local = stream.local_addr().unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)));
-        let workspace = &self.workspace;
-        let kind = self.practice.as_ref().map(|program| program.kind());
-        let t_us = workspace.anchor.micros(stamp.at);
+        let t_us = self.anchor.micros(stamp.at);
+        let hidden = practice.is_some();
         let (id, options) = {
-            let mut inner = workspace.lock();
-            let Some(parent) = inner.sockets.get(&self.parent) else { return };
+            let mut inner = self.lock();
+            let parent = inner.sockets.get(&of)?;
             let (target, options) = (parent.target.clone(), parent.options.for_accepted());
             // The parent was closed with its children, or the server ends, while this one was being accepted.
             let end = match &parent.children_end {
@@ -229,39 +271,28 @@ impl Adopt for Nursery {
                 mailbox.tell(Command::End(cause, reason)).ok();
             }
             let id = inner.new_id();
-            let hidden = self.practice.is_some();
             let tag = |socket, took_us| Tag { t_us, took_us, origin: None, socket: Some(socket), hidden };
-            inner.append(
-                tag(self.parent, stamp.took_us()),
-                Entry::Accepted(Box::new((id, remote))),
-                Stored::None,
-            );
+            inner.append(tag(of, stamp.took_us()), Entry::Accepted(Box::new((id, remote))), Stored::None);
             let mut entry = SocketEntry::new(target, Role::Accepted, mailbox);
             entry.state = SocketState::Open;
             (entry.local, entry.remote) = (Some(local), Some(remote));
-            entry.parent = Some(self.parent);
-            entry.practice = kind;
+            entry.parent = Some(of);
+            entry.practice = practice;
+            entry.bridge = bridge;
             entry.options = options.clone();
-            let born = Born { local, remote, parent: self.parent, practice: kind };
+            let born = Born { local, remote, parent: of, practice, bridge };
             entry.opened_seq = inner.append(tag(id, None), Entry::Born(Box::new(born)), Stored::None);
             inner.sockets.insert(id, entry);
             (id, options)
         };
-        if self.practice.is_none() {
-            workspace.kernel.born(id, local, remote, socket2::SockRef::from(&stream).cookie().ok());
-        } else {
-            workspace.kernel.meets(id, local, remote);
+        if hidden {
+            self.kernel.meets(id, local, remote);
+        } else if observed {
+            self.kernel.born(id, local, remote, socket2::SockRef::from(stream).cookie().ok());
         }
-        workspace.news.notify_waiters();
-        let practice = self.practice.clone();
-        let recorder = Arc::new(SocketRecorder::new(workspace, id, practice.is_some(), Some(seat)));
-        open::prepare_accepted(&socket2::SockRef::from(&stream), &options, recorder.as_ref(), &None);
-        let anchor = workspace.anchor.instant();
-        workspace.tasks.spawn(async move {
-            match practice {
-                Some(program) => peers::serve(&program, stream, inbox, recorder).await,
-                None => stream::run(stream, options, inbox, recorder, anchor).await,
-            }
-        });
+        self.news.notify_waiters();
+        let recorder = Arc::new(SocketRecorder::new(self, id, hidden, Some(seat)));
+        open::prepare_accepted(&socket2::SockRef::from(stream), &options, recorder.as_ref(), &None);
+        Some((New { id, inbox, recorder }, options))
     }
 }

@@ -106,12 +106,20 @@ impl Host {
     }
 }
 
+/// Modules for pages of any origin.
+fn is_shared(method: &str, path: &str) -> bool {
+    matches!(method, "GET" | "HEAD") && path.starts_with("/sdk/")
+}
+
 /// What may be let in: written from SECURITY.md, not from the code.
 fn expected(method: &str, path: &str, token: Token, origin: Origin, host: Host) -> Option<u16> {
     let page = method != "POST" && (path == "/" || path.starts_with("/assets/"));
+    let shared = is_shared(method, path);
     let open = matches!((method, path), ("GET", "/healthz" | "/readyz") | ("POST", "/api/v1/session"));
     if !host.is_fine() {
         Some(421)
+    } else if shared {
+        None
     } else if !origin.is_fine() {
         Some(403)
     } else if !page && !open && token != Token::Right {
@@ -136,19 +144,23 @@ fn request(method: &str, path: &str, port: u16, token: Token, origin: Origin, ho
     }
 }
 
-/// What every answer carries, refusals too; and what none does.
-fn check_headers(response: &Response, of: &dyn Debug) {
+/// What every answer carries, refusals too; and what none does but those that are `shared`.
+fn check_headers(response: &Response, shared: bool, of: &dyn Debug) {
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", "no-referrer"),
         ("cross-origin-opener-policy", "same-origin"),
-        ("cross-origin-resource-policy", "same-origin"),
+        ("cross-origin-resource-policy", if shared { "cross-origin" } else { "same-origin" }),
     ] {
         assert_eq!(response.header(name), Some(value), "{name} of {of:?}");
     }
     let policy = response.header("content-security-policy").unwrap_or_default();
     assert!(policy.contains("default-src 'none'"), "{policy:?} of {of:?}");
+    assert_eq!(response.header("access-control-allow-origin"), shared.then_some("*"), "{of:?}");
     for (name, _) in &response.headers {
+        if shared && name == "access-control-allow-origin" {
+            continue;
+        }
         assert!(!name.starts_with("access-control-") && name != "set-cookie", "{name} of {of:?}");
     }
 }
@@ -172,6 +184,10 @@ async fn every_route_lets_in_exactly_whom_it_should() {
         ("GET", "/lab/wisp/127.0.0.1:1"),
         ("GET", "/lab/wisp"),
         ("GET", "/lab/"),
+        ("GET", "/sdk/direct-sockets.js"),
+        ("HEAD", "/sdk/nothing.js"),
+        ("POST", "/sdk/direct-sockets.js"),
+        ("GET", "/sdk"),
         ("GET", "/nothing"),
         ("POST", "/nothing"),
         ("GET", "/api/v1/nothing"),
@@ -204,7 +220,8 @@ async fn every_route_lets_in_exactly_whom_it_should() {
                             response.status
                         ),
                     }
-                    check_headers(&response, &of);
+                    let shared = is_shared(method, path) && response.status != 421;
+                    check_headers(&response, shared, &of);
                     tried += 1;
                 }
             }
@@ -233,7 +250,7 @@ async fn a_web_socket_goes_through_the_same_gate() {
                     let (head, _) = within("an answer", conn.head()).await.expect("an answer");
                     let expected = expected("GET", path, token, origin, host).unwrap_or(101);
                     assert_eq!(head.status, expected, "{of:?}");
-                    check_headers(&head, &of);
+                    check_headers(&head, false, &of);
                 }
             }
         }
@@ -301,6 +318,6 @@ async fn a_preflight_is_refused() {
     ] {
         let response = http::ask(server.address(), &request).await;
         assert_eq!(response.status, status);
-        check_headers(&response, &request);
+        check_headers(&response, false, &request);
     }
 }

@@ -9,13 +9,17 @@ describe('keyTarget', () => {
     ['tcp://*:443', { host: '*', port: 443 }],
     ['udp://*:*', { scheme: 'udp', host: '*', port: undefined, to: undefined }],
     ['tcp://a:7-7', { port: 7, to: 7 }],
+    ['tcp-listen://127.0.0.1:*', { scheme: 'tcp-listen', host: '127.0.0.1', port: undefined }],
+    ['udp-bind://[::]:5353', { scheme: 'udp-bind', host: '[::]', port: 5353 }],
+    ['tcp-listen://*:*', { scheme: 'tcp-listen', host: '*', port: undefined }],
   ])('reads %j', (line, target) => {
     expect(keyTarget(line)).toMatchObject({ ok: true, target });
   });
 
   it.each([
     ['127.0.0.1:5900', 'scheme', '127.0.0.1:5900'],
-    ['tcp-listen://a:1', 'scheme', 'tcp-listen://a:1'],
+    ['tcp-listen://a:1', 'address', 'a'],
+    ['udp-bind://localhost:*', 'address', 'localhost'],
     ['http://a:1', 'scheme', 'http://a:1'],
     ['tcp://a', 'port', ''],
     ['tcp://[::1]', 'port', ''],

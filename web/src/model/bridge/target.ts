@@ -2,7 +2,7 @@ import { parseTarget } from '../sockets/target';
 
 /** What a key's target may name: one place, a range of ports, or, with `*`, all of a kind. */
 export interface KeyTarget {
-  readonly scheme: 'tcp' | 'udp';
+  readonly scheme: 'tcp' | 'udp' | 'tcp-listen' | 'udp-bind';
   /** `*` for any. */
   readonly host: string;
   /** The only port or the first of a range; undefined for any. */
@@ -14,15 +14,18 @@ export interface KeyTarget {
 }
 
 /** Why a key's target is not understood. */
-export type KeyTargetError = 'scheme' | 'host' | 'bracket' | 'port' | 'range';
+export type KeyTargetError = 'scheme' | 'host' | 'bracket' | 'address' | 'port' | 'range';
 
 const MOST = 65_535;
 
+/** Of what is a host already, what is no name. */
+const IP = /^(?:\[.*\]|[\d.]+)$/u;
+
 /** Reads a key's target as the server will; only the server decides. */
 export function keyTarget(line: string): { readonly ok: true; readonly target: KeyTarget } | { readonly ok: false; readonly code: KeyTargetError; readonly found: string } {
-  const parts = /^(tcp|udp):\/\/(.*)$/iu.exec(line.trim());
+  const parts = /^(tcp|udp|tcp-listen|udp-bind):\/\/(.*)$/iu.exec(line.trim());
   if (parts === null) return { ok: false, code: 'scheme', found: line.trim() };
-  const scheme = parts[1]!.toLowerCase() as 'tcp' | 'udp';
+  const scheme = parts[1]!.toLowerCase() as KeyTarget['scheme'];
   const rest = parts[2]!;
   const colon = rest.endsWith(']') ? -1 : rest.lastIndexOf(':');
   if (colon < 0) return { ok: false, code: 'port', found: '' };
@@ -32,6 +35,7 @@ export function keyTarget(line: string): { readonly ok: true; readonly target: K
     // The address bar knows what a host is; the port here is of no matter.
     const parsed = parseTarget(`${scheme}://${host}:1`);
     if (!parsed.ok) return { ok: false, code: parsed.code === 'bracket' ? 'bracket' : 'host', found: host };
+    if (scheme.includes('-') && !IP.test(host)) return { ok: false, code: 'address', found: host };
   }
   if (ports === '*') return { ok: true, target: { scheme, host, port: undefined, to: undefined, text: `${scheme}://${host}:*` } };
   const numbers = /^([1-9]\d{0,4})(?:-([1-9]\d{0,4}))?$/u.exec(ports);

@@ -173,7 +173,7 @@ function born(id: string, event: Extract<Event, { type: 'opening' | 'connected' 
     options: opening ? { ...event.options } : handedDown(listener?.options ?? {}),
     queue: { bytes: 0 },
     practice: event.practice ?? null,
-    ...(opening && event.bridge !== undefined ? { bridge: event.bridge } : {}),
+    ...(event.bridge !== undefined ? { bridge: event.bridge } : {}),
     reachable_from_outside: false,
   };
 }

@@ -1,4 +1,5 @@
-//! Which targets a key allows: `tcp://host:port`, with `*` for any host or port, and ranges of ports.
+//! Which targets a key allows: `tcp://host:port`, with `*` for any host or port, and ranges of ports; and where it lets listen,
+//! `tcp-listen://address:port` and `udp-bind://address:port`.
 
 use std::{fmt, net::IpAddr, ops::RangeInclusive};
 
@@ -14,8 +15,10 @@ pub(super) struct Pattern {
     ports: RangeInclusive<u16>,
 }
 
-/// Every port there is to dial.
-const PORTS: RangeInclusive<u16> = 1..=u16::MAX;
+/// Every port there is to dial, or to listen on: there 0 is one that the system chooses.
+const fn all(scheme: Scheme) -> RangeInclusive<u16> {
+    if scheme.is_local() { 0..=u16::MAX } else { 1..=u16::MAX }
+}
 
 impl Pattern {
     /// Reads one; the error says what is wrong, in English.
@@ -26,10 +29,11 @@ impl Pattern {
         let any_host = before.strip_suffix("://*").map(|scheme| format!("{scheme}://any:1"));
         let like = any_host.clone().unwrap_or_else(|| format!("{before}:1"));
         let target: Target = like.parse().map_err(|error| format!("{error}"))?;
-        if target.scheme.is_local() {
-            return Err("a bridge leads to tcp:// or udp://".to_owned());
-        }
         let host = any_host.is_none().then(|| canonical(&target.host));
+        if target.scheme.is_local() && matches!(host, Some(Host::Name(_) | Host::Empty)) {
+            return Err("where to listen is an address, or *".to_owned());
+        }
+        let ports = ports.unwrap_or_else(|| all(target.scheme));
         Ok(Self { scheme: target.scheme, host, ports })
     }
 
@@ -49,7 +53,7 @@ impl fmt::Display for Pattern {
             None => f.write_str("*:")?,
         }
         match (self.ports.start(), self.ports.end()) {
-            _ if self.ports == PORTS => f.write_str("*"),
+            _ if self.ports == all(self.scheme) => f.write_str("*"),
             (first, last) if first == last => write!(f, "{first}"),
             (first, last) => write!(f, "{first}-{last}"),
         }
@@ -67,13 +71,15 @@ fn canonical(host: &Host) -> Host {
     }
 }
 
-fn ports(text: &str) -> Option<RangeInclusive<u16>> {
+/// `Some(None)` is every one there is.
+#[expect(clippy::option_option, reason = "wrong, any, or these")]
+fn ports(text: &str) -> Option<Option<RangeInclusive<u16>>> {
     if text == "*" {
-        return Some(PORTS);
+        return Some(None);
     }
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let (first, last) = (port(first)?, port(last)?);
-    (first <= last).then_some(first..=last)
+    (first <= last).then_some(Some(first..=last))
 }
 
 fn port(text: &str) -> Option<u16> {

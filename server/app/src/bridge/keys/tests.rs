@@ -32,6 +32,9 @@ fn patterns_are_read_strictly_and_shown_in_one_spelling() {
         ("tcp://*:*", "tcp://*:*"),
         ("tcp://[::1]:8000-8099", "tcp://[::1]:8000-8099"),
         ("tcp://[::ffff:127.0.0.1]:1-65535", "tcp://127.0.0.1:*"),
+        ("tcp-listen://127.0.0.1:8000-8099", "tcp-listen://127.0.0.1:8000-8099"),
+        ("tcp-listen://[::]:1-65535", "tcp-listen://[::]:1-65535"),
+        ("udp-bind://*:*", "udp-bind://*:*"),
         ("tcp://bücher.example:7-7", "tcp://xn--bcher-kva.example:7"),
     ] {
         assert_eq!(Pattern::parse(text).map(|pattern| pattern.to_string()).as_deref(), Ok(shown), "{text}");
@@ -58,8 +61,10 @@ fn patterns_are_read_strictly_and_shown_in_one_spelling() {
         "tcp://0x7f.1:80",
         "tcp://::1:80",
         "tcp://a@host:80",
-        "tcp-listen://127.0.0.1:80",
-        "udp-bind://*:80",
+        "tcp-listen://:80",
+        "tcp-listen://localhost:80",
+        "udp-bind://127.0.0.1:0",
+        "udp-listen://127.0.0.1:80",
         "http://host:80",
         "tcp://host/:80",
         " tcp://host:80",
@@ -98,6 +103,25 @@ fn a_key_allows_what_it_names_however_that_is_spelled() {
         "tcp://10.0.0.1:8100",
         "tcp://[::127.0.0.1]:80",
         "udp://anything.example:22",
+    ] {
+        assert!(!allows(foreign), "{foreign}");
+    }
+}
+
+#[test]
+fn to_listen_is_allowed_by_patterns_of_its_own_and_any_port_by_a_star_only() {
+    let key = key(&request(&["tcp://*:*", "tcp-listen://127.0.0.1:*", "udp-bind://127.0.0.1:5000-5010"]));
+    let allows = |target: &str| key.allows(&target.parse().expect("a target"));
+    for fine in
+        ["tcp-listen://127.0.0.1:0", "tcp-listen://127.0.0.1:80", "udp-bind://[::ffff:127.0.0.1]:5010"]
+    {
+        assert!(allows(fine), "{fine}");
+    }
+    for foreign in [
+        "tcp-listen://127.0.0.2:80",
+        "udp-bind://127.0.0.1:0",
+        "udp-bind://127.0.0.1:4999",
+        "udp://127.0.0.1:5000",
     ] {
         assert!(!allows(foreign), "{foreign}");
     }

@@ -14,7 +14,6 @@ mod auth;
 mod credits;
 mod extension;
 mod handshake;
-mod outbox;
 mod packet;
 pub mod reason;
 mod session;

@@ -15,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Begun, CHALLENGE, Credits, Fault, Handshake, Head, Outcome, Packet, PacketType, Settings, StreamType,
     Version,
-    outbox::Outbox,
     packet::close_packet,
     reason,
     stream::{Over, Stream},
@@ -23,6 +22,7 @@ use super::{
 use crate::bridge::{
     Client, Close, Incoming, Opener,
     frame::{self, Item, Kind, code},
+    outbox::Outbox,
     pace::Pace,
 };
 

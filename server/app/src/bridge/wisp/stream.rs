@@ -13,7 +13,8 @@ use std::{
 use sockscope_sockets::errno::Errno;
 use tokio::sync::Notify;
 
-use super::{BUFFER, Credits, continue_packet, credits_for, outbox::Outbox, packet::close_packet};
+use super::{BUFFER, Credits, continue_packet, credits_for, packet::close_packet};
+use crate::bridge::outbox::Outbox;
 pub(super) use upload::Over;
 use upload::Upload;
 

@@ -5,7 +5,7 @@ use axum::{
     extract::Path,
     response::{IntoResponse as _, Response},
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 /// `web/dist` as it was built; read from disk in debug builds. Empty when it was not built.
@@ -31,6 +31,11 @@ pub(in crate::http) fn is_asset(path: &str) -> bool {
         || (!path.starts_with("/api") && !name.contains('/') && Dist::get(name).is_some())
 }
 
+/// Whether a path is a module's for pages of any origin.
+pub(in crate::http) fn is_shared(path: &str) -> bool {
+    path.starts_with("/sdk/")
+}
+
 /// The page.
 pub(in crate::http) async fn index(headers: HeaderMap) -> Response {
     match Dist::get("index.html") {
@@ -41,10 +46,17 @@ pub(in crate::http) async fn index(headers: HeaderMap) -> Response {
 
 /// One of its files.
 pub(in crate::http) async fn file(Path(path): Path<String>, headers: HeaderMap) -> Response {
-    match Dist::get(&path) {
+    let mut response = match Dist::get(&path) {
         Some(file) => serve(&path, &file, &headers),
         None => crate::http::answer::unknown_route().await.into_response(),
+    };
+    if path.starts_with("sdk/") {
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        let cross = HeaderValue::from_static("cross-origin");
+        headers.insert(HeaderName::from_static("cross-origin-resource-policy"), cross);
     }
+    response
 }
 
 fn page(body: Body) -> Response {

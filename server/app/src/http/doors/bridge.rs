@@ -127,7 +127,7 @@ impl Wanted {
             if let Some((io, early)) = upgrade.connection().await {
                 let heartbeat = match self.contract {
                     Contract::Websockify => self.caller.app.websockify.heartbeat(),
-                    Contract::Wsproxy | Contract::Wisp => None,
+                    Contract::Wsproxy | Contract::Wisp | Contract::Direct => None,
                 };
                 self.serve(Client::new(io).beating(heartbeat), Incoming::new(early), grant).await;
             }

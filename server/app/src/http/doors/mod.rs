@@ -3,6 +3,7 @@
 pub(super) mod assets;
 pub(super) mod bridge;
 pub(super) mod crowds;
+pub(super) mod direct;
 pub(super) mod events;
 pub(super) mod kernel;
 pub(super) mod keys;

@@ -183,13 +183,17 @@ fn pass(app: &App, request: &mut Request) -> Result<Option<Principal>, Refused> 
         keyed.check(request.headers(), host)?;
         return Ok(Some(keyed.enter(request)));
     }
+    // Of whatever origin it is; no prefix begins like that.
+    if access(request.method(), request.uri().path()) == Access::Shared {
+        return Ok(None);
+    }
     check_origin(request.headers(), host)?;
     let meant = meant(&app.wisp_prefixes, request.uri().path()).and_then(|path| at(request.uri(), &path));
     if let Some(meant) = meant {
         *request.uri_mut() = meant;
     }
     match access(request.method(), request.uri().path()) {
-        Access::Page => Ok(None),
+        Access::Page | Access::Shared => Ok(None),
         Access::Open => check_site(request.headers()).map(|()| None),
         needed @ (Access::Token | Access::Ticket) => {
             check_site(request.headers())?;

@@ -341,6 +341,7 @@ fn what_practice_peers_say_costs_no_payload() {
     let mut log = small(100_000, 1000, LogFull::Evict);
     let before = log.bytes();
     let born = Born {
+        bridge: None,
         local: ([127, 0, 0, 1], 1).into(),
         remote: ([127, 0, 0, 1], 2).into(),
         parent: SocketId(1),

@@ -22,8 +22,9 @@ use crate::bridge::{
     frame::{self, HEADER, Kind},
     ledger::Ledger,
     opening::Unopened,
+    outbox::Outbox,
     pace::Pace,
-    wisp::{Head, outbox::Outbox, packet::data_head, reason},
+    wisp::{Head, packet::data_head, reason},
 };
 
 /// What stands in front of the payload in a buffer.

@@ -1,0 +1,85 @@
+//! A listener of a channel: it accepts as many connections as its client has asked for, the others wait in the kernel.
+
+use std::{net::SocketAddr, time::Duration};
+
+use sockscope_sockets::{
+    errno::Errno,
+    fact::{Fact, Failed, Failure, PauseReason, Phase, Recorder as _, Stamp, What},
+    open::Opened,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::{Instant, sleep},
+};
+
+use super::{
+    stream::{Channel, Open, Stream},
+    told::Ends,
+};
+use crate::bridge::{end::End, ledger::Ledger};
+
+/// How long accepting rests when the process has no descriptor left: nothing tells when one is freed.
+const REST: Duration = Duration::from_millis(200);
+
+/// A connection that was accepted.
+pub(super) struct Born {
+    /// By which socket of the client's.
+    pub(super) listener: u32,
+    pub(super) ends: Ends,
+    pub(super) opened: Open,
+}
+
+impl Stream {
+    /// Accepts connections until the listener is over.
+    pub(super) async fn accept(&self, socket: &TcpListener, ledger: &Ledger, channel: &Channel) -> End {
+        let recorder = ledger.recorder();
+        loop {
+            self.affords(1).await;
+            let entered = Instant::now();
+            match socket.accept().await {
+                Ok((stream, remote)) => {
+                    if self.born(stream, remote, Stamp::since(entered), ledger, channel).await {
+                        self.spends(1);
+                    } else {
+                        recorder.record(Stamp::now(), &None, Fact::Unserved(Box::new(remote)), None);
+                    }
+                }
+                Err(error) => {
+                    let errno = Errno::from(&error);
+                    if errno.is_exhaustion() {
+                        let fact = Fact::Paused(What::Accept, PauseReason::NoDescriptors, 0);
+                        recorder.record(Stamp::now(), &None, fact, None);
+                        sleep(REST).await;
+                        let fact = Fact::Resumed(What::Accept, entered.elapsed());
+                        recorder.record(Stamp::now(), &None, fact, None);
+                    } else {
+                        let failed = Failed::minor(Failure::Os(errno), Phase::Accept);
+                        recorder.record(Stamp::now(), &None, Fact::Failed(Box::new(failed)), None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes it a socket of the channel. Returns whether there was room for it; without, the connection is closed.
+    async fn born(
+        &self,
+        stream: TcpStream,
+        remote: SocketAddr,
+        stamp: Stamp,
+        ledger: &Ledger,
+        channel: &Channel,
+    ) -> bool {
+        // First of all a place to put it: given up while it waits, nothing is lost but a connection nobody heard of.
+        let Ok(place) = channel.births.reserve().await else { return false };
+        let id = ledger.recorder().id();
+        let Some(opened) = channel.opener.accepts(id, stream, remote, stamp) else { return false };
+        let local = match &opened.0 {
+            Opened::Stream(stream) => stream.local_addr().ok(),
+            Opened::Listener(_) | Opened::Datagram(_) => None,
+        };
+        let local = local.unwrap_or(([0, 0, 0, 0], 0).into());
+        place.send(Born { listener: self.id(), ends: Ends::new(&local, Some(&remote)), opened });
+        true
+    }
+}
