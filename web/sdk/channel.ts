@@ -88,15 +88,15 @@ export class Channel {
 
   /** Has a socket opened. Returns its number. */
   open(asked: unknown, listener: Listener): number {
-    if (!this.#up) {
-      this.#up = true;
-      void this.#connect();
-    }
     while (this.#sockets.has(this.#next)) this.#next = (this.#next + 1) % SERVERS;
     const socket = this.#next;
     this.#next = (this.#next + 1) % SERVERS;
     this.#sockets.set(socket, listener);
     this.#say(encode(OPEN, socket, toJson(asked)));
+    if (!this.#up) {
+      this.#up = true;
+      void this.#connect();
+    }
     return socket;
   }
 
@@ -134,7 +134,13 @@ export class Channel {
         for (const packet of this.#early.splice(0)) web.send(packet);
       };
       web.onmessage = ({ data }: MessageEvent) => {
-        if (data instanceof ArrayBuffer) this.#hear(data);
+        try {
+          if (data instanceof ArrayBuffer) this.#hear(data);
+        } catch (error) {
+          // Whatever this is, it is no server of ours.
+          web.close(4002, 'a packet is not understood');
+          throw error;
+        }
       };
       web.onclose = ({ code, reason }) => {
         this.#lost(reason === '' ? `the channel was closed (${String(code)})` : `the channel was closed: ${reason}`, code === 1008 ? 'NotAllowedError' : 'NetworkError');
@@ -158,7 +164,10 @@ export class Channel {
     if (packet === undefined) return;
     const { type, socket, payload } = packet;
     const listener = this.#sockets.get(socket);
-    if (listener === undefined) return;
+    if (listener === undefined) {
+      if (type === ACCEPTED) this.drop((fromJson(payload) as { socket: number }).socket);
+      return;
+    }
     switch (type) {
       case OPENED:
         return listener.opened(fromJson(payload) as Ends);

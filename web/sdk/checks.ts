@@ -178,6 +178,10 @@ export function server(args: readonly unknown[]): Asked {
   return asked({ kind: 'listen', host, port: chosenPort(fields), backlog: backlog === undefined ? undefined : Math.min(backlog, U16), ipv6Only: only6(fields, host) });
 }
 
+export function isBytes(chunk: unknown): chunk is ArrayBuffer | ArrayBufferView {
+  return ArrayBuffer.isView(chunk) || chunk instanceof ArrayBuffer;
+}
+
 /** Bytes of a BufferSource, not copied. */
 export function bytesOf(chunk: unknown): Uint8Array {
   if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);

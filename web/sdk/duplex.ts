@@ -1,7 +1,7 @@
 /** The streams of a TCP socket. */
 
 import { type Channel, type Ends, type Listener, NOTHING, failure } from './channel.js';
-import { bytesOf } from './checks.js';
+import { bytesOf, isBytes } from './checks.js';
 import { CLOSE, CREDIT, DATA, FIN, u32 } from './packet.js';
 import { Bell, Credits, Purse, Ways } from './ways.js';
 
@@ -51,7 +51,7 @@ export class Duplex {
       pull: () => this.#pull(),
       cancel: () => {
         this.#forget();
-        this.#ways.endRead();
+        this.#endRead();
       },
     });
     this.writable = new WritableStream<BufferSource>(
@@ -76,7 +76,7 @@ export class Duplex {
         size: (chunk) => {
           this.#queued += 1;
           // What is no BufferSource has no length; writing it says so.
-          return (chunk as { byteLength?: number } | undefined)?.byteLength ?? 0;
+          return isBytes(chunk) ? chunk.byteLength : 0;
         },
       },
     );
@@ -123,8 +123,7 @@ export class Duplex {
   /** Ends the readable, also where its holder has it locked. */
   leave(): void {
     this.#forget();
-    if (!this.#ways.readOver) this.#reader.close();
-    this.#endRead();
+    if (!this.#ways.readOver) this.#endRead(true);
   }
 
   #data(bytes: Uint8Array<ArrayBuffer>): void {
@@ -177,16 +176,22 @@ export class Duplex {
   /** With all of it read and nothing further to come, says so: the FIN, or why there was none. */
   #finishRead(): void {
     if (this.#ways.readOver || this.#came.length > 0 || !(this.#eof || this.#ways.isGone)) return;
-    if (this.#eof || this.#error === undefined) this.#reader.close();
-    else this.#reader.error(this.#error);
+    if (this.#eof || this.#error === undefined) return this.#endRead(true);
+    this.#reader.error(this.#error);
     this.#endRead();
   }
 
-  #endRead(): void {
+  #endRead(closes = false): void {
     this.#ways.endRead();
-    // Who reads into a buffer of his own gets it back.
-    this.#reader.byobRequest?.respond(0);
     this.#stirred.ring();
+    if (!closes) return;
+    try {
+      this.#reader.close();
+      // Who reads into a buffer of his own gets it back.
+      this.#reader.byobRequest?.respond(0);
+    } catch {
+      // It ends within an element of the reader's array: the standard has that stream errored, and it is.
+    }
   }
 
   async #write(chunk: unknown): Promise<void> {

@@ -25,6 +25,9 @@ export const MAX_DATAGRAM = 65_527;
 /** What a datagram costs beside its bytes. */
 export const DATAGRAM_COST = 64;
 
+/** What stands in front of the host of a place. */
+export const PLACE = 4;
+
 /** Where a datagram goes, or came from. */
 export interface Place {
   readonly host: string;
@@ -77,19 +80,19 @@ export function fromJson(payload: Uint8Array): unknown {
 
 /** What stands in front of a datagram's bytes. The host is at most 255 bytes long: that is for the caller to see to. */
 export function placeBytes(place: Place | undefined): Uint8Array {
-  if (place === undefined) return new Uint8Array(4);
+  if (place === undefined) return new Uint8Array(PLACE);
   const host = encoder.encode(place.host);
   const family = place.family === undefined ? 0 : place.family === 'ipv4' ? 4 : 6;
-  const bytes = new Uint8Array(4 + host.byteLength);
+  const bytes = new Uint8Array(PLACE + host.byteLength);
   bytes.set([family, host.byteLength, place.port & 0xff, place.port >> 8]);
-  bytes.set(host, 4);
+  bytes.set(host, PLACE);
   return bytes;
 }
 
 /** A datagram, and where it came from, of a socket that is not connected. */
 export function readDatagram(payload: Uint8Array<ArrayBuffer>): { place: Place | undefined; data: Uint8Array<ArrayBuffer> } {
   const length = payload[1]!;
-  const host = decoder.decode(payload.subarray(4, 4 + length));
+  const host = decoder.decode(payload.subarray(PLACE, PLACE + length));
   const port = payload[2]! | (payload[3]! << 8);
-  return { place: length === 0 ? undefined : { host, port }, data: payload.slice(4 + length) };
+  return { place: length === 0 ? undefined : { host, port }, data: payload.slice(PLACE + length) };
 }

@@ -3,7 +3,7 @@
 import { NOTHING, channel, failure } from './channel.js';
 import * as checks from './checks.js';
 import type { UDPMessage, UDPSocketOptions } from './checks.js';
-import { CLOSE, CREDIT, DATAGRAM, DATAGRAM_COST, MAX_DATAGRAM, placeBytes, readDatagram, u32 } from './packet.js';
+import { CLOSE, CREDIT, DATAGRAM, DATAGRAM_COST, MAX_DATAGRAM, PLACE, placeBytes, readDatagram, u32 } from './packet.js';
 import { Bell, Credits, Later, Purse, Ways, invalidState } from './ways.js';
 
 /** A message that came: of a bound socket with its sender. */
@@ -38,6 +38,8 @@ export class UDPSocket {
   #reader!: ReadableStreamDefaultController<UDPReceived>;
   #writer!: WritableStreamDefaultController;
   #isOpen = false;
+  /** Why nothing can be sent any more. */
+  #why = failure({ code: 'closed', detail: 'the socket is closed' });
 
   constructor(options: UDPSocketOptions);
   constructor(...args: unknown[]) {
@@ -138,9 +140,10 @@ export class UDPSocket {
       if (data.byteLength > MAX_DATAGRAM) throw failure({ errno: 'EMSGSIZE', phase: 'send', code: 'message_too_long', detail: 'no datagram is so long' });
       // Its owner may use the buffer again while it waits.
       const bytes = data.slice();
-      const cost = bytes.byteLength + DATAGRAM_COST;
-      if ((await this.#credits.take(cost, cost)) === 0) throw failure({ code: 'closed', detail: 'the socket is closed' });
-      this.#channel.say(DATAGRAM, this.#socket, placeBytes(to), bytes);
+      const place = placeBytes(to);
+      const cost = bytes.byteLength + place.byteLength + DATAGRAM_COST - PLACE;
+      if ((await this.#credits.take(cost, cost)) === 0) throw this.#why;
+      this.#channel.say(DATAGRAM, this.#socket, place, bytes);
     } catch (error) {
       // The stream is over with this, and does not say so again. An abort does.
       if (!this.#writer.signal.aborted) this.#endWrite(error);
@@ -164,9 +167,9 @@ export class UDPSocket {
 
   /** The server has closed it. */
   #ends(error: DOMException | undefined): void {
-    const why = error ?? failure({ code: 'closed', detail: 'the socket is closed' });
-    if (!this.#isOpen) this.#opened.reject(why);
-    if (!this.#ways.writeOver) this.#writer.error(why);
+    this.#why = error ?? this.#why;
+    if (!this.#isOpen) this.#opened.reject(this.#why);
+    if (!this.#ways.writeOver) this.#writer.error(this.#why);
     if (!this.#ways.readOver) {
       if (error === undefined) this.#reader.close();
       else this.#reader.error(error);

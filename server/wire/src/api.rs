@@ -223,7 +223,9 @@ fn operation(route: &Route) -> OperationBuilder {
                 .content("text/plain", string())
                 .content("application/x-pcapng", string()),
         ),
-        Upgrade => operation.response("101", ok.description("WebSocket; see docs/PROTOCOL.md")),
+        Upgrade => {
+            operation.response("101", ok.description("WebSocket; see docs/PROTOCOL.md and docs/BRIDGES.md"))
+        }
         Empty(status) => operation.response(status.to_string(), ok.description("Done")),
     };
     if route.open {

@@ -12,7 +12,7 @@ use tokio::{
 use crate::{
     kit::{key, listed},
     raw::{Asking, BINARY, CLOSE, Raw, ended, facts, logged, no_names, noise, open_server},
-    support::{peer, *},
+    support::{peer, wait::within_time, *},
 };
 
 const OPEN: u8 = 1;
@@ -251,12 +251,10 @@ async fn a_stream_says_where_it_is_and_ends_each_way_by_itself() {
     within("shutdown", stream.shutdown()).await.expect("a FIN");
     direct.until("a FIN", |direct| direct.fin.contains_key(&8)).await;
     direct.say(DATA, 8, b"still").await;
-    direct.say(CLOSE_PACKET, 8, GRACEFULLY).await;
+    direct.say(SHUT, 8, GRACEFULLY).await;
     assert_eq!(rest(&mut stream).await, b"still");
     assert_eq!(direct.over(8).await, json!({}));
 }
-
-const CLOSE_PACKET: u8 = SHUT;
 
 async fn direct_again(direct: &mut Direct, peer: &TcpPeer) -> TcpStream {
     direct.over.clear();
@@ -264,7 +262,7 @@ async fn direct_again(direct: &mut Direct, peer: &TcpPeer) -> TcpStream {
     direct.fin.clear();
     direct.data.clear();
     let stream = direct.stream(7, peer).await;
-    direct.say(CLOSE_PACKET, 7, DISCARD).await;
+    direct.say(SHUT, 7, DISCARD).await;
     direct.over(7).await;
     drop(stream);
     direct.stream(8, peer).await
@@ -465,7 +463,7 @@ async fn datagrams_go_to_one_peer_or_to_any() {
     }
     direct.say(DATAGRAM, 2, &to(two.address(), b"still")).await;
     assert_eq!(two.receive().await.0, b"still");
-    direct.say(CLOSE_PACKET, 2, GRACEFULLY).await;
+    direct.say(SHUT, 2, GRACEFULLY).await;
     assert_eq!(direct.over(2).await, json!({}));
     let sockets = server.client().sockets().await.sockets;
     let bound = sockets.iter().find(|socket| socket.role == Role::Bound).expect("the bound one");
@@ -502,7 +500,7 @@ async fn a_listener_accepts_as_many_as_it_is_asked_for() {
     let accepted = sockets.iter().find(|socket| socket.role == Role::Accepted).expect("the accepted one");
     assert_eq!((accepted.bridge, accepted.state), (Some(Contract::Direct), SocketState::Open));
     // What was accepted outlives its listener; what was not is gone.
-    direct.say(CLOSE_PACKET, 1, GRACEFULLY).await;
+    direct.say(SHUT, 1, GRACEFULLY).await;
     assert_eq!(direct.over(1).await, json!({}));
     let mut byte = [0];
     assert!(within("the second is gone", second.read(&mut byte)).await.is_err());
@@ -599,4 +597,104 @@ async fn who_speaks_another_protocol_is_told_and_holds_nothing() {
     let mut stream = direct.stream(1, &peer).await;
     direct.raw.reset();
     assert_eq!(rest(&mut stream).await, b"");
+}
+
+#[tokio::test]
+async fn a_number_is_free_as_soon_as_its_socket_is_said_to_be_closed() {
+    let server = open_server(&[]);
+    let peer = TcpPeer::listen().await;
+    let mut direct = Direct::open(&server).await;
+    for _ in 0..300 {
+        direct.over.clear();
+        direct.opened.clear();
+        let stream = direct.stream(1, &peer).await;
+        direct.say(SHUT, 1, DISCARD).await;
+        direct.over(1).await;
+        drop(stream);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_accepted_behind_the_last_word_of_a_listener() {
+    let server = open_server(&[]);
+    let mut direct = Direct::open(&server).await;
+    for id in 1..=200 {
+        let ends = direct.opens(id, &json!({ "kind": "listen", "host": "127.0.0.1" })).await;
+        let address = format!("127.0.0.1:{}", ends["localPort"]);
+        direct.say(CREDIT, id, &9_u32.to_le_bytes()).await;
+        let clients = [TcpStream::connect(&address), TcpStream::connect(&address)];
+        let [first, second] = clients;
+        let (_clients, ()) =
+            tokio::join!(async { tokio::join!(first, second) }, direct.say(SHUT, id, DISCARD));
+        // What comes behind it is found where it is heard.
+        direct.over(id).await;
+    }
+    let accepted: Vec<_> = direct.accepted.values().flatten().cloned().collect();
+    for child in accepted {
+        let id = u32::try_from(child["socket"].as_u64().expect("a number")).expect("32 bits");
+        if !direct.over.contains_key(&id) {
+            direct.say(SHUT, id, DISCARD).await;
+        }
+    }
+    eventually("none is left open", async || {
+        server.client().sockets().await.sockets.iter().all(|socket| socket.state == SocketState::Closed)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_reset_behind_a_fin_is_seen_though_nobody_writes() {
+    let server = open_server(&[]);
+    let peer = TcpPeer::listen().await;
+    let mut direct = Direct::open(&server).await;
+    let mut stream = direct.stream(1, &peer).await;
+    within("a FIN", stream.shutdown()).await.expect("sent");
+    direct.until("a FIN", |direct| direct.fin.contains_key(&1)).await;
+    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("SO_LINGER");
+    drop(stream);
+    let why = direct.over(1).await;
+    // What Linux says of a reset behind a FIN.
+    assert_eq!((&why["error"], &why["errno"]), (&json!("NetworkError"), &json!("EPIPE")));
+}
+
+#[tokio::test]
+async fn what_a_target_said_before_it_reset_the_connection_arrives() {
+    let server = open_server(&[]);
+    let peer = TcpPeer::listen().await;
+    let mut direct = Direct::open(&server).await;
+    let answer = noise(20_000);
+    for id in 1..=20 {
+        let mut stream = direct.stream(id, &peer).await;
+        direct.say(DATA, id, &vec![7; 200_000]).await;
+        peer::read(&mut stream, 10).await;
+        peer::write(&mut stream, &answer).await;
+        // With bytes unread: that is a RST (RFC 2525, 2.17).
+        drop(stream);
+        let why = direct.over(id).await;
+        assert_eq!((&why["error"], &why["errno"]), (&json!("NetworkError"), &json!("ECONNRESET")), "{why}");
+        assert!(direct.data.get(&id).is_some_and(|came| *came == answer), "all of the answer");
+        assert!(!direct.fin.contains_key(&id), "and no FIN");
+    }
+}
+
+#[tokio::test]
+async fn a_revoked_key_does_not_wait_for_what_was_sent_before_a_close() {
+    let server = TestServer::start();
+    let client = server.client();
+    let peer = TcpPeer::listen().await;
+    let made = key(client, &[&peer.target()], json!({})).await;
+    let mut direct = Direct::at(&server, &format!("/k/{}/bridge/sockets", made.secret)).await;
+    let mut asked = tcp(peer.address());
+    asked["sendBufferSize"] = json!(4096);
+    direct.opens(1, &asked).await;
+    let mut stream = peer.accept().await;
+    direct.say(DATA, 1, &vec![7; WINDOW]).await;
+    direct.say(SHUT, 1, GRACEFULLY).await;
+    // What is answered behind it shows that it was taken.
+    direct.refused(2, &json!({ "kind": "listen", "host": "127.0.0.1" })).await;
+    assert_eq!(client.delete(&format!("keys/{}", made.key.id)).await.status(), 204);
+    // Less than what is sent may wait for.
+    let told = within_time(Duration::from_secs(3), "the channel's end", direct.left()).await;
+    assert_eq!(told, Some(1008));
+    assert!(peer::read_to_end(&mut stream).await.map_or(0, |came| came.len()) < WINDOW);
 }

@@ -146,3 +146,22 @@ async fn a_stalled_bridge_holds_up_no_other_and_ends_when_it_is_told_to() {
     warm(&mut other, &mut its).await;
     drop(raw);
 }
+
+#[tokio::test]
+async fn what_a_target_said_before_it_reset_the_connection_arrives() {
+    let server = open_server(&[]);
+    let peer = TcpPeer::listen().await;
+    let answer = noise(20_000);
+    for _ in 0..20 {
+        let Raw { mut up, mut down } = Raw::open(&server, &format!("/bridge/{}", peer.address())).await;
+        let mut stream = peer.accept().await;
+        up.frame(BINARY, &noise(200_000)).await;
+        peer::read(&mut stream, 10).await;
+        peer::write(&mut stream, &answer).await;
+        // With bytes unread: that is a RST (RFC 2525, 2.17).
+        drop(stream);
+        up.try_bytes(&frame(BINARY, &noise(1000))).await;
+        let (came, code, _) = down.closed().await;
+        assert_eq!((came.len(), code), (answer.len(), Some(1011)));
+    }
+}

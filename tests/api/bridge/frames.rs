@@ -69,12 +69,13 @@ async fn every_broken_frame_is_refused_with_its_code_and_the_target_is_let_go() 
 }
 
 #[tokio::test]
-async fn bridges_of_datagrams_and_wisp_refuse_the_same() {
+async fn bridges_of_datagrams_and_of_many_streams_refuse_the_same() {
     let server = open_server(&[]);
     let peer = UdpPeer::bind().await;
     for (what, bytes, code) in wrong() {
-        for path in [format!("/bridge/udp/127.0.0.1/{}", peer.address().port()), "/wisp/".to_owned()] {
-            let mut raw = Raw::open(&server, &path).await;
+        let datagrams = format!("/bridge/udp/127.0.0.1/{}", peer.address().port());
+        for path in [&datagrams, "/wisp/", "/bridge/sockets"] {
+            let mut raw = Raw::open(&server, path).await;
             raw.up.bytes(&bytes).await;
             assert_eq!(raw.down.closed().await.1, Some(code), "{what}: {path}");
         }

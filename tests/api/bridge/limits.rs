@@ -2,9 +2,11 @@
 
 use serde_json::json;
 use sockscope_wire::{Code, Fact};
+use tokio::io::AsyncWriteExt as _;
 
 use crate::{
     kit::{Bridge, key, listed, tcp},
+    raw::{BINARY, Raw, frame},
     support::{peer, *},
 };
 
@@ -91,6 +93,32 @@ async fn a_key_whose_bytes_are_spent_ends_its_bridges_and_opens_no_more() {
     let mut late = Bridge::open(server.address(), &path, &[]).await.expect("let in");
     assert_eq!(late.closed().await, (1008, "key spent".to_owned()));
     assert_eq!(listed(client, &made.key.id).await.bytes, 10);
+}
+
+#[tokio::test]
+async fn a_keys_bytes_are_counted_when_the_target_has_ended_its_way() {
+    const MOST: usize = 1 << 20;
+    let server = TestServer::start();
+    let client = server.client();
+    let peer = TcpPeer::listen().await;
+    let made = key(client, &[&peer.target()], json!({ "max_bytes": MOST })).await;
+    let Raw { mut up, mut down } = Raw::open(&server, &tcp(&made.secret, peer.address())).await;
+    let mut stream = peer.accept().await;
+    within("a FIN", stream.shutdown()).await.expect("sent");
+    assert_eq!(down.closed().await.1, Some(1000));
+    let flood = frame(BINARY, &[7; 1 << 16]).repeat(16);
+    let writing = tokio::spawn(async move {
+        for _ in 0..64 {
+            up.try_bytes(&flood).await;
+        }
+        up
+    });
+    let passed = peer::read_to_end(&mut stream).await.map_or(0, |passed| passed.len());
+    assert!(passed <= MOST + (1 << 18), "{passed} bytes passed");
+    let spent = |fact: &Fact| matches!(fact, Fact::Closed { reason: Code::KeySpent, .. });
+    eventually("the log says why", async || client.events().await.iter().any(|event| spent(&event.fact)))
+        .await;
+    within("the client is let go", writing).await.expect("no panic");
 }
 
 #[tokio::test]

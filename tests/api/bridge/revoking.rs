@@ -8,6 +8,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use crate::{
     kit::{Bridge, key, listed, tcp},
+    raw::{Asking, Raw, logged, the_socket},
     support::{peer, wait::within_time, *},
 };
 
@@ -93,4 +94,52 @@ async fn revoking_a_key_does_not_wait_for_a_client_that_does_not_read() {
     assert_eq!(client.delete(&format!("keys/{}", made.key.id)).await.status(), 204);
     // Less than a client gets that is only slow.
     within_time(Duration::from_secs(4), "the target's connection ends", writing).await.expect("no panic");
+}
+
+#[tokio::test]
+async fn revoking_a_key_does_not_wait_for_a_target_that_has_ended_its_way() {
+    let server = TestServer::start();
+    let client = server.client();
+    for deletes_socket in [false, true] {
+        let peer = TcpPeer::listen().await;
+        let made = key(client, &[&peer.target()], json!({})).await;
+        let mut raw = Raw::open(&server, &tcp(&made.secret, peer.address())).await;
+        let mut stream = peer.accept().await;
+        stream.shutdown().await.expect("a FIN");
+        assert_eq!(raw.down.closed().await.1, Some(1000));
+        let path = match deletes_socket {
+            false => format!("keys/{}", made.key.id),
+            true => format!("sockets/{}", listed(client, &made.key.id).await.sockets[0]),
+        };
+        assert_eq!(client.delete(&path).await.status(), 204);
+        // Less than a client has that is only slow to say goodbye.
+        let end = within_time(
+            Duration::from_secs(3),
+            "the target's connection ends",
+            peer::read_to_end(&mut stream),
+        );
+        assert_eq!(end.await.expect("a FIN"), b"");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_reads_on_when_its_key_is_revoked_hears_whole_frames_and_why() {
+    let server = TestServer::start();
+    let client = server.client();
+    let peer = TcpPeer::listen().await;
+    let made = key(client, &[&peer.target()], json!({})).await;
+    let path = tcp(&made.secret, peer.address());
+    let asking = Asking { receive_buffer: Some(4096), ..Asking::default() };
+    let mut raw = Raw::ask(server.address(), &path, &asking).await;
+    let mut stream = peer.accept().await;
+    let writing = tokio::spawn(async move { while stream.write_all(&[0; 65_536]).await.is_ok() {} });
+    let id = the_socket(client).await.id;
+    logged(client, id, "nothing passes any more", |fact| {
+        matches!(fact, Fact::Paused { reason: Code::ClientNotReading, .. })
+    })
+    .await;
+    assert_eq!(client.delete(&format!("keys/{}", made.key.id)).await.status(), 204);
+    within("the target's connection ends", writing).await.expect("no panic");
+    let (_, code, reason) = raw.down.closed().await;
+    assert_eq!((code, reason.as_str()), (Some(1008), "key revoked"));
 }

@@ -289,7 +289,6 @@ async fn a_packet_cut_short_anywhere_harms_nobody_else() {
         packet(OVER, 1, &[2]),
         packet(INFO, 0, &[2, 0, 1, 0, 0, 0, 0]),
     ];
-    let mut answered = 0;
     for whole in &packets {
         for cut in 0..whole.len() {
             let mut wisp = Wisp::v1(&server).await;
@@ -303,13 +302,21 @@ async fn a_packet_cut_short_anywhere_harms_nobody_else() {
                 }
             })
             .await;
-            if cut < 5 {
-                assert_eq!(wisp.closed, Some(Some(1002)), "{whole:?} cut at {cut}");
+            // A head that is cut is no packet, nor an INFO without its version; of a CONNECT the stream is refused; the rest is
+            // too little to mean anything, or not a client's to say.
+            let (closed, refused) = match (cut, whole[0]) {
+                (..5, _) | (5 | 6, INFO) => (Some(Some(1002)), None),
+                (_, CONNECT) => (None, (cut < 8).then_some(0x41)),
+                _ => (None, None),
+            };
+            let said = wisp.over.get(&5).map(|over| over[0].0);
+            if closed.is_some() || refused.is_some() {
+                assert_eq!((wisp.closed, said), (closed, refused), "{whole:?} cut at {cut}");
+            } else {
+                assert_eq!(wisp.closed, None, "{whole:?} cut at {cut}");
             }
-            answered += 1;
         }
     }
-    assert_eq!(answered, packets.iter().map(Vec::len).sum::<usize>());
     bystander.alive(1, &mut stream).await;
     let client = server.client();
     let closed = async || {
@@ -345,6 +352,16 @@ async fn who_exceeds_their_credits_loses_that_stream_alone() {
 
 #[tokio::test]
 async fn a_stream_whose_target_does_not_read_stalls_no_other() {
+    stalls_no_other(30_000).await;
+}
+
+#[tokio::test]
+async fn a_stream_that_begins_with_a_short_packet_stalls_no_other() {
+    stalls_no_other(100).await;
+}
+
+/// The first packet has that length, as a handshake would; the others are long.
+async fn stalls_no_other(first: usize) {
     let server = open_server(&[]);
     let client = server.client();
     let peer = TcpPeer::listen().await;
@@ -352,10 +369,11 @@ async fn a_stream_whose_target_does_not_read_stalls_no_other() {
     let mut stays = wisp.stream(1, &peer).await;
     let mut deaf = wisp.stream(2, &peer).await;
     let deaf_id = client.sockets().await.sockets.iter().map(|socket| socket.id).max().expect("two");
-    let chunk = noise(30_000);
-    let mut has = wisp.credits[&0][0];
-    let mut sent = 0_usize;
+    let chunk = noise(60_000);
+    let mut has = wisp.credits[&0][0] - 1;
+    let mut sent = first;
     let mut heard = 0;
+    wisp.say(&packet(DATA, 2, &chunk[..first])).await;
     let paused = |fact: &Fact| matches!(fact, Fact::Paused { reason: Code::PeerNotReading, .. });
     // As the protocol wants it: a packet a credit. When no more are given, the stream stands still.
     loop {
@@ -375,10 +393,45 @@ async fn a_stream_whose_target_does_not_read_stalls_no_other() {
     }
     wisp.alive(1, &mut stays).await;
     // It reads on, and all of it arrives.
-    let expected = chunk.repeat(sent / chunk.len());
+    let expected = [&chunk[..first], &chunk.repeat(sent / chunk.len())].concat();
     assert!(peer::read(&mut deaf, sent).await == expected);
     wisp.until("more credits", |wisp| wisp.credits[&2].len() > heard).await;
     wisp.alive(2, &mut deaf).await;
+}
+
+#[tokio::test]
+async fn what_was_sent_before_a_close_goes_though_the_stream_was_not_open() {
+    let server = open_server(&[]);
+    let peer = TcpPeer::listen().await;
+    let mut wisp = Wisp::v1(&server).await;
+    for id in 1..=20 {
+        for said in [to(id, peer.address()), packet(DATA, id, b"last words"), packet(OVER, id, &[2])] {
+            wisp.say(&said).await;
+        }
+        let mut stream = peer.accept().await;
+        assert_eq!(peer::read_to_end(&mut stream).await.expect("a FIN"), b"last words");
+    }
+}
+
+#[tokio::test]
+async fn what_a_target_said_before_it_reset_the_connection_arrives() {
+    let server = open_server(&[]);
+    let peer = TcpPeer::listen().await;
+    let mut wisp = Wisp::v1(&server).await;
+    let answer = noise(20_000);
+    for id in 1..=20 {
+        let mut stream = wisp.stream(id, &peer).await;
+        for _ in 0..8 {
+            wisp.say(&packet(DATA, id, &[7; 30_000])).await;
+        }
+        peer::read(&mut stream, 10).await;
+        peer::write(&mut stream, &answer).await;
+        // With bytes unread: that is a RST (RFC 2525, 2.17).
+        drop(stream);
+        wisp.until("its end", |wisp| wisp.over.contains_key(&id)).await;
+        assert_eq!(wisp.over[&id][0].0, 0x03);
+        assert!(wisp.data.get(&id).is_some_and(|came| *came == answer), "all of the answer");
+    }
 }
 
 #[tokio::test]

@@ -22,7 +22,8 @@ use super::{
 /// How long what was read of one side has to be written to the other once the first is gone.
 pub(super) const FLUSH: Duration = Duration::from_secs(5);
 
-/// How long a frame may still take that is being written when somebody here ends the bridge: that is meant to be over at once.
+/// How long a frame may still take that is being written when somebody here ends the bridge, before the target is closed: that is
+/// meant to be over at once.
 const ENDED: Duration = Duration::from_millis(500);
 
 /// Why a bridge ends.
@@ -84,6 +85,33 @@ impl End {
     }
 }
 
+/// Waits until somebody here ends it, and keeps its books meanwhile.
+pub(super) async fn ordered(ledger: &Ledger, inbox: &mut Inbox) -> End {
+    tokio::select! {
+        biased;
+        ending = inbox.end() => End::Ordered(ending),
+        over = ledger.over() => End::Key(over),
+        never = ledger.keep() => match never {},
+    }
+}
+
+/// What ends a bridge beside its pumps.
+async fn outside(client: &Client, ledger: &Ledger, inbox: &mut Inbox) -> End {
+    tokio::select! {
+        biased;
+        end = ordered(ledger, inbox) => end,
+        () = client.broken() => End::ClientLost,
+        never = client.beat() => match never {},
+    }
+}
+
+/// Which way ended, or neither.
+enum Ended {
+    Up(End),
+    Down(End),
+    Both(End),
+}
+
 /// Runs both pumps until one ends. Says why, and what the client has still to be told.
 pub(super) async fn run(
     client: &Client,
@@ -92,35 +120,50 @@ pub(super) async fn run(
     mut up: Pin<&mut impl Future<Output = End>>,
     mut down: Pin<&mut impl Future<Output = End>>,
 ) -> (End, Option<Close>) {
-    let (mut books, mut beats) = (pin!(ledger.keep()), pin!(client.beat()));
-    let end = tokio::select! {
+    let mut outside = pin!(outside(client, ledger, inbox));
+    let ended = tokio::select! {
         biased;
-        ending = inbox.end() => End::Ordered(ending),
-        over = ledger.over() => End::Key(over),
-        () = client.broken() => End::ClientLost,
-        end = &mut up => end,
-        end = &mut down => {
-            if let End::Eof = end {
-                // The target may read on, and what the client sent before it heard of this is on its way.
-                let last = async {
-                    client.closes(Close::new(code::NORMAL, "target closed"));
-                    client.say().await.ok();
-                    up.await
-                };
-                timeout(FLUSH, last).await.ok();
-                return (end, None);
-            }
-            let last = end.last_word();
-            return (end, last);
-        }
-        never = &mut books => match never {},
-        never = &mut beats => match never {},
+        end = &mut outside => Ended::Both(end),
+        end = &mut up => Ended::Up(end),
+        end = &mut down => Ended::Down(end),
     };
-    if let Some(last) = end.last_word() {
-        client.closes(last);
-        // After the frame that is being written, if the client reads at all.
-        let patience = if matches!(end, End::Ordered(_) | End::Key(_)) { ENDED } else { FLUSH };
-        timeout(patience, down).await.ok();
+    match ended {
+        Ended::Down(End::Eof) => {
+            client.closes(Close::new(code::NORMAL, "target closed"));
+            // The target may read on, and what the client sent before it heard of this is on its way.
+            let last = async {
+                client.say().await.ok();
+                up.await
+            };
+            let end = tokio::select! {
+                biased;
+                end = outside => end,
+                _ = timeout(FLUSH, last) => End::Eof,
+            };
+            // Whether the client says goodbye or not, it was over.
+            (if matches!(end, End::ClientLost) { End::Eof } else { end }, None)
+        }
+        // What the target said before it reset the connection may say why.
+        Ended::Up(end @ End::Target(Phase::Send, _)) => {
+            let end = tokio::select! {
+                biased;
+                sooner = outside => sooner,
+                _ = timeout(FLUSH, down) => end,
+            };
+            let last = end.last_word();
+            (end, last)
+        }
+        Ended::Down(end) => {
+            let last = end.last_word();
+            (end, last)
+        }
+        Ended::Up(end) | Ended::Both(end) => {
+            let Some(last) = end.last_word() else { return (end, None) };
+            client.closes(last.clone());
+            // After the frame that is being written, if the client reads at all.
+            let patience = if matches!(end, End::Ordered(_) | End::Key(_)) { ENDED } else { FLUSH };
+            let said = timeout(patience, down).await.is_ok();
+            (end, (!said).then_some(last))
+        }
     }
-    (end, None)
 }

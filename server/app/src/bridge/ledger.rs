@@ -55,6 +55,8 @@ pub(crate) struct Ledger {
     /// Something passed that the log does not know.
     more: AtomicBool,
     stir: Notify,
+    /// Writing to the target has failed: what ends behind that is no FIN.
+    broken: AtomicBool,
 }
 
 impl Ledger {
@@ -69,6 +71,7 @@ impl Ledger {
             received: Way::default(),
             more: AtomicBool::new(false),
             stir: Notify::new(),
+            broken: AtomicBool::new(false),
         }
     }
 
@@ -110,6 +113,21 @@ impl Ledger {
         self.passed(&self.sent, Fact::Sent, entered, None, bytes);
     }
 
+    /// Writing to the target has failed.
+    pub(super) fn breaks(&self) {
+        self.broken.store(true, Relaxed);
+    }
+
+    /// Nothing further comes from the target. Returns whether that is its FIN, and records it then.
+    pub(super) fn eof(&self) -> bool {
+        let is_fin = !self.broken.load(Relaxed);
+        if is_fin {
+            self.tell();
+            self.recorder.record(Stamp::now(), &None, Fact::Eof(self.received_bytes()), None);
+        }
+        is_fin
+    }
+
     /// The kernel took a datagram to there.
     pub(super) fn sent_to(&self, entered: Option<Instant>, to: SocketAddr, bytes: &[u8]) {
         self.passed(&self.sent, Fact::Sent, entered, Some(to), bytes);
@@ -149,12 +167,13 @@ impl Ledger {
             lease.spend(bytes.len());
         }
         let shown = usize::try_from(self.first.saturating_sub(before)).unwrap_or(usize::MAX).min(bytes.len());
-        if shown > 0 {
+        // Empty datagrams are told like the others where all is; they cost no bytes, of which the first would have room for.
+        if shown > 0 || bytes.is_empty() && self.first == u64::MAX {
             self.show(fact, (before, peer), entered, &bytes[..shown]);
         } else {
             way.calls.fetch_add(1, Relaxed);
         }
-        if shown < bytes.len() {
+        if shown < bytes.len() || bytes.is_empty() {
             way.untold.fetch_add((bytes.len() - shown) as u64, Relaxed);
             if !self.more.load(Relaxed) {
                 self.more.store(true, Relaxed);

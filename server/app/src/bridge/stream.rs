@@ -5,7 +5,7 @@ use std::{io, pin::pin, time::Duration};
 use socket2::SockRef;
 use sockscope_sockets::{
     errno::Errno,
-    fact::{Fact, PauseReason, Phase, Recorder as _, Stamp, What},
+    fact::{PauseReason, Phase, What},
     mailbox::{Ending, Inbox},
     stream,
 };
@@ -78,6 +78,7 @@ impl Bridge<'_> {
                 if payload > 0
                     && let Err(error) = self.send(&buffer[start..start + payload]).await
                 {
+                    self.ledger.breaks();
                     return End::Target(Phase::Send, Errno::from(&error));
                 }
                 at += used;
@@ -134,9 +135,7 @@ impl Bridge<'_> {
             let mut buffer = Buffer::take();
             let n = match stream::try_read(self.target, &mut buffer[HEADER..HEADER + READ]) {
                 Ok(0) => {
-                    let total = self.ledger.received_bytes();
-                    self.ledger.tell();
-                    self.ledger.recorder().record(Stamp::now(), &None, Fact::Eof(total), None);
+                    self.ledger.eof();
                     return End::Eof;
                 }
                 Ok(n) => n,

@@ -21,7 +21,7 @@ use super::{
     packet::{head, packet, place_of},
     stream::{Channel, Stream},
     told::{Why, json},
-    upload::Piece,
+    upload::{Piece, Upload},
 };
 use crate::{
     ask,
@@ -59,7 +59,13 @@ impl Stream {
             if let Some(end) = self.upload().end() {
                 return end;
             }
-            if self.send_next(socket, ledger, channel).await {
+            let more = tokio::select! {
+                biased;
+                // However long a name is looked up.
+                () = self.until(Upload::is_dropped) => continue,
+                more = self.send_next(socket, ledger, channel) => more,
+            };
+            if more {
                 pace.round(MAX_DATAGRAM).await;
             } else {
                 self.wake.notified().await;
@@ -76,7 +82,8 @@ impl Stream {
         if let Err(why) = self.send(socket, &piece, ledger, channel).await {
             channel.outbox.say(&packet(PacketType::Lost, self.id(), &json(&why)));
         }
-        self.grants(piece.data.len() + DATAGRAM_COST as usize, &channel.outbox);
+        self.upload().is_sent();
+        self.grants(piece.cost(), &channel.outbox);
         true
     }
 
@@ -233,7 +240,7 @@ async fn destination(
                 denials.into_iter().next().map(|denial| (denial.address, denial.class, denial.rule));
             let (address, class, rule) = denials.unwrap_or((None, None, TARGETS));
             denied(address, class, rule);
-            return Err(Why::key(rule, "the policy does not allow datagrams to there"));
+            return Err(Why::refused(&problem(Code::Denied, "the policy does not allow datagrams to there")));
         }
     };
     // A socket speaks one family; of a name's addresses take the first it can reach.

@@ -1,6 +1,6 @@
 //! A listener of a channel: it accepts as many connections as its client has asked for, the others wait in the kernel.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use sockscope_sockets::{
     errno::Errno,
@@ -24,21 +24,29 @@ const REST: Duration = Duration::from_millis(200);
 /// A connection that was accepted.
 pub(super) struct Born {
     /// By which socket of the client's.
-    pub(super) listener: u32,
+    pub(super) listener: Arc<Stream>,
     pub(super) ends: Ends,
     pub(super) opened: Open,
 }
 
 impl Stream {
     /// Accepts connections until the listener is over.
-    pub(super) async fn accept(&self, socket: &TcpListener, ledger: &Ledger, channel: &Channel) -> End {
+    pub(super) async fn accept(
+        self: &Arc<Self>,
+        socket: &TcpListener,
+        ledger: &Ledger,
+        channel: &Channel,
+    ) -> End {
         let recorder = ledger.recorder();
         loop {
             self.affords(1).await;
+            // First of all a place to put it: what nobody takes stays in the kernel.
+            let Ok(place) = channel.births.reserve().await else { return End::ClientLost };
             let entered = Instant::now();
             match socket.accept().await {
                 Ok((stream, remote)) => {
-                    if self.born(stream, remote, Stamp::since(entered), ledger, channel).await {
+                    if let Some(born) = self.born(stream, remote, Stamp::since(entered), ledger, channel) {
+                        place.send(born);
                         self.spends(1);
                     } else {
                         recorder.record(Stamp::now(), &None, Fact::Unserved(Box::new(remote)), None);
@@ -61,25 +69,22 @@ impl Stream {
         }
     }
 
-    /// Makes it a socket of the channel. Returns whether there was room for it; without, the connection is closed.
-    async fn born(
-        &self,
+    /// Makes it a socket of the channel, if one more may be open; else the connection is closed.
+    fn born(
+        self: &Arc<Self>,
         stream: TcpStream,
         remote: SocketAddr,
         stamp: Stamp,
         ledger: &Ledger,
         channel: &Channel,
-    ) -> bool {
-        // First of all a place to put it: given up while it waits, nothing is lost but a connection nobody heard of.
-        let Ok(place) = channel.births.reserve().await else { return false };
+    ) -> Option<Born> {
         let id = ledger.recorder().id();
-        let Some(opened) = channel.opener.accepts(id, stream, remote, stamp) else { return false };
+        let opened = channel.opener.accepts(id, stream, remote, stamp)?;
         let local = match &opened.0 {
             Opened::Stream(stream) => stream.local_addr().ok(),
             Opened::Listener(_) | Opened::Datagram(_) => None,
         };
         let local = local.unwrap_or(([0, 0, 0, 0], 0).into());
-        place.send(Born { listener: self.id(), ends: Ends::new(&local, Some(&remote)), opened });
-        true
+        Some(Born { listener: Arc::clone(self), ends: Ends::new(&local, Some(&remote)), opened })
     }
 }

@@ -28,6 +28,9 @@ use crate::bridge::{
 /// The longest packet that is taken in whole: a datagram with where it goes. OPEN is shorter.
 const LONGEST: usize = Head::LEN + 4 + 255 + MAX_DATAGRAM;
 
+/// The longest OPEN: every field, and a name as long as can be.
+const ASKED: usize = 4096;
+
 /// Connections that were accepted and are not told yet; more wait in the kernel.
 const BORN: usize = 16;
 
@@ -196,9 +199,11 @@ impl Talk<'_> {
         }
         let id = self.next;
         self.next = self.next.wrapping_add(1) | SERVERS;
-        let payload = json(&Accepted { socket: id, ends });
-        let told = self.channel.outbox.announce(&packet(PacketType::Accepted, listener, &payload));
-        self.start(Stream::new(id, open::Carries::Bytes), Start::Accepted(opened, told));
+        let stream = Stream::new(id, open::Carries::Bytes);
+        match listener.tells_of(&Accepted { socket: id, ends }, &self.channel.outbox) {
+            Some(told) => self.start(stream, Start::Accepted(opened, told)),
+            None => self.start(stream.unheard(), Start::Accepted(opened, 0)),
+        }
     }
 
     fn start(&mut self, stream: Arc<Stream>, start: Start) {
@@ -301,8 +306,12 @@ impl Talk<'_> {
     }
 
     fn open(&mut self, socket: u32, asked: &[u8]) -> Result<(), Ended> {
-        if socket & SERVERS != 0 || self.sockets.contains_key(&socket) {
+        // The task of one that was told to be over may still be there.
+        if socket & SERVERS != 0 || self.sockets.get(&socket).is_some_and(|stream| !stream.is_told()) {
             return Err(Wrong::Socket(socket).into());
+        }
+        if asked.len() > ASKED {
+            return Err(Ended::Told(Close::new(code::TOO_BIG, "an OPEN is too long")));
         }
         match open::read(asked) {
             Ok((wish, carries)) => self.start(Stream::new(socket, carries), Start::Open(wish)),

@@ -16,9 +16,10 @@ use sockscope_sockets::{
     stream::{self, try_read},
 };
 use tokio::{
+    io::Interest,
     net::{TcpListener, TcpStream, UdpSocket},
     sync::{Notify, mpsc},
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
@@ -26,14 +27,14 @@ use super::{
     listener::Born,
     open::Carries,
     packet::{head, packet},
-    told::{Ends, Why, json},
+    told::{Accepted, Ends, Why, json},
     upload::{Over, Upload},
 };
 use crate::{
     bridge::{
         Opener, Unopened,
         buffer::{Buffer, READ},
-        end::{End, FLUSH},
+        end::{End, FLUSH, ordered},
         frame::{self, HEADER, Kind},
         ledger::Ledger,
         outbox::Outbox,
@@ -113,7 +114,12 @@ impl Stream {
 
     /// It is over. What is said first is said, but nobody waits for what is to be discarded.
     pub(super) fn ends(&self, over: Over) {
-        self.upload().over.get_or_insert(over);
+        let mut upload = self.upload();
+        // Who closes it may be in a hurry later.
+        if matches!(upload.over, None | Some(Over::Closed)) {
+            upload.over = Some(over);
+        }
+        drop(upload);
         self.wake.notify_one();
     }
 
@@ -168,15 +174,21 @@ impl Stream {
     }
 
     /// Carries it from beginning to end.
-    pub(super) async fn run(&self, start: Start, channel: &Channel) {
+    pub(super) async fn run(self: &Arc<Self>, start: Start, channel: &Channel) {
         let outbox = &channel.outbox;
         let (opened, told) = match start {
             Start::Accepted(opened, told) => (opened, Some(told)),
             Start::Open(wish) => {
                 let opening = Box::pin(channel.opener.open_as(&wish));
+                // What was written before it was closed goes, if it is open soon.
+                let flushed = async {
+                    self.until(|upload| upload.over.is_some()).await;
+                    sleep(FLUSH).await;
+                };
                 let opened = tokio::select! {
                     biased;
                     () = self.until(Upload::is_called_off) => None,
+                    () = flushed => None,
                     opened = opening => Some(opened),
                 };
                 match opened {
@@ -208,13 +220,33 @@ impl Stream {
 
     /// The last that is said of it.
     fn tell(&self, why: &Why, outbox: &Outbox) {
-        if self.upload().over != Some(Over::Lost) {
+        let mut upload = self.upload();
+        if !std::mem::replace(&mut upload.told, true) && upload.over != Some(Over::Lost) {
             outbox.say(&packet(PacketType::Closed, self.id, &json(why)));
         }
     }
 
+    /// Whether the client was told that it is over.
+    pub(super) fn is_told(&self) -> bool {
+        self.upload().told
+    }
+
+    /// Tells the client of a connection that this listener accepted, unless it was told that there are no more. Gives which packet says
+    /// so.
+    pub(super) fn tells_of(&self, accepted: &Accepted, outbox: &Outbox) -> Option<u64> {
+        let upload = self.upload();
+        (!upload.told).then(|| outbox.announce(&packet(PacketType::Accepted, self.id, &json(accepted))))
+    }
+
+    /// Nobody hears of it.
+    pub(super) fn unheard(self: Arc<Self>) -> Arc<Self> {
+        self.upload().told = true;
+        self.ends(Over::Discarded);
+        self
+    }
+
     /// Waits until that holds of what the client sends.
-    async fn until(&self, holds: impl Fn(&Upload) -> bool) {
+    pub(super) async fn until(&self, holds: impl Fn(&Upload) -> bool) {
         while !holds(&self.upload()) {
             self.wake.notified().await;
         }
@@ -222,7 +254,7 @@ impl Stream {
 
     /// Carries it until it is over. Nothing goes to the client before the packet that tells it of the socket.
     async fn carry(
-        &self,
+        self: &Arc<Self>,
         socket: &Socket,
         ledger: &Ledger,
         inbox: &mut Inbox,
@@ -239,21 +271,36 @@ impl Stream {
                 channel.outbox.has_said(told).await;
                 self.pump_down(socket, ledger, channel, &mut drops).await
             };
-            let books = ledger.keep();
-            tokio::pin!(up, down, books);
-            tokio::select! {
+            let ordered = ordered(ledger, inbox);
+            tokio::pin!(up, down, ordered);
+            let end = tokio::select! {
                 biased;
-                ending = inbox.end() => End::Ordered(ending),
-                end = &mut up => end,
-                end = &mut down => end,
-                over = ledger.over() => End::Key(over),
-                never = &mut books => match never {},
+                end = &mut ordered => Ok(end),
+                end = &mut up => Err(end),
+                end = &mut down => Err(end),
+            };
+            match end {
+                Ok(ordered) => ordered,
+                Err(end) => {
+                    let rest = async {
+                        match end {
+                            // What the client sent before.
+                            End::ClientClosed(_) => drop(self.flush(socket, ledger, channel).await),
+                            // What the target said before it reset the connection may say why.
+                            End::Target(Phase::Send | Phase::Shutdown, _) => drop(down.await),
+                            _ => {}
+                        }
+                    };
+                    tokio::select! {
+                        biased;
+                        sooner = ordered => sooner,
+                        // A client that closes it in haste waits for neither.
+                        () = self.until(Upload::is_dropped) => end,
+                        _ = timeout(FLUSH, rest) => end,
+                    }
+                }
             }
         };
-        if matches!(end, End::ClientClosed(_)) && self.upload().over == Some(Over::Closed) {
-            // What the client sent before is on its way.
-            timeout(FLUSH, self.flush(socket, ledger, channel)).await.ok();
-        }
         if let (Some(drops), Socket::Udp(socket)) = (&mut drops, socket) {
             drops.look(socket, ledger.recorder().as_ref());
         }
@@ -272,7 +319,7 @@ impl Stream {
     }
 
     async fn pump_down(
-        &self,
+        self: &Arc<Self>,
         socket: &Socket,
         ledger: &Ledger,
         channel: &Channel,
@@ -310,7 +357,7 @@ impl Stream {
                 let drained = self.upload().drain(socket, ledger);
                 match drained {
                     Ok(written) => self.grants(written, outbox),
-                    Err(error) => return End::Target(Phase::Send, Errno::from(&error)),
+                    Err(error) => return self.breaks(Phase::Send, &error, ledger),
                 }
                 let mut upload = self.upload();
                 if let Some(end) = upload.end() {
@@ -320,7 +367,8 @@ impl Stream {
                     upload.shut = true;
                     let entered = Instant::now();
                     if let Err(error) = SockRef::from(socket).shutdown(std::net::Shutdown::Write) {
-                        return End::Target(Phase::Shutdown, Errno::from(&error));
+                        drop(upload);
+                        return self.breaks(Phase::Shutdown, &error, ledger);
                     }
                     ledger.recorder().record(Stamp::since(entered), &None, Fact::Shutdown, None);
                     if upload.eof {
@@ -347,6 +395,14 @@ impl Stream {
         }
     }
 
+    /// Writing has failed.
+    fn breaks(&self, phase: Phase, error: &io::Error, ledger: &Ledger) -> End {
+        ledger.breaks();
+        self.upload().shut = true;
+        self.more.notify_one();
+        End::Target(phase, Errno::from(error))
+    }
+
     /// To the client. Nothing is read that the client has no credits for, or before it is this socket's turn to write: so one
     /// buffer serves all, and what a client does not take stays in the kernel.
     async fn down(&self, socket: &TcpStream, ledger: &Ledger, outbox: &Outbox) -> End {
@@ -371,8 +427,9 @@ impl Stream {
                 Err(errno) => return End::Target(Phase::Receive, errno),
             }
         }
-        ledger.tell();
-        ledger.recorder().record(Stamp::now(), &None, Fact::Eof(ledger.received_bytes()), None);
+        if !ledger.eof() {
+            return End::Eof;
+        }
         outbox.say(&packet(PacketType::Fin, self.id, &[]));
         {
             let mut upload = self.upload();
@@ -381,7 +438,18 @@ impl Stream {
                 return End::Eof;
             }
         }
-        pending().await
+        // Nobody reads any more: a reset would not be seen.
+        let word = socket.ready(Interest::ERROR).await;
+        if self.upload().shut {
+            return End::Eof;
+        }
+        if let Err(error) = word {
+            return End::Target(Phase::Receive, Errno::from(&error));
+        }
+        match socket.take_error() {
+            Ok(Some(error)) | Err(error) => End::Target(Phase::Receive, Errno::from(&error)),
+            Ok(None) => pending().await,
+        }
     }
 
     /// Waits until the client takes more, and for the turn to write; reads, and writes that. Gives how much it was, nothing where

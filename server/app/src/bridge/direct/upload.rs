@@ -19,6 +19,8 @@ pub(super) struct Upload {
     /// What the socket has not taken, oldest first; of the first, so many bytes are written.
     waiting: VecDeque<Piece>,
     written: usize,
+    /// Of a datagram that is being sent.
+    sending: usize,
     /// What the client may send yet, and what it may again since it was told.
     allowed: usize,
     freed: usize,
@@ -28,6 +30,8 @@ pub(super) struct Upload {
     pub(super) shut: bool,
     pub(super) eof: bool,
     pub(super) over: Option<Over>,
+    /// The client was told that it is over: nothing more is said of it, and its number is free.
+    pub(super) told: bool,
 }
 
 /// Bytes that wait: of a stream, or a datagram.
@@ -35,6 +39,18 @@ pub(super) struct Piece {
     pub(super) data: Vec<u8>,
     /// Where a datagram goes.
     pub(super) to: Option<(String, u16, Option<Family>)>,
+}
+
+impl Piece {
+    /// What a datagram costs.
+    pub(super) fn cost(&self) -> usize {
+        cost(&self.data, self.to.as_ref().map_or("", |(host, ..)| host))
+    }
+}
+
+/// What a datagram costs: its bytes, the name it goes to, and what it costs to keep.
+fn cost(data: &[u8], host: &str) -> usize {
+    data.len() + host.len() + DATAGRAM_COST as usize
 }
 
 /// Why a socket ends, where it does not say so itself.
@@ -55,12 +71,14 @@ impl Default for Upload {
         Self {
             waiting: VecDeque::new(),
             written: 0,
+            sending: 0,
             allowed: WINDOW as usize,
             freed: 0,
             fin: false,
             shut: false,
             eof: false,
             over: None,
+            told: false,
         }
     }
 }
@@ -79,7 +97,7 @@ impl Upload {
 
     /// A datagram came; whether the socket carries such.
     pub(super) fn takes_datagram(&mut self, to: Option<Place<'_>>, data: &[u8], is_datagram: bool) {
-        if self.pays(data.len() + DATAGRAM_COST as usize, is_datagram) {
+        if self.pays(cost(data, to.as_ref().map_or("", |to| to.host)), is_datagram) {
             let to = to.map(|to| (to.host.to_owned(), to.port, to.family));
             self.waiting.push_back(Piece { data: data.to_vec(), to });
         }
@@ -100,8 +118,13 @@ impl Upload {
         match self.over {
             None => false,
             Some(Over::Closed) => self.waiting.is_empty(),
-            Some(Over::Discarded | Over::Lost | Over::Exceeded) => true,
+            Some(_) => self.is_dropped(),
         }
+    }
+
+    /// Whether it is over, and nobody waits for what was sent.
+    pub(super) fn is_dropped(&self) -> bool {
+        matches!(self.over, Some(Over::Discarded | Over::Lost | Over::Exceeded))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -144,11 +167,19 @@ impl Upload {
 
     /// The next datagram to be sent.
     pub(super) fn next(&mut self) -> Option<Piece> {
-        self.waiting.pop_front()
+        let next = self.waiting.pop_front();
+        self.sending = next.as_ref().map_or(0, |piece| piece.data.len());
+        next
+    }
+
+    /// That was sent, or told to be lost.
+    pub(super) fn is_sent(&mut self) {
+        self.sending = 0;
     }
 
     pub(super) fn unsent(&self) -> usize {
-        self.waiting.iter().map(|piece| piece.data.len()).sum::<usize>().saturating_sub(self.written)
+        let waiting = self.waiting.iter().map(|piece| piece.data.len()).sum::<usize>();
+        self.sending + waiting.saturating_sub(self.written)
     }
 
     /// Writes what the socket takes of what waits. Returns how many bytes that were.

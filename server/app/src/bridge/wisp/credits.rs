@@ -6,8 +6,10 @@
 //! under way leaves room for it. That is when as many were written to the socket as the last one allowed: half of the
 //! room.
 //!
-//! How many fit depends on how long packets are. A stream begins with few, and is given more once its packets are known to
-//! be short. It never gets less again: what was said cannot be taken back, and a client would wait for what is not said.
+//! How many fit depends on how long packets are ([`Lengths`]). A stream begins with few, and is given twice as many for each run of
+//! packets that were short. It never gets less again: what was said cannot be taken back, and who is told a smaller number
+//! loses what it had left, so that both would wait. A client that sent hundreds of short packets and then long ones can
+//! therefore fill more than the room.
 
 use std::num::NonZeroU32;
 
@@ -67,6 +69,12 @@ impl Credits {
         self.waiting = self.waiting.saturating_sub(packets.into());
     }
 
+    /// What CONTINUE says.
+    #[must_use]
+    pub fn credits(&self) -> NonZeroU32 {
+        self.credits
+    }
+
     /// What CONTINUE is to say now, where so many fit; `None` where none is due. What is returned is counted as said.
     ///
     /// To be asked when the socket is connected, and whenever packets were written. The first time there is always
@@ -80,6 +88,51 @@ impl Credits {
         }
         self.promised += credits;
         Some(self.credits)
+    }
+}
+
+/// Packets that are to be short before a stream is given more.
+const RUN: u32 = 64;
+
+/// How long the packets of one stream are.
+#[derive(Debug, Clone, Copy)]
+pub struct Lengths {
+    /// The longest of the last run, and of the one that is under way, of which so many came.
+    longest: usize,
+    so_far: usize,
+    count: u32,
+    /// A run has ended, and nothing was given for it.
+    may_grow: bool,
+}
+
+impl Default for Lengths {
+    fn default() -> Self {
+        Self { longest: LARGEST, so_far: 0, count: 0, may_grow: false }
+    }
+}
+
+impl Lengths {
+    /// A packet begins: so many bytes of it.
+    pub fn begins(&mut self, bytes: usize) {
+        if self.count == RUN {
+            *self = Self { longest: self.so_far, so_far: 0, count: 0, may_grow: true };
+        }
+        self.count += 1;
+        self.goes_on(bytes);
+    }
+
+    /// It is longer: so many bytes by now.
+    pub fn goes_on(&mut self, bytes: usize) {
+        self.so_far = self.so_far.max(bytes);
+    }
+
+    /// How many of them are to be said, of a stream that has so many.
+    pub fn fit(&mut self, credits: NonZeroU32) -> NonZeroU32 {
+        let fit = credits_for(self.longest.max(self.so_far)).unwrap_or(NonZeroU32::MIN);
+        if fit > credits && !std::mem::take(&mut self.may_grow) {
+            return credits;
+        }
+        fit.min(credits.saturating_add(credits.get()))
     }
 }
 
@@ -146,17 +199,38 @@ mod tests {
     }
 
     #[test]
-    fn short_packets_are_given_more_at_once_and_it_stays_so() {
+    fn what_was_given_stays_given() {
         let mut stream = credits(4);
         assert_eq!(stream.due(some(4)), Some(some(4)));
-        assert_eq!(stream.received(), Ok(()));
-        stream.written(1);
         assert_eq!(stream.due(some(100)), Some(some(100)));
-        for _ in 0..7 {
+        for _ in 0..8 {
             assert_eq!(stream.received(), Ok(()));
             stream.written(1);
         }
         assert_eq!(stream.due(some(4)), Some(some(100)), "what was said before has come");
+    }
+
+    #[test]
+    fn more_is_given_for_runs_of_short_packets() {
+        let mut lengths = Lengths::default();
+        let begins =
+            |lengths: &mut Lengths, times: u32, bytes: usize| (0..times).for_each(|_| lengths.begins(bytes));
+        let mut credits = some(8);
+        begins(&mut lengths, RUN, 100);
+        assert_eq!(lengths.fit(credits), some(8), "the run may go on");
+        for more in [16, 32, 64, 128, 128] {
+            begins(&mut lengths, RUN, 100);
+            credits = lengths.fit(credits);
+            assert_eq!(credits, some(more));
+            assert_eq!(lengths.fit(credits), credits, "once for each");
+        }
+        let mut lengths = Lengths::default();
+        begins(&mut lengths, RUN, 100);
+        lengths.begins(10);
+        lengths.goes_on(64 << 10);
+        assert_eq!(lengths.fit(some(8)), some(8), "the next run has a long one");
+        begins(&mut lengths, 2 * RUN, 100);
+        assert_eq!(lengths.fit(some(8)), some(16));
     }
 
     /// A client as the specification has it, and a network that delivers when it likes.

@@ -20,7 +20,7 @@ mod session;
 mod stream;
 
 pub use auth::{CHALLENGE, Keys, LongName, NoKey, Passwords};
-pub use credits::{BUFFER, CREDITS, Credits, Exceeded, LARGEST, credits_for};
+pub use credits::{BUFFER, CREDITS, Credits, Exceeded, LARGEST, Lengths, credits_for};
 pub use extension::{Extension, extensions};
 pub use handshake::{Accepted, Begun, Handshake, MAJOR, MINOR, Outcome, Settings, Version};
 pub use packet::{

@@ -280,7 +280,7 @@ impl<'a> Talk<'a> {
         match std::mem::replace(&mut self.message, Message::Between) {
             Message::Between => match self.data(&buffer[part.clone()]) {
                 Some(Some(stream)) if last || !stream.datagrams => {
-                    stream.begins();
+                    stream.begins(part.len() - Head::LEN);
                     self.gather(buffer, stream, part.start + Head::LEN..part.end, last, run);
                 }
                 Some(None) => self.message = if last { Message::Between } else { Message::Nobodys },
@@ -296,7 +296,7 @@ impl<'a> Talk<'a> {
                 match self.data(&whole) {
                     Some(None) if !last => self.message = Message::Nobodys,
                     Some(Some(stream)) if last || !stream.datagrams => {
-                        stream.begins();
+                        stream.begins(whole.len() - Head::LEN);
                         stream.takes(&whole[Head::LEN..], u32::from(last), &self.outbox);
                         if !last {
                             self.message = Message::Data(stream);
@@ -309,7 +309,10 @@ impl<'a> Talk<'a> {
                     _ => self.message = Message::Whole(whole),
                 }
             }
-            Message::Data(stream) => self.gather(buffer, stream, part, last, run),
+            Message::Data(stream) => {
+                stream.goes_on(part.len());
+                self.gather(buffer, stream, part, last, run);
+            }
             Message::Nobodys => self.message = if last { Message::Between } else { Message::Nobodys },
         }
         Ok(())
@@ -381,7 +384,7 @@ impl<'a> Talk<'a> {
             Ok(Packet::Connect { stream, kind, port, host }) => self.connect(stream, kind, host, port),
             Ok(Packet::Data { stream, payload }) => {
                 if let Some(stream) = self.streams.get(&stream) {
-                    stream.begins();
+                    stream.begins(payload.len());
                     stream.takes(payload, 1, &self.outbox);
                 }
             }

@@ -5,15 +5,12 @@ mod carry;
 mod socket;
 mod upload;
 
-use std::{
-    num::NonZeroU32,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sockscope_sockets::errno::Errno;
 use tokio::sync::Notify;
 
-use super::{BUFFER, Credits, continue_packet, credits_for, packet::close_packet};
+use super::{BUFFER, Credits, continue_packet, packet::close_packet};
 use crate::bridge::outbox::Outbox;
 pub(super) use upload::Over;
 use upload::Upload;
@@ -67,11 +64,22 @@ impl Stream {
         }
     }
 
-    /// A packet of data begins.
-    pub(super) fn begins(&self) {
-        if !self.datagrams && self.upload().credits.received().is_err() {
+    /// A packet of data begins: so many bytes of it.
+    pub(super) fn begins(&self, bytes: usize) {
+        if self.datagrams {
+            return;
+        }
+        let mut upload = self.upload();
+        upload.begins(bytes);
+        if upload.credits.received().is_err() {
+            drop(upload);
             self.ends(Over::Exceeded);
         }
+    }
+
+    /// The packet goes on with so many bytes.
+    pub(super) fn goes_on(&self, bytes: usize) {
+        self.upload().goes_on(bytes);
     }
 
     /// Bytes came, with which so many packets end. What the socket does not take at once waits.
@@ -80,7 +88,6 @@ impl Stream {
         if upload.over.is_some() {
             return;
         }
-        upload.measure(data.len(), packets);
         let mut rest = data;
         let all = match &upload.open {
             Some((socket, ledger)) if upload.waiting.is_empty() => socket.send(&mut rest, ledger),
@@ -120,7 +127,7 @@ impl Stream {
 
     /// Whether more waits than may.
     pub(super) fn is_full(&self) -> bool {
-        self.upload().bytes > BUFFER
+        !self.datagrams && self.upload().bytes > BUFFER
     }
 
     /// Lets the client send more, when it is time.
@@ -128,9 +135,7 @@ impl Stream {
         if self.datagrams || upload.open.is_none() || upload.told {
             return;
         }
-        // Nothing is known before the first packet.
-        let fit = if upload.largest > 0 { credits_for(upload.largest) } else { None };
-        if let Some(credits) = upload.credits.due(fit.unwrap_or(NonZeroU32::MIN)) {
+        if let Some(credits) = upload.due() {
             outbox.say(&continue_packet(self.id, credits.get()));
         }
     }

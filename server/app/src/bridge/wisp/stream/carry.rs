@@ -18,7 +18,7 @@ use super::{
 };
 use crate::bridge::{
     buffer::{Buffer, READ},
-    end::{End, FLUSH},
+    end::{End, FLUSH, ordered},
     frame::{self, HEADER, Kind},
     ledger::Ledger,
     opening::Unopened,
@@ -46,7 +46,7 @@ impl Stream {
     ) {
         let opened = tokio::select! {
             biased;
-            () = self.over() => return,
+            () = self.called_off() => return,
             opened = opening => opened,
         };
         let (opened, mut inbox, ledger) = match opened {
@@ -68,40 +68,48 @@ impl Stream {
         }
         self.wake.notify_one();
         let end = self.carry(&socket, &ledger, &mut inbox, outbox).await;
+        self.close(socket, &ledger, &end);
         if let Some(reason) = reason::of_end(&end) {
             self.tell(reason, outbox);
         }
-        self.close(socket, &ledger, &end);
     }
 
-    async fn over(&self) {
-        loop {
-            if self.upload().over.is_some() {
-                return;
-            }
+    /// Waits until it need not be opened any more: what was sent before the client closed it goes all the same.
+    async fn called_off(&self) {
+        while {
+            let upload = self.upload();
+            upload.over.is_none_or(|over| over == Over::Closed && !upload.waiting.is_empty())
+        } {
             self.wake.notified().await;
         }
     }
 
-    /// Runs both pumps until one ends.
+    /// Runs both pumps until one ends, and then what is on its way.
     async fn carry(&self, socket: &Socket, ledger: &Ledger, inbox: &mut Inbox, outbox: &Outbox) -> End {
         let up = self.up(socket, ledger, outbox);
         let down = self.down(socket, ledger, outbox);
-        let books = ledger.keep();
-        tokio::pin!(up, down, books);
+        let ordered = ordered(ledger, inbox);
+        tokio::pin!(up, down, ordered);
         let end = tokio::select! {
             biased;
-            ending = inbox.end() => End::Ordered(ending),
+            end = &mut ordered => return end,
             end = &mut up => end,
             end = &mut down => end,
-            over = ledger.over() => End::Key(over),
-            never = &mut books => match never {},
         };
-        if matches!(end, End::ClientClosed(_) | End::Eof) {
-            // What the client sent before is on its way.
-            timeout(FLUSH, self.flush(socket, ledger)).await.ok();
+        let rest = async {
+            match end {
+                // What the client sent before.
+                End::ClientClosed(_) | End::Eof => drop(self.flush(socket, ledger).await),
+                // What the target said before it reset the connection may say why.
+                End::Target(Phase::Send, _) => drop(down.await),
+                _ => {}
+            }
+        };
+        tokio::select! {
+            biased;
+            sooner = ordered => sooner,
+            _ = timeout(FLUSH, rest) => end,
         }
-        end
     }
 
     /// From the client: what waits, as the socket takes it.
@@ -113,7 +121,10 @@ impl Stream {
                     let mut upload = self.upload();
                     let packets = match upload.drain(socket, ledger) {
                         Ok(packets) => packets,
-                        Err(error) => return End::Target(Phase::Send, Errno::from(&error)),
+                        Err(error) => {
+                            ledger.breaks();
+                            return End::Target(Phase::Send, Errno::from(&error));
+                        }
                     };
                     upload.credits.written(packets);
                     self.grants(&mut upload, outbox);
@@ -124,7 +135,10 @@ impl Stream {
                         Some(Over::Closed) => return End::ClientClosed(None),
                         Some(Over::Lost) => return End::ClientLost,
                         Some(Over::Exceeded) => return End::ClientFailed(frame::code::POLICY),
-                        Some(Over::Failed(errno)) => return End::Target(Phase::Send, errno),
+                        Some(Over::Failed(errno)) => {
+                            ledger.breaks();
+                            return End::Target(Phase::Send, errno);
+                        }
                     }
                     if upload.waiting.is_empty() {
                         break;
@@ -179,8 +193,7 @@ impl Stream {
                 Turn::Nothing => {}
                 Turn::Wrote(n) => pace.round(n).await,
                 Turn::Over(End::Eof) => {
-                    ledger.tell();
-                    ledger.recorder().record(Stamp::now(), &None, Fact::Eof(ledger.received_bytes()), None);
+                    ledger.eof();
                     return End::Eof;
                 }
                 Turn::Over(end) => return end,

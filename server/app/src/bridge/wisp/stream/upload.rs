@@ -1,13 +1,13 @@
 //! What a client sends over one stream, and what of it waits for the socket.
 
-use std::{collections::VecDeque, io, sync::Arc};
+use std::{collections::VecDeque, io, num::NonZeroU32, sync::Arc};
 
 use sockscope_sockets::errno::Errno;
 
 use super::socket::Socket;
 use crate::bridge::{
     ledger::Ledger,
-    wisp::{BUFFER, Credits},
+    wisp::{BUFFER, Credits, Lengths},
 };
 
 /// Datagrams that wait for their socket, in all no longer than [`BUFFER`]; more are lost, as the network would lose them, and
@@ -26,9 +26,9 @@ pub(super) struct Upload {
     /// Datagrams that found no room, and that the log does not know of.
     pub(super) lost: u64,
     pub(super) credits: Credits,
-    /// How long packets are: the longest that came, and the one that is coming.
-    pub(super) largest: usize,
-    pub(super) coming: usize,
+    /// How long packets are, and how much has come of the last one.
+    lengths: Lengths,
+    coming: usize,
     pub(super) over: Option<Over>,
     /// One side has said that it is over: nothing more is said of it, and its number is free.
     pub(super) told: bool,
@@ -62,20 +62,29 @@ impl Upload {
             bytes: 0,
             lost: 0,
             credits,
-            largest: 0,
+            lengths: Lengths::default(),
             coming: 0,
             over: None,
             told: false,
         }
     }
 
-    /// Takes note of how long packets are: bytes came, with which so many end.
-    pub(super) fn measure(&mut self, bytes: usize, packets: u32) {
+    /// A packet begins: so many bytes of it.
+    pub(super) fn begins(&mut self, bytes: usize) {
+        self.coming = bytes;
+        self.lengths.begins(bytes);
+    }
+
+    /// It goes on with so many.
+    pub(super) fn goes_on(&mut self, bytes: usize) {
         self.coming += bytes;
-        if packets > 0 {
-            self.largest = self.largest.max(self.coming / packets as usize);
-            self.coming = 0;
-        }
+        self.lengths.goes_on(self.coming);
+    }
+
+    /// What CONTINUE is to say now, if one is due.
+    pub(super) fn due(&mut self) -> Option<NonZeroU32> {
+        let fit = self.lengths.fit(self.credits.credits());
+        self.credits.due(fit)
     }
 
     /// Whether a datagram of that length may wait.
