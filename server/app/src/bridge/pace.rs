@@ -2,8 +2,8 @@
 
 use tokio::task::yield_now;
 
-/// What a pump may do before others have a turn, a tenth of a millisecond of work or two.
-const TURN: usize = 256 << 10;
+/// What a pump may do before others have a turn: some tens of microseconds of work, one full read.
+const TURN: usize = 64 << 10;
 
 /// What one round costs beside its bytes, as much as so many of them.
 const ROUND: usize = 8 * 1024;
