@@ -4,7 +4,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use etherparse::{EtherType, LaxNetSlice, LaxSlicedPacket, TcpHeaderSlice, TcpOptionElement, ip_number};
+use etherparse::{
+    EtherType, IpNumber, Ipv6FragmentHeaderSlice, LaxNetSlice, LaxSlicedPacket, TcpHeaderSlice,
+    TcpOptionElement, ip_number,
+};
 use tokio::time::Instant;
 
 use super::{
@@ -204,7 +207,7 @@ impl Packet {
 struct Ip<'a> {
     from: IpAddr,
     to: IpAddr,
-    number: etherparse::IpNumber,
+    number: IpNumber,
     later_fragment: bool,
     fragmented: Option<u32>,
     /// What was captured of what it carries, and how long that was.
@@ -238,10 +241,7 @@ impl<'a> Ip<'a> {
             LaxNetSlice::Ipv6(ip) => {
                 let header = ip.header();
                 let extensions = ip.extensions();
-                let fragment = extensions.clone().into_iter().find_map(|extension| match extension {
-                    etherparse::Ipv6ExtensionSlice::Fragment(fragment) => Some(fragment),
-                    _ => None,
-                });
+                let fragment = fragment(extensions.first_header(), extensions.slice());
                 let said = match header.payload_length() {
                     0 => 0,
                     len => usize::from(len) + 40,
@@ -254,7 +254,7 @@ impl<'a> Ip<'a> {
                     fragmented: fragment
                         .as_ref()
                         .filter(|fragment| fragment.is_fragmenting_payload())
-                        .map(etherparse::Ipv6FragmentHeaderSlice::identification),
+                        .map(Ipv6FragmentHeaderSlice::identification),
                     payload: ip.payload().payload,
                     payload_len: real(said).saturating_sub(40 + extensions.slice().len()),
                 }
@@ -262,6 +262,20 @@ impl<'a> Ip<'a> {
             LaxNetSlice::Arp(_) => return None,
         })
     }
+}
+
+/// The first fragment header among extension headers. etherparse has an iterator over them, which takes for granted that the
+/// last leads to none, and else reads beyond what there is.
+fn fragment(first: Option<IpNumber>, headers: &[u8]) -> Option<Ipv6FragmentHeaderSlice<'_>> {
+    let (mut number, mut rest) = (first?, headers);
+    while number != ip_number::IPV6_FRAG {
+        let &[next, len] = rest.first_chunk()?;
+        let len = usize::from(len);
+        // Each counts in units of its own (RFC 8200 §4, RFC 4302 §2.2).
+        let len = if number == ip_number::AUTH { 4 * (len + 2) } else { 8 * (len + 1) };
+        (number, rest) = (IpNumber(next), rest.get(len..)?);
+    }
+    Ipv6FragmentHeaderSlice::from_slice(rest).ok()
 }
 
 fn half(bytes: &[u8], at: usize) -> Option<u16> {

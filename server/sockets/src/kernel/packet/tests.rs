@@ -114,6 +114,25 @@ fn an_error_tells_what_it_is_about() {
     }
 }
 
+/// An extension header that leads to another, of which nothing was captured or which may not stand there.
+#[test]
+fn an_extension_header_that_leads_nowhere_is_left_alone() {
+    let mut bytes = segment(true);
+    bytes.truncate(54);
+    bytes[14 + 6] = 0;
+    for next in [0, 43, 44, 51, 60] {
+        let led = [&bytes[..], &[next, 0, 1, 4, 0, 0, 0, 0]].concat();
+        assert_eq!(Packet::parse(&raw(&led, 200, Link::Ethernet)), None, "to {next}");
+    }
+    let fragment = [
+        &bytes[..],
+        &[60, 0, 1, 4, 0, 0, 0, 0, 51, 0, 1, 4, 0, 0, 0, 0, 44, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    ];
+    let fragment = [&fragment.concat()[..], &[17, 0, 0, 9, 0, 0, 0, 7, 0, 53, 0, 54, 0, 0, 0, 0]].concat();
+    let packet = Packet::parse(&raw(&fragment, 200, Link::Ethernet)).expect("the second of two fragments");
+    assert_eq!(packet.carries, Carries::Fragment { tcp: false, identification: 7 });
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_judged(
