@@ -64,6 +64,8 @@ impl FromStr for PayloadMode {
             "none" => Ok(Self::None),
             _ => text
                 .strip_prefix("preview:")
+                // `parse` takes a plus sign, too.
+                .filter(|bytes| bytes.bytes().all(|byte| byte.is_ascii_digit()))
                 .and_then(|bytes| bytes.parse().ok())
                 .map(Self::Preview)
                 .ok_or("payload is full, none or preview:N"),
@@ -103,6 +105,7 @@ mod tests {
         }
         assert!("preview:".parse::<PayloadMode>().is_err());
         assert!("preview:-1".parse::<PayloadMode>().is_err());
+        assert!("preview:+1".parse::<PayloadMode>().is_err());
         assert!("Full".parse::<PayloadMode>().is_err());
     }
 

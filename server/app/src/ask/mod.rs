@@ -3,6 +3,8 @@
 mod bytes;
 mod options;
 
+use std::str::FromStr;
+
 use sockscope_sockets::target::TargetError;
 use sockscope_wire::{Code, Phase};
 
@@ -24,6 +26,11 @@ pub fn name(name: &str) -> Result<Option<Box<str>>, Refused> {
         return Err(problem(Code::InvalidName, format!("at most {NAME} characters")).with("max", NAME));
     }
     Ok((!name.is_empty()).then(|| name.into()))
+}
+
+/// A number in decimal digits and nothing else: `parse` takes a plus sign, too.
+pub(crate) fn number<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Why a target was not understood.

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use sockscope_sockets::fact::EndReason;
 
 use super::connection::{Connection, Stop};
+use crate::ask::number;
 
 /// The longest request head it reads.
 const HEAD: usize = 16 * 1024;
@@ -112,7 +113,7 @@ fn answer(head: &[u8]) -> (String, usize, Then) {
         _ if version == "HTTP/1.0" => Then::Close,
         _ => Then::Keep,
     };
-    let Ok(body) = header("content-length").map_or(Ok(0), str::parse) else {
+    let Some(body) = header("content-length").map_or(Some(0), number) else {
         return bad("Content-Length is a number.");
     };
     let path = target.split('?').next().unwrap_or_default();
@@ -198,7 +199,13 @@ mod tests {
 
     #[test]
     fn what_is_no_request_is_told_why() {
-        for head in ["hello\r\n\r\n", "GET /\r\n\r\n", "GET / HTTP/2\r\n\r\n", "GET / HTTP/1.1\r\n\r\n"] {
+        for head in [
+            "hello\r\n\r\n",
+            "GET /\r\n\r\n",
+            "GET / HTTP/2\r\n\r\n",
+            "GET / HTTP/1.1\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: +1\r\n\r\n",
+        ] {
             let (text, _, then) = answer(head.as_bytes());
             assert!(text.starts_with("HTTP/1.1 400 "), "{head:?}: {text}");
             assert_eq!(then, Then::Close);

@@ -231,11 +231,15 @@ impl Asked {
         };
         let port: u16 = match authority.as_str()[authority.host().len()..].strip_prefix(':') {
             None | Some("") => 80,
-            Some(digits) => digits.parse().map_err(|_| wrong("url", "a port is a number from 0 to 65535"))?,
+            Some(digits) => {
+                ask::number(digits).ok_or_else(|| wrong("url", "a port is a number from 0 to 65535"))?
+            }
         };
         let target = format!("tcp://{}:{port}", authority.host());
         let target = target.parse().map_err(|error| ask::target_problem(&error))?;
-        let path = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+        // With a fragment right behind the host it is empty, which only its text makes good.
+        let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        let path = PathAndQuery::from_str(path).map_err(|error| wrong("url", &error.to_string()))?;
         let method = method.as_deref().unwrap_or("GET");
         let method = Method::from_str(method).map_err(|_| wrong("method", "a method is a token"))?;
         if method == Method::CONNECT {
@@ -403,18 +407,45 @@ mod tests {
         url
     }
 
+    fn get(url: &str) -> HttpRequest {
+        HttpRequest {
+            url: url.to_owned(),
+            method: None,
+            headers: Vec::new(),
+            body: None,
+            times: None,
+            keep_alive: None,
+        }
+    }
+
+    #[test]
+    fn a_port_is_a_number_and_no_more() {
+        for url in
+            ["http://host:+1/", "http://host:-1/", "http://host:65536/", "http://host:0/", "http://host:1:2/"]
+        {
+            assert!(Asked::of(&get(url)).is_err(), "{url}");
+        }
+        assert_eq!(Asked::of(&get("http://host:/")).expect("none is 80").target.port, 80);
+    }
+
+    #[test]
+    fn whatever_is_behind_the_host_what_is_asked_for_begins_with_a_slash() {
+        for (url, asked) in [
+            ("http://host", "/"),
+            ("http://host:80?q", "/?q"),
+            ("http://host:80#part", "/"),
+            ("http://host/path?q#part", "/path?q"),
+        ] {
+            let request = Asked::of(&get(url)).expect(url).request().expect(url);
+            assert_eq!(request.uri().to_string(), asked, "{url}");
+        }
+    }
+
     /// The page waits a little longer than this, so that it hears who did not finish.
     #[tokio::test(start_paused = true)]
     async fn the_patience_is_for_the_whole_request_and_the_problem_says_who_was_late() {
         let url = slow(PATIENCE * 2 / 3).await;
-        let request = |times| HttpRequest {
-            url: url.clone(),
-            method: None,
-            headers: Vec::new(),
-            body: None,
-            times: Some(times),
-            keep_alive: None,
-        };
+        let request = |times| HttpRequest { times: Some(times), ..get(&url) };
         let begun = Instant::now();
         let order = Order::new("r1".into(), "somebody");
         let problem =

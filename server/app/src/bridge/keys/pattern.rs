@@ -5,6 +5,8 @@ use std::{fmt, net::IpAddr, ops::RangeInclusive};
 
 use sockscope_sockets::target::{Host, Scheme, Target};
 
+use crate::ask::number;
+
 /// Targets that are allowed. It is held against what is asked for, a name or an address; where a name leads to is the policy's
 /// matter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +85,5 @@ fn ports(text: &str) -> Option<Option<RangeInclusive<u16>>> {
 }
 
 fn port(text: &str) -> Option<u16> {
-    let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
-    text.parse().ok().filter(|_| plain)
+    number(text).filter(|_| !text.starts_with('0'))
 }

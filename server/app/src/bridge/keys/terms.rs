@@ -1,6 +1,6 @@
 //! What a key allows, as it was asked for and understood.
 
-use sockscope_sockets::target::Target;
+use sockscope_sockets::target::{Host, Target};
 use sockscope_wire::{Code, KeyRequest};
 
 use super::pattern::Pattern;
@@ -98,6 +98,10 @@ fn written(text: &str) -> Option<String> {
     let like =
         if has_port { format!("tcp://{rest}") } else { format!("tcp://{rest}:{}", default.unwrap_or(1)) };
     let Target { host, port, .. } = like.parse().ok()?;
+    // A zone means something on one machine: browsers refuse it in a URL.
+    if matches!(host, Host::Ip { zone: Some(_), .. }) {
+        return None;
+    }
     let shown = has_port && Some(port) != default;
     Some(if shown { format!("{scheme}://{host}:{port}") } else { format!("{scheme}://{host}") })
 }

@@ -160,6 +160,7 @@ fn origins_are_taken_only_as_a_browser_writes_them() {
         "https://",
         "https://bücher.example",
         "https://example.com:0",
+        "http://[fe80::1%eth0]:8080",
     ] {
         assert_eq!(with(wrong).map_err(|refused| refused.code).err(), Some(Code::InvalidKey), "{wrong}");
     }

@@ -14,6 +14,7 @@ use crate::http::{
     request::{Ask, At, Room, same_epoch},
 };
 use crate::{
+    ask::number,
     log::Stored,
     problem::{Saying as _, problem},
 };
@@ -87,15 +88,14 @@ fn parse(range: &str, total: usize) -> Asked {
         return Asked::Unknown;
     };
     let last = total.saturating_sub(1);
-    match (from.trim().parse::<usize>(), to.trim().parse::<usize>()) {
-        (Ok(from), Ok(to)) if from <= to && from < total => Asked::Part(from, to.min(last)),
-        (Ok(from), Err(_)) if to.trim().is_empty() && from < total => Asked::Part(from, last),
-        (Err(_), Ok(n)) if from.trim().is_empty() && n > 0 && total > 0 => {
-            Asked::Part(total - n.min(total), last)
-        }
-        (Ok(from), Ok(to)) if from <= to => Asked::Beyond,
-        (Ok(_), Err(_)) if to.trim().is_empty() => Asked::Beyond,
-        (Err(_), Ok(_)) if from.trim().is_empty() => Asked::Beyond,
+    let (from, to) = (from.trim(), to.trim());
+    match (number::<usize>(from), number::<usize>(to)) {
+        (Some(from), Some(to)) if from <= to && from < total => Asked::Part(from, to.min(last)),
+        (Some(from), None) if to.is_empty() && from < total => Asked::Part(from, last),
+        (None, Some(n)) if from.is_empty() && n > 0 && total > 0 => Asked::Part(total - n.min(total), last),
+        (Some(from), Some(to)) if from <= to => Asked::Beyond,
+        (Some(_), None) if to.is_empty() => Asked::Beyond,
+        (None, Some(_)) if from.is_empty() => Asked::Beyond,
         _ => Asked::Unknown,
     }
 }
@@ -118,6 +118,7 @@ mod tests {
             ("bytes=4-2", Asked::Unknown),
             ("bytes=0-1,3-4", Asked::Unknown),
             ("lines=0-1", Asked::Unknown),
+            ("bytes=+0-4", Asked::Unknown),
             ("bytes=", Asked::Unknown),
         ] {
             assert_eq!(parse(range, 10), asked, "{range}");

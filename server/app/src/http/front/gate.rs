@@ -24,7 +24,10 @@ use crate::http::{
     answer::No,
     routes::{Access, access},
 };
-use crate::problem::{Refused, problem};
+use crate::{
+    ask::number,
+    problem::{Refused, problem},
+};
 
 /// The subprotocol of the WebSocket.
 pub(in crate::http) const PROTOCOL: &str = "sockscope.v1";
@@ -56,14 +59,14 @@ impl Gate {
         }
         let name = authority.host();
         let port = &authority.as_str()[name.len()..];
-        if !port.is_empty() && port.strip_prefix(':').is_none_or(|port| port.parse::<u16>().is_err()) {
+        if !port.is_empty() && port.strip_prefix(':').and_then(number::<u16>).is_none() {
             return false;
         }
         let literal = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
         if let Ok(address) = literal.parse::<IpAddr>() {
             let bracketed = literal.len() != name.len();
-            return (address.is_loopback() && bracketed == address.is_ipv6())
-                || self.names.iter().any(|known| known == literal);
+            return bracketed == address.is_ipv6()
+                && (address.is_loopback() || self.names.iter().any(|known| known == literal));
         }
         let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
         name == "localhost" || self.names.contains(&name)
@@ -241,7 +244,9 @@ mod tests {
             "localhost@evil.com",
             "localhost evil.com",
             "127.0.0.1:99999999",
+            "localhost:+1",
             "[127.0.0.1]",
+            "[192.0.2.7]",
             "[::ffff:127.0.0.1]",
             "xlocalhost",
             "scope.example.evil.com",
