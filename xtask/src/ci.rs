@@ -9,6 +9,7 @@ pub(crate) fn run(steps: &mut Steps) -> Result<()> {
     steps.run("Rust format", rust::format_check)?;
     steps.run("clippy", rust::clippy)?;
     steps.run("Rust docs", rust::docs)?;
+    steps.run("fuzz package", rust::fuzz_lock)?;
     steps.run("generated files", || rust::codegen("check"))?;
     steps.run("page packages", web::install)?;
     steps.run("page lint", || web::script("lint"))?;

@@ -11,6 +11,7 @@ mod ci;
 mod container;
 mod dev;
 mod embed;
+mod fuzz;
 mod npm;
 mod paths;
 mod rust;
@@ -30,6 +31,8 @@ usage: cargo xtask <command>
   test               every test: Rust, the page's own, and a real Chromium against the release build
   bench [ARGS…]      measures the release build: --quick, --only FIGURE, --write (docs/BENCHMARKS.md)
   autobahn           the framing of the bridges against Autobahn's fuzzing client; needs Python 2.7, on PATH or as PYTHON2
+  fuzz [TARGET] [--seconds N]
+                     one parser, or each of them, on whatever libFuzzer thinks of for N s (60); needs cargo-fuzz and nightly
   codegen [--check]  write web/src/wire/generated.ts and docs/openapi.json, or fail where they are stale
   container          build the container image and test it for real
   ci                 what CI runs: formats, lints, docs, generated files, all tests, the release build, the container";
@@ -61,6 +64,7 @@ fn dispatch(args: &[String], steps: &mut Steps) -> Result<()> {
         ["test"] => test::all(steps),
         ["bench", ..] => bench::run(steps, &args[1..]),
         ["autobahn"] => autobahn::run(steps),
+        ["fuzz", ..] => fuzz::run(steps, &args[1..]),
         ["codegen"] => steps.run("generated files", || rust::codegen("write")),
         ["codegen", "--check"] => steps.run("generated files", || rust::codegen("check")),
         ["container"] => steps.run("container", container::test),

@@ -32,6 +32,12 @@ pub(crate) fn docs() -> Result<()> {
     sh::run(command.args(["doc", "--locked", "--workspace", "--no-deps", "--all-features"]))
 }
 
+/// The fuzz package still fits the workspace beside it: it has a lock file of its own, and is not built here.
+pub(crate) fn fuzz_lock() -> Result<()> {
+    sh::run(cargo().args(["tree", "--locked", "--manifest-path", "fuzz/Cargo.toml", "--depth", "0"]))
+        .context("fuzz/Cargo.lock is stale: run `cargo tree --manifest-path fuzz/Cargo.toml` and commit what it changes")
+}
+
 /// Unit and API tests; they need no Node and no built page.
 pub(crate) fn tests() -> Result<()> {
     let mut command = cargo();

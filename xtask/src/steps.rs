@@ -11,18 +11,19 @@ pub(crate) struct Steps {
 }
 
 struct Step {
-    name: &'static str,
+    name: String,
     took: Duration,
     passed: bool,
 }
 
 impl Steps {
     /// Runs one step under its name; the name becomes the outermost context of its error.
-    pub(crate) fn run<T>(&mut self, name: &'static str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub(crate) fn run<T>(&mut self, name: impl Into<String>, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let name = name.into();
         eprintln!("\n==> {name}");
         let begun = Instant::now();
         let result = work();
-        self.done.push(Step { name, took: begun.elapsed(), passed: result.is_ok() });
+        self.done.push(Step { name: name.clone(), took: begun.elapsed(), passed: result.is_ok() });
         result.context(name)
     }
 

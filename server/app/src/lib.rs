@@ -10,6 +10,9 @@ pub mod compare;
 pub mod config;
 pub mod failure;
 pub mod feed;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 pub mod key;
 pub mod launch;

@@ -9,6 +9,9 @@ pub mod dial;
 pub mod drops;
 pub mod errno;
 pub mod fact;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod icmp;
 pub mod kernel;
 pub mod listener;

@@ -7,6 +7,8 @@
 //! resolver further down can turn one into an address nobody has looked at.
 
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod host;
 
 use std::fmt;

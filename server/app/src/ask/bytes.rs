@@ -115,6 +115,9 @@ fn separates(char: char) -> bool {
     char.is_whitespace() || matches!(char, ':' | ',' | '-')
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzz;
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

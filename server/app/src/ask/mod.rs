@@ -9,6 +9,8 @@ use sockscope_sockets::target::TargetError;
 use sockscope_wire::{Code, Phase};
 
 pub use bytes::data;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use bytes::fuzz::spelled_bytes;
 pub use options::{live_options, options};
 
 use crate::problem::{Refused, Saying as _, problem};

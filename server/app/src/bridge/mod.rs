@@ -27,3 +27,5 @@ pub use keys::Keys;
 pub(crate) use opening::{Opener, Unopened};
 pub(crate) use stream::carry as carry_stream;
 pub use websockify::Websockify;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use websockify::fuzz::token_file;

@@ -116,6 +116,9 @@ fn find(text: &str, token: &str) -> Option<String> {
     pairs.find(|(known, _)| *known == token && !token.is_empty()).map(|(_, target)| target.to_owned())
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzz;
+
 #[cfg(test)]
 mod tests {
     use super::*;

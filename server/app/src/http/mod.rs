@@ -17,6 +17,8 @@ use crate::{
     meter::Meters,
     workspace::Workspace,
 };
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use doors::payload::fuzz::range;
 pub use doors::{crowds::Crowds, events::CAPTURES};
 pub(crate) use front::connection::Counted;
 pub use front::{
@@ -26,6 +28,8 @@ pub use front::{
     prefix::{BadPrefix, WispPrefix},
     serve::{Served, Traffic, serve},
 };
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use front::{gate::fuzz::host, keyed::fuzz::keyed_path};
 pub use routes::{Access, Route, access, table};
 
 /// What every handler can reach. Cheap to clone.

@@ -153,6 +153,9 @@ fn response(status: &str, body: &str, then: Then, with_body: bool) -> String {
     )
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzz;
+
 #[cfg(test)]
 mod tests {
     use super::*;

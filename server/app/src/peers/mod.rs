@@ -28,6 +28,8 @@ use tokio::{
 
 use crate::workspace::SocketRecorder;
 pub(crate) use connection::{Connection, Stop};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use http::fuzz::practice_http;
 pub use program::{Program, Relaying, Ticking};
 
 /// The largest datagram a practice peer answers whole.

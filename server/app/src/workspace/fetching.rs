@@ -362,6 +362,9 @@ fn late(id: Option<SocketId>) -> Refused {
     refused
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzz;
+
 #[cfg(test)]
 mod tests {
     use sockscope_sockets::policy::{Policy, PolicyConfig, Resolver};

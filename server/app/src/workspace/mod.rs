@@ -36,6 +36,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use attaching::{Attached, Wish};
 pub use command::Order;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use fetching::fuzz::http_request;
 pub use kernel::{Eyes, Kernel, LOOKED_AT, Look};
 pub use opening::{Leg, OpenGuard};
 pub use record::SocketRecorder;

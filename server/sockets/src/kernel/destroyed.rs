@@ -139,7 +139,7 @@ impl Destroyed {
 }
 
 /// The sockets a datagram tells of; what cannot be read is skipped.
-fn gone(bytes: &[u8]) -> impl Iterator<Item = Gone> {
+pub(super) fn gone(bytes: &[u8]) -> impl Iterator<Item = Gone> {
     messages(bytes).filter_map(|message| {
         let seen = report(message.payload)?;
         let queues = Queues { receive: seen.receive_queue, send: seen.send_queue };

@@ -11,6 +11,8 @@ pub mod destroyed;
 pub mod diag;
 pub mod filter;
 pub mod flow;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 pub mod info;
 pub(crate) mod interfaces;
 pub mod layers;

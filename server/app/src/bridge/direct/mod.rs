@@ -8,6 +8,8 @@
 //! reads waits alone: at most that much lies here, the rest in the kernel.
 
 mod datagrams;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod listener;
 mod open;
 mod packet;

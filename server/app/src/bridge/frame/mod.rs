@@ -5,6 +5,8 @@
 //! frame, [`KEPT`] bytes.
 
 mod close;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod mask;
 mod read;
 mod write;

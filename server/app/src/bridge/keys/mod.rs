@@ -3,6 +3,8 @@
 //! They live in memory and end with the server. A connection that a key let in holds it as a `Grant`; each socket it opens
 //! holds a `Lease`, which counts and gives its place back.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod key;
 mod pattern;
 mod permit;

@@ -72,7 +72,7 @@ fn limit(field: &str, asked: Option<u32>, default: u32, most: u32) -> Result<u32
 
 /// An origin exactly as a browser writes it (RFC 6454 §6.2), so that it can be compared as it is: in lower case, without a path
 /// and without a port that goes without saying. `null` is the origin of everybody's sandbox, so nobody's.
-fn origin(text: &str) -> Result<Box<str>, Refused> {
+pub(super) fn origin(text: &str) -> Result<Box<str>, Refused> {
     written(text)
         .filter(|written| text.len() <= ORIGIN && written == text)
         .map(String::into_boxed_str)

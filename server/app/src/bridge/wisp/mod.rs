@@ -13,6 +13,8 @@
 mod auth;
 mod credits;
 mod extension;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod handshake;
 mod packet;
 pub mod reason;

@@ -100,6 +100,9 @@ fn parse(range: &str, total: usize) -> Asked {
     }
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(in crate::http) mod fuzz;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -205,6 +205,9 @@ fn pass(app: &App, request: &mut Request) -> Result<Option<Principal>, Refused> 
     }
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(in crate::http) mod fuzz;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,7 +10,7 @@ use sockscope_wire::Code;
 use super::{
     auth::Principal,
     gate::{Page, check_site, foreign, page},
-    prefix::meant,
+    prefix::{WispPrefix, meant},
 };
 use crate::{
     bridge::keys::Grant,
@@ -48,7 +48,7 @@ impl Keyed {
         let (keyed, inner) = match split(uri.path()) {
             Some((secret, rest)) => {
                 let grant = app.keys.find(secret).ok_or_else(stranger)?;
-                (Some(grant), Some(behind(app, uri, rest)?))
+                (Some(grant), Some(behind(&app.wisp_prefixes, uri, rest)?))
             }
             None => (None, None),
         };
@@ -99,8 +99,8 @@ fn split(path: &str) -> Option<(&str, &str)> {
 }
 
 /// The URI behind a key. Only bridges have a keyed form.
-fn behind(app: &App, uri: &Uri, rest: &str) -> Result<Uri, Refused> {
-    let meant = meant(&app.wisp_prefixes, rest);
+fn behind(prefixes: &[WispPrefix], uri: &Uri, rest: &str) -> Result<Uri, Refused> {
+    let meant = meant(prefixes, rest);
     let rest = meant.as_deref().unwrap_or(rest);
     let inner = if is_bridge(rest) { at(uri, rest) } else { None };
     inner.ok_or_else(|| problem(Code::UnknownRoute, "a key opens bridges only: see docs/BRIDGES.md"))
@@ -125,3 +125,6 @@ fn permit(app: &App, uri: &Uri) -> Option<Option<(Grant, Target)>> {
     let Query(TokenQuery { token }) = Query::try_from_uri(uri).ok()?;
     Some(app.keys.permit(&token?)?.ok())
 }
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub(in crate::http) mod fuzz;
