@@ -698,3 +698,23 @@ async fn a_revoked_key_does_not_wait_for_what_was_sent_before_a_close() {
     assert_eq!(told, Some(1008));
     assert!(peer::read_to_end(&mut stream).await.map_or(0, |came| came.len()) < WINDOW);
 }
+
+#[tokio::test]
+async fn a_socket_that_is_being_opened_is_discarded_at_once_whatever_was_sent() {
+    let server = open_server(&[]);
+    let (nowhere, nobody) = (Blackhole::open(), Nobody::bind());
+    let address = nowhere.target().trim_start_matches("tcp://").parse().expect("an address");
+    let mut direct = Direct::open(&server).await;
+    direct.ask(1, &tcp(address)).await;
+    let connecting = async || {
+        let events = server.client().events().await;
+        events.iter().any(|event| matches!(event.fact, Fact::Connecting { .. }))
+    };
+    eventually("it is being dialled", connecting).await;
+    direct.say(DATA, 1, b"never sent").await;
+    // What is answered behind it shows that it was taken.
+    direct.refused(2, &tcp(nobody.address())).await;
+    direct.say(SHUT, 1, DISCARD).await;
+    // Less than what is sent may wait for.
+    assert_eq!(within_time(Duration::from_secs(3), "its end", direct.over(1)).await, json!({}));
+}

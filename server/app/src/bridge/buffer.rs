@@ -5,7 +5,7 @@ use std::{
     ops::{Deref, DerefMut},
 };
 
-use super::frame::{HEADER, KEPT};
+use super::frame::{self, HEADER, KEPT, Kind};
 
 /// What one read may bring. Less costs more calls a byte, more gains little.
 pub(super) const READ: usize = 64 * 1024;
@@ -28,6 +28,12 @@ impl Buffer {
     pub(super) fn take() -> Self {
         let spare = SPARES.with_borrow_mut(Vec::pop);
         Self(spare.unwrap_or_else(|| vec![0; LEN].into_boxed_slice()))
+    }
+
+    /// Puts the header of a message in front of the so many bytes that lie behind the room for one. Returns where it begins.
+    pub(super) fn frames(&mut self, bytes: usize) -> usize {
+        let room = self.0.first_chunk_mut().expect("a buffer is longer than a header");
+        frame::header(room, Kind::Binary, bytes)
     }
 }
 

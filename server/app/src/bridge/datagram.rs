@@ -9,9 +9,7 @@ use socket2::SockRef;
 use sockscope_sockets::{
     drops::Drops,
     errno::Errno,
-    fact::{
-        Cause, EndReason, Fact, Failed, Failure, Leftover, PauseReason, Phase, Recorder as _, Stamp, What,
-    },
+    fact::{Fact, Failed, Failure, PauseReason, Phase, Recorder as _, Stamp, What},
     mailbox::Inbox,
     options::MAX_DATAGRAM,
 };
@@ -40,11 +38,9 @@ pub(crate) async fn carry(
         let (up, down) = (pin!(bridge.up(incoming)), pin!(bridge.down(&mut drops)));
         run(client, ledger, inbox, up, down).await
     };
-    let recorder = ledger.recorder();
-    drops.look(&target, recorder.as_ref());
-    let (cause, reason): (Cause, EndReason) = end.told(ledger);
+    drops.look(&target, ledger.recorder().as_ref());
     drop(target);
-    recorder.record(Stamp::now(), &cause, Fact::Closed(reason, Leftover::default()), None);
+    end.closed(ledger, 0);
     if !matches!(end, End::ClientLost) {
         client.part(incoming, last).await;
     }

@@ -5,12 +5,14 @@ use std::{
     time::Duration,
 };
 
+use socket2::SockRef;
 use sockscope_sockets::{
     errno::Errno,
-    fact::{Cause, EndReason, Fact, Failed, Failure, Phase, Recorder as _, Stamp},
+    fact::{Cause, EndReason, Fact, Failed, Failure, Leftover, Phase, Recorder as _, Stamp},
     mailbox::{Ending, Inbox},
+    stream,
 };
-use tokio::time::timeout;
+use tokio::{net::TcpStream, time::timeout};
 
 use super::{
     client::{Client, Close},
@@ -46,7 +48,7 @@ pub(super) enum End {
 
 impl End {
     /// Says in the log what failed, and gives whose wish the end is, and why.
-    pub(super) fn told(&self, ledger: &Ledger) -> (Cause, EndReason) {
+    fn told(&self, ledger: &Ledger) -> (Cause, EndReason) {
         ledger.tell();
         ledger.leave();
         match self {
@@ -69,6 +71,23 @@ impl End {
             Self::Key(Over::Revoked(cause)) => (cause.clone(), EndReason::Closed),
             Self::Key(Over::Spent) => (None, EndReason::KeySpent),
         }
+    }
+
+    /// Closes a stream of which so many bytes were not sent, and says in the log how it ended.
+    pub(super) fn close(&self, socket: TcpStream, ledger: &Ledger, unsent: u64) {
+        let (cause, reason) = self.told(ledger);
+        if matches!(self, Self::Ordered(Ending::Reset(_))) {
+            // Cannot fail on a living socket; were it to, the close would show as a FIN.
+            SockRef::from(&socket).set_linger(Some(Duration::ZERO)).ok();
+        }
+        stream::end(socket, ledger.recorder().as_ref(), &cause, reason, unsent);
+    }
+
+    /// The same of what has gone already: datagrams, or a listener.
+    pub(super) fn closed(&self, ledger: &Ledger, unsent: u64) {
+        let (cause, reason) = self.told(ledger);
+        let left = Leftover { unsent, unread: 0 };
+        ledger.recorder().record(Stamp::now(), &cause, Fact::Closed(reason, left), None);
     }
 
     /// What the client is told, if it was not.

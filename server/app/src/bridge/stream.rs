@@ -1,12 +1,11 @@
 //! One stream for one client: what wsproxy and websockify carry.
 
-use std::{io, pin::pin, time::Duration};
+use std::{io, pin::pin};
 
-use socket2::SockRef;
 use sockscope_sockets::{
     errno::Errno,
     fact::{PauseReason, Phase, What},
-    mailbox::{Ending, Inbox},
+    mailbox::Inbox,
     stream,
 };
 use tokio::{io::Interest, net::TcpStream};
@@ -15,7 +14,7 @@ use super::{
     buffer::{Buffer, READ},
     client::{Client, Incoming},
     end::{End, run},
-    frame::{self, HEADER, Item, Kind},
+    frame::{self, HEADER, Item},
     ledger::Ledger,
     pace::Pace,
 };
@@ -33,12 +32,7 @@ pub(crate) async fn carry(
         let (up, down) = (pin!(bridge.up(incoming)), pin!(bridge.down()));
         run(client, ledger, inbox, up, down).await
     };
-    let (cause, reason) = end.told(ledger);
-    if matches!(end, End::Ordered(Ending::Reset(_))) {
-        // Cannot fail on a living socket; were it to, the close would show as a FIN.
-        SockRef::from(&target).set_linger(Some(Duration::ZERO)).ok();
-    }
-    stream::end(target, ledger.recorder().as_ref(), &cause, reason, 0);
+    end.close(target, ledger, 0);
     if !matches!(end, End::ClientLost) {
         client.part(incoming, last).await;
     }
@@ -143,9 +137,7 @@ impl Bridge<'_> {
                 Err(error) => return End::Target(Phase::Receive, Errno::from(&error)),
             };
             self.ledger.received(entered, &buffer[HEADER..HEADER + n]);
-            let mut room = [0; HEADER];
-            let start = frame::header(&mut room, Kind::Binary, n);
-            buffer[start..HEADER].copy_from_slice(&room[start..]);
+            let start = buffer.frames(n);
             let write = self.client.write(&buffer[start..HEADER + n]);
             if self.ledger.stand_still(What::Read, PauseReason::ClientNotReading, write).await.is_err() {
                 return End::ClientLost;

@@ -1,12 +1,13 @@
 //! Direct sockets of a server: many sockets over one WebSocket, of every kind, for pages that use `/sdk/direct-sockets.js`.
 //!
-//! `packet`, `open` and `told` do no I/O; `session` reads the connection, `stream` carries one socket, `datagrams` and `listener`
-//! what is particular to those; all of them write through the outbox of the connection.
+//! `packet`, `open` and `told` do no I/O; `session` reads the connection, `stream` carries one socket, `bytes`, `datagrams` and
+//! `listener` what is particular to those; all of them write through the outbox of the connection.
 //!
 //! A packet is one binary message. The client numbers the sockets it opens, the server those that a listener accepts; the latter have
 //! the highest bit set. Bytes are paid for with credits each way, a [`WINDOW`] of them at the beginning, so that a socket nobody
 //! reads waits alone: at most that much lies here, the rest in the kernel.
 
+mod bytes;
 mod datagrams;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;

@@ -1,13 +1,9 @@
 //! A channel: what its client says, and the sockets it opens.
 
-use std::{collections::HashMap, future::pending, ops::Range, sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc};
 
 use sockscope_sockets::options::MAX_DATAGRAM;
-use tokio::{
-    sync::mpsc,
-    task::{JoinError, JoinSet},
-    time::timeout,
-};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -21,6 +17,7 @@ use super::{
 use crate::bridge::{
     Client, Close, Incoming, Opener,
     frame::{self, Item, Kind, code},
+    many::{Ended, Streams, called_off, finish},
     outbox::Outbox,
     pace::Pace,
 };
@@ -33,9 +30,6 @@ const ASKED: usize = 4096;
 
 /// Connections that were accepted and are not told yet; more wait in the kernel.
 const BORN: usize = 16;
-
-/// How long a client has to take what is said last.
-const LAST: Duration = Duration::from_secs(2);
 
 /// Who opens sockets.
 pub(crate) struct Session {
@@ -56,18 +50,6 @@ enum Message {
     Nobodys,
 }
 
-/// The connection is over.
-enum Ended {
-    /// The client said so, with this code.
-    Closed(Option<u16>),
-    /// It is gone without a word.
-    Lost,
-    /// The client is told why.
-    Told(Close),
-    /// The key it was opened with is over, or the server goes. Its sockets know by themselves, and whose wish that was.
-    CalledOff(Close),
-}
-
 impl From<Wrong> for Ended {
     fn from(wrong: Wrong) -> Self {
         Self::Told(Close::new(code::PROTOCOL, wrong.to_string()))
@@ -77,21 +59,12 @@ impl From<Wrong> for Ended {
 /// What happens while a client is listened to.
 enum Step {
     Filled(std::io::Result<Option<(crate::bridge::buffer::Buffer, usize)>>),
-    Over(Result<Arc<Stream>, JoinError>),
+    Over,
     Born(Box<Born>),
     Ended(Ended),
 }
 
 impl Session {
-    /// Ends when its client is to be told that it is over.
-    async fn called_off(&self) -> Close {
-        tokio::select! {
-            biased;
-            over = self.opener.over() => Close::new(code::POLICY, over.as_str()),
-            () = self.ending.cancelled() => Close::new(code::GOING_AWAY, "the server goes"),
-        }
-    }
-
     /// Serves a client until it leaves.
     pub(crate) async fn serve(self, client: Client, mut incoming: Incoming) {
         let outbox = Arc::new(Outbox::new(client));
@@ -101,21 +74,12 @@ impl Session {
             channel: Channel { outbox: Arc::clone(&outbox), opener: Arc::clone(&self.opener), births },
             born,
             message: Message::Between,
-            sockets: HashMap::new(),
+            sockets: Streams::new(),
             next: SERVERS,
-            tasks: JoinSet::new(),
         };
         let ended = talk.listen(&mut incoming).await;
         talk.end(&ended).await;
-        let last = match ended {
-            Ended::Closed(code) => Some(Close { code, reason: String::new() }),
-            Ended::Lost => return,
-            Ended::Told(close) | Ended::CalledOff(close) => Some(close),
-        };
-        // Whoever else had it has ended.
-        if let Some(outbox) = Arc::into_inner(outbox) {
-            outbox.client.part(&mut incoming, last).await;
-        }
+        ended.part(outbox, &mut incoming).await;
     }
 }
 
@@ -126,11 +90,9 @@ struct Talk<'a> {
     /// What listeners accept.
     born: mpsc::Receiver<Born>,
     message: Message,
-    sockets: HashMap<u32, Arc<Stream>>,
+    sockets: Streams<Stream>,
     /// The number of the next connection that is accepted, if it is free.
     next: u32,
-    /// One a socket.
-    tasks: JoinSet<Arc<Stream>>,
 }
 
 impl Talk<'_> {
@@ -145,18 +107,15 @@ impl Talk<'_> {
                 biased;
                 _ = &mut serving => Step::Ended(Ended::Lost),
                 () = outbox.client.broken() => Step::Ended(Ended::Lost),
-                Some(over) = self.tasks.join_next(), if !self.tasks.is_empty() => Step::Over(over),
-                close = self.session.called_off() => Step::Ended(Ended::CalledOff(close)),
+                () = self.sockets.reap_next() => Step::Over,
+                close = called_off(&self.session.opener, &self.session.ending) => Step::Ended(Ended::CalledOff(close)),
                 // Never closed: one end is here.
                 Some(born) = self.born.recv() => Step::Born(Box::new(born)),
                 filled = incoming.fill(&outbox.client) => Step::Filled(filled),
             };
             let (mut buffer, len) = match step {
                 Step::Ended(ended) => return ended,
-                Step::Over(over) => {
-                    self.over(over);
-                    continue;
-                }
+                Step::Over => continue,
                 Step::Born(born) => {
                     self.bear(*born);
                     continue;
@@ -171,7 +130,7 @@ impl Talk<'_> {
             tokio::select! {
                 biased;
                 () = outbox.room() => {}
-                close = self.session.called_off() => return Ended::CalledOff(close),
+                close = called_off(&self.session.opener, &self.session.ending) => return Ended::CalledOff(close),
                 _ = &mut serving => return Ended::Lost,
                 () = outbox.client.broken() => return Ended::Lost,
             }
@@ -179,22 +138,10 @@ impl Talk<'_> {
         }
     }
 
-    /// A socket's task has ended; another of the same number may have come since.
-    fn over(&mut self, over: Result<Arc<Stream>, JoinError>) {
-        match over {
-            Ok(stream) => {
-                if self.sockets.get(&stream.id()).is_some_and(|now| Arc::ptr_eq(now, &stream)) {
-                    self.sockets.remove(&stream.id());
-                }
-            }
-            Err(error) => tracing::error!(%error, "a socket's task failed"),
-        }
-    }
-
     /// A listener has accepted a connection: it gets a number, and the client is told.
     fn bear(&mut self, born: Born) {
         let Born { listener, ends, opened } = born;
-        while self.sockets.contains_key(&self.next) {
+        while self.sockets.get(self.next).is_some() {
             self.next = self.next.wrapping_add(1) | SERVERS;
         }
         let id = self.next;
@@ -207,12 +154,8 @@ impl Talk<'_> {
     }
 
     fn start(&mut self, stream: Arc<Stream>, start: Start) {
-        self.sockets.insert(stream.id(), Arc::clone(&stream));
-        let channel = self.channel.clone();
-        self.tasks.spawn(async move {
-            stream.run(start, &channel).await;
-            stream
-        });
+        let (carried, channel) = (Arc::clone(&stream), self.channel.clone());
+        self.sockets.start(stream.id(), stream, async move { carried.run(start, &channel).await });
     }
 
     /// Takes what was read.
@@ -266,7 +209,7 @@ impl Talk<'_> {
     /// A message whose end has not come.
     fn begin(&mut self, so_far: Vec<u8>) -> Result<(), Ended> {
         self.message = match Head::parse(&so_far)? {
-            Some(Head { packet_type: PacketType::Data, socket }) => match self.sockets.get(&socket) {
+            Some(Head { packet_type: PacketType::Data, socket }) => match self.sockets.get(socket) {
                 Some(stream) => {
                     stream.takes(&so_far[Head::LEN..]);
                     Message::Data(Arc::clone(stream))
@@ -291,7 +234,7 @@ impl Talk<'_> {
             | Packet::Fin { socket }
             | Packet::Close { socket, .. }) => (socket, packet),
         };
-        let Some(stream) = self.sockets.get(&socket) else { return Ok(()) };
+        let Some(stream) = self.sockets.get(socket) else { return Ok(()) };
         match packet {
             Packet::Open { .. } => {}
             Packet::Data { payload, .. } => stream.takes(payload),
@@ -307,7 +250,7 @@ impl Talk<'_> {
 
     fn open(&mut self, socket: u32, asked: &[u8]) -> Result<(), Ended> {
         // The task of one that was told to be over may still be there.
-        if socket & SERVERS != 0 || self.sockets.get(&socket).is_some_and(|stream| !stream.is_told()) {
+        if socket & SERVERS != 0 || self.sockets.get(socket).is_some_and(|stream| !stream.is_told()) {
             return Err(Wrong::Socket(socket).into());
         }
         if asked.len() > ASKED {
@@ -330,7 +273,7 @@ impl Talk<'_> {
             Ended::Closed(_) | Ended::Told(_) => Some(Over::Closed),
             Ended::CalledOff(_) => None,
         };
-        self.sockets.drain().for_each(|(_, stream)| over.into_iter().for_each(|over| stream.ends(over)));
+        self.sockets.drain().for_each(|stream| over.into_iter().for_each(|over| stream.ends(over)));
         let outbox = Arc::clone(&self.channel.outbox);
         self.born.close();
         let all = async {
@@ -341,22 +284,11 @@ impl Talk<'_> {
                     stream.ends(over.unwrap_or(Over::Closed));
                     self.start(stream, Start::Accepted(opened, 0));
                 }
-                if self.tasks.join_next().await.is_none() {
+                if !self.sockets.reap().await {
                     return;
                 }
             }
         };
-        let serving = async {
-            // A client that is gone hears no more; its sockets end all the same.
-            let _ = outbox.serve().await;
-            pending::<()>().await;
-        };
-        // A stream writes what came before for a bounded time, and then ends.
-        tokio::select! {
-            () = all => {}
-            () = serving => {}
-        }
-        // What was said last; a client that does not read has had its time.
-        timeout(LAST, outbox.flush()).await.ok();
+        finish(&outbox, all).await;
     }
 }

@@ -1,50 +1,34 @@
-//! One socket of a channel: what waits for it, and its pumps.
+//! One socket of a channel: what waits for it, and its task from beginning to end.
 
 use std::{
-    future::pending,
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use socket2::SockRef;
-use sockscope_sockets::{
-    drops::Drops,
-    errno::Errno,
-    fact::{Fact, Leftover, PauseReason, Phase, Recorder as _, Stamp, What},
-    mailbox::{Ending, Inbox},
-    open::Opened,
-    stream::{self, try_read},
-};
+use sockscope_sockets::{drops::Drops, fact::Phase, mailbox::Inbox, open::Opened};
 use tokio::{
-    io::Interest,
     net::{TcpListener, TcpStream, UdpSocket},
     sync::{Notify, mpsc},
-    time::{Instant, sleep, timeout},
+    time::timeout,
 };
 
 use super::{
-    Head, PacketType, Place, WINDOW,
+    PacketType, Place, WINDOW,
     listener::Born,
     open::Carries,
-    packet::{head, packet},
+    packet::packet,
     told::{Accepted, Ends, Why, json},
     upload::{Over, Upload},
 };
 use crate::{
     bridge::{
         Opener, Unopened,
-        buffer::{Buffer, READ},
         end::{End, FLUSH, ordered},
-        frame::{self, HEADER, Kind},
         ledger::Ledger,
         outbox::Outbox,
-        pace::Pace,
     },
     workspace::Wish,
 };
-
-/// What stands in front of the payload in a buffer.
-const FRONT: usize = HEADER + Head::LEN;
 
 /// What all sockets of a channel share.
 #[derive(Clone)]
@@ -180,15 +164,14 @@ impl Stream {
             Start::Accepted(opened, told) => (opened, Some(told)),
             Start::Open(wish) => {
                 let opening = Box::pin(channel.opener.open_as(&wish));
-                // What was written before it was closed goes, if it is open soon.
-                let flushed = async {
+                // What was written before it was closed goes, if it is open soon. One waits after the other: a wake reaches one alone.
+                let called_off = async {
                     self.until(|upload| upload.over.is_some()).await;
-                    sleep(FLUSH).await;
+                    timeout(FLUSH, self.until(Upload::is_called_off)).await.ok();
                 };
                 let opened = tokio::select! {
                     biased;
-                    () = self.until(Upload::is_called_off) => None,
-                    () = flushed => None,
+                    () = called_off => None,
                     opened = opening => Some(opened),
                 };
                 match opened {
@@ -245,7 +228,7 @@ impl Stream {
         self
     }
 
-    /// Waits until that holds of what the client sends.
+    /// Waits until that holds of what the client sends. A wake reaches one who waits: nobody else may meanwhile.
     pub(super) async fn until(&self, holds: impl Fn(&Upload) -> bool) {
         while !holds(&self.upload()) {
             self.wake.notified().await;
@@ -350,137 +333,6 @@ impl Stream {
         Ok(())
     }
 
-    /// From the client: what waits, as the socket takes it, and then the FIN.
-    async fn up(&self, socket: &TcpStream, ledger: &Ledger, outbox: &Outbox) -> End {
-        loop {
-            {
-                let drained = self.upload().drain(socket, ledger);
-                match drained {
-                    Ok(written) => self.grants(written, outbox),
-                    Err(error) => return self.breaks(Phase::Send, &error, ledger),
-                }
-                let mut upload = self.upload();
-                if let Some(end) = upload.end() {
-                    return end;
-                }
-                if upload.is_to_shut() {
-                    upload.shut = true;
-                    let entered = Instant::now();
-                    if let Err(error) = SockRef::from(socket).shutdown(std::net::Shutdown::Write) {
-                        drop(upload);
-                        return self.breaks(Phase::Shutdown, &error, ledger);
-                    }
-                    ledger.recorder().record(Stamp::since(entered), &None, Fact::Shutdown, None);
-                    if upload.eof {
-                        return End::Eof;
-                    }
-                }
-            }
-            if self.upload().is_empty() {
-                self.wake.notified().await;
-                continue;
-            }
-            // However much more comes meanwhile, it stands still since the first of it.
-            let standing = ledger.stand_still(What::Send, PauseReason::PeerNotReading, socket.writable());
-            tokio::pin!(standing);
-            loop {
-                tokio::select! {
-                    () = self.wake.notified() => if self.upload().over.is_some() { break },
-                    ready = &mut standing => match ready {
-                        Ok(()) => break,
-                        Err(error) => return End::Target(Phase::Send, Errno::from(&error)),
-                    }
-                }
-            }
-        }
-    }
-
-    /// Writing has failed.
-    fn breaks(&self, phase: Phase, error: &io::Error, ledger: &Ledger) -> End {
-        ledger.breaks();
-        self.upload().shut = true;
-        self.more.notify_one();
-        End::Target(phase, Errno::from(error))
-    }
-
-    /// To the client. Nothing is read that the client has no credits for, or before it is this socket's turn to write: so one
-    /// buffer serves all, and what a client does not take stays in the kernel.
-    async fn down(&self, socket: &TcpStream, ledger: &Ledger, outbox: &Outbox) -> End {
-        let mut pace = Pace::default();
-        loop {
-            let entered = ledger.entering_receive();
-            if let Err(error) = socket.readable().await {
-                return End::Target(Phase::Receive, Errno::from(&error));
-            }
-            let mut came = Ok(None);
-            let write = async {
-                came = self.turn(entered, socket, ledger, outbox).await?;
-                Ok(())
-            };
-            if ledger.stand_still(What::Read, PauseReason::ClientNotReading, write).await.is_err() {
-                return End::ClientLost;
-            }
-            match came {
-                Ok(Some(0)) => break,
-                Ok(Some(n)) => pace.round(n).await,
-                Ok(None) => {}
-                Err(errno) => return End::Target(Phase::Receive, errno),
-            }
-        }
-        if !ledger.eof() {
-            return End::Eof;
-        }
-        outbox.say(&packet(PacketType::Fin, self.id, &[]));
-        {
-            let mut upload = self.upload();
-            upload.eof = true;
-            if upload.shut {
-                return End::Eof;
-            }
-        }
-        // Nobody reads any more: a reset would not be seen.
-        let word = socket.ready(Interest::ERROR).await;
-        if self.upload().shut {
-            return End::Eof;
-        }
-        if let Err(error) = word {
-            return End::Target(Phase::Receive, Errno::from(&error));
-        }
-        match socket.take_error() {
-            Ok(Some(error)) | Err(error) => End::Target(Phase::Receive, Errno::from(&error)),
-            Ok(None) => pending().await,
-        }
-    }
-
-    /// Waits until the client takes more, and for the turn to write; reads, and writes that. Gives how much it was, nothing where
-    /// nothing was there, or what the call met; the error is the client's.
-    async fn turn(
-        &self,
-        entered: Option<Instant>,
-        socket: &TcpStream,
-        ledger: &Ledger,
-        outbox: &Outbox,
-    ) -> io::Result<Result<Option<usize>, Errno>> {
-        let credits = self.affords(1).await;
-        let _turn = outbox.turn.lock().await;
-        let mut buffer = Buffer::take();
-        let room = usize::try_from(credits).unwrap_or(usize::MAX).min(READ);
-        let n = match try_read(socket, &mut buffer[FRONT..FRONT + room]) {
-            Ok(0) => return Ok(Ok(Some(0))),
-            Ok(n) => n,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Ok(None)),
-            Err(error) => return Ok(Err(Errno::from(&error))),
-        };
-        ledger.received(entered, &buffer[FRONT..FRONT + n]);
-        self.spends(n as u64);
-        buffer[HEADER..FRONT].copy_from_slice(&head(PacketType::Data, self.id));
-        let mut room = [0; HEADER];
-        let start = frame::header(&mut room, Kind::Binary, Head::LEN + n);
-        buffer[start..HEADER].copy_from_slice(&room[start..]);
-        outbox.client.write(&buffer[start..FRONT + n]).await?;
-        Ok(Ok(Some(n)))
-    }
-
     /// Closes the socket, and says in the log how it ended.
     fn close(&self, socket: Socket, ledger: &Ledger, end: &End) {
         let unsent = {
@@ -488,24 +340,11 @@ impl Stream {
             upload.over.get_or_insert(Over::Closed);
             upload.unsent() as u64
         };
-        let (cause, reason) = end.told(ledger);
-        let recorder = ledger.recorder();
         match socket {
-            Socket::Tcp(socket) => {
-                if matches!(end, End::Ordered(Ending::Reset(_))) {
-                    // Cannot fail on a living socket; were it to, the close would show as a FIN.
-                    SockRef::from(&socket).set_linger(Some(std::time::Duration::ZERO)).ok();
-                }
-                stream::end(socket, recorder.as_ref(), &cause, reason, unsent);
-            }
-            Socket::Udp(socket) => {
-                drop(socket);
-                let left = Leftover { unsent, unread: 0 };
-                recorder.record(Stamp::now(), &cause, Fact::Closed(reason, left), None);
-            }
-            Socket::Listener(socket) => {
-                drop(socket);
-                recorder.record(Stamp::now(), &cause, Fact::Closed(reason, Leftover::default()), None);
+            Socket::Tcp(socket) => end.close(socket, ledger, unsent),
+            gone => {
+                drop(gone);
+                end.closed(ledger, unsent);
             }
         }
     }

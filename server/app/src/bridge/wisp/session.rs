@@ -1,15 +1,12 @@
 //! A Wisp connection: what its client says, and the streams it opens.
 
-use std::{collections::HashMap, future::pending, ops::Range, sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use sockscope_sockets::{
     options::MAX_DATAGRAM,
     target::{Scheme, Target, parse_endpoint},
 };
-use tokio::{
-    task::{JoinError, JoinSet},
-    time::{Instant, sleep_until, timeout},
-};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -22,6 +19,7 @@ use super::{
 use crate::bridge::{
     Client, Close, Incoming, Opener,
     frame::{self, Item, Kind, code},
+    many::{Ended, Streams, called_off, finish},
     outbox::Outbox,
     pace::Pace,
 };
@@ -31,9 +29,6 @@ const SILENCE: Duration = Duration::from_secs(5);
 
 /// The longest packet that is taken in whole: a datagram.
 const LONGEST: usize = Head::LEN + MAX_DATAGRAM;
-
-/// How long a client has to take what is said last.
-const LAST: Duration = Duration::from_secs(2);
 
 /// Who opens streams, and what its client is asked for.
 pub(crate) struct Session {
@@ -63,28 +58,7 @@ struct Run {
     packets: u32,
 }
 
-/// The connection is over.
-enum Ended {
-    /// The client said so, with this code.
-    Closed(Option<u16>),
-    /// It is gone without a word.
-    Lost,
-    /// The client is told why.
-    Told(Close),
-    /// The key it was opened with is over, or the server goes. Its streams know by themselves, and whose wish that was.
-    CalledOff(Close),
-}
-
 impl Session {
-    /// Ends when its client is to be told that it is over.
-    async fn called_off(&self) -> Close {
-        tokio::select! {
-            biased;
-            over = self.opener.over() => Close::new(code::POLICY, over.as_str()),
-            () = self.ending.cancelled() => Close::new(code::GOING_AWAY, "the server goes"),
-        }
-    }
-
     /// Serves a client until it leaves.
     pub(crate) async fn serve(self, client: Client, mut incoming: Incoming, version: Version) {
         let outbox = Arc::new(Outbox::new(client));
@@ -96,23 +70,14 @@ impl Session {
             udp: true,
             message: Message::Between,
             full: None,
-            streams: HashMap::new(),
-            tasks: JoinSet::new(),
+            streams: Streams::new(),
         };
         let ended = match talk.begin(version, &settings) {
             Ok(()) => talk.listen(&mut incoming).await,
             Err(ended) => ended,
         };
         talk.end(&ended).await;
-        let last = match ended {
-            Ended::Closed(code) => Some(Close { code, reason: String::new() }),
-            Ended::Lost => return,
-            Ended::Told(close) | Ended::CalledOff(close) => Some(close),
-        };
-        // Whoever else had it has ended.
-        if let Some(outbox) = Arc::into_inner(outbox) {
-            outbox.client.part(&mut incoming, last).await;
-        }
+        ended.part(outbox, &mut incoming).await;
     }
 }
 
@@ -127,9 +92,7 @@ struct Talk<'a> {
     message: Message,
     /// More waits for this one than may.
     full: Option<Arc<Stream>>,
-    streams: HashMap<u32, Arc<Stream>>,
-    /// One a stream.
-    tasks: JoinSet<Arc<Stream>>,
+    streams: Streams<Stream>,
 }
 
 impl<'a> Talk<'a> {
@@ -182,11 +145,8 @@ impl<'a> Talk<'a> {
                 biased;
                 _ = &mut serving => return Ended::Lost,
                 () = outbox.client.broken() => return Ended::Lost,
-                Some(over) = self.tasks.join_next(), if !self.tasks.is_empty() => {
-                    self.over(over);
-                    continue;
-                }
-                close = self.session.called_off() => return Ended::CalledOff(close),
+                () = self.streams.reap_next() => continue,
+                close = called_off(&self.session.opener, &self.session.ending) => return Ended::CalledOff(close),
                 () = sleep_until(deadline), if silent => {
                     if let Err(ended) = self.silent() {
                         return ended;
@@ -213,23 +173,11 @@ impl<'a> Talk<'a> {
             tokio::select! {
                 biased;
                 () = room => {}
-                close = self.session.called_off() => return Ended::CalledOff(close),
+                close = called_off(&self.session.opener, &self.session.ending) => return Ended::CalledOff(close),
                 _ = &mut serving => return Ended::Lost,
                 () = outbox.client.broken() => return Ended::Lost,
             }
             pace.round(len).await;
-        }
-    }
-
-    /// A stream's task has ended; another of the same number may have come since.
-    fn over(&mut self, over: Result<Arc<Stream>, JoinError>) {
-        match over {
-            Ok(stream) => {
-                if self.streams.get(&stream.id()).is_some_and(|now| Arc::ptr_eq(now, &stream)) {
-                    self.streams.remove(&stream.id());
-                }
-            }
-            Err(error) => tracing::error!(%error, "a stream's task failed"),
         }
     }
 
@@ -325,7 +273,7 @@ impl<'a> Talk<'a> {
         }
         match Head::parse(message) {
             Ok(Some(Head { packet_type: PacketType::Data, stream })) => {
-                Some(self.streams.get(&stream).cloned())
+                Some(self.streams.get(stream).cloned())
             }
             _ => None,
         }
@@ -383,14 +331,14 @@ impl<'a> Talk<'a> {
         match Packet::parse(message) {
             Ok(Packet::Connect { stream, kind, port, host }) => self.connect(stream, kind, host, port),
             Ok(Packet::Data { stream, payload }) => {
-                if let Some(stream) = self.streams.get(&stream) {
+                if let Some(stream) = self.streams.get(stream) {
                     stream.begins(payload.len());
                     stream.takes(payload, 1, &self.outbox);
                 }
             }
             Ok(Packet::Close { stream: 0, .. }) => return Err(Ended::Closed(Some(code::NORMAL))),
             Ok(Packet::Close { stream, .. }) => {
-                if let Some(stream) = self.streams.remove(&stream) {
+                if let Some(stream) = self.streams.remove(stream) {
                     stream.ends(Over::Closed);
                 }
             }
@@ -406,7 +354,7 @@ impl<'a> Talk<'a> {
 
     fn connect(&mut self, id: u32, kind: StreamType, host: &str, port: u16) {
         // Of two with one number the client could mean either: neither goes on.
-        if let Some(before) = self.streams.remove(&id)
+        if let Some(before) = self.streams.remove(id)
             && !before.is_told()
         {
             before.ends(Over::Closed);
@@ -422,12 +370,10 @@ impl<'a> Talk<'a> {
             _ => return self.outbox.say(&close_packet(id, reason::INVALID)),
         };
         let stream = Stream::new(id, datagrams, Credits::new(self.session.settings.credits));
-        self.streams.insert(id, Arc::clone(&stream));
-        let outbox = Arc::clone(&self.outbox);
-        let opener = Arc::clone(&self.session.opener);
-        self.tasks.spawn(async move {
-            stream.run(Box::pin(opener.open(&target)), &outbox).await;
-            stream
+        let (outbox, opener) = (Arc::clone(&self.outbox), Arc::clone(&self.session.opener));
+        let carried = Arc::clone(&stream);
+        self.streams.start(id, stream, async move {
+            carried.run(Box::pin(opener.open(&target)), &outbox).await;
         });
     }
 
@@ -438,20 +384,7 @@ impl<'a> Talk<'a> {
             Ended::Closed(_) | Ended::Told(_) => Some(Over::Closed),
             Ended::CalledOff(_) => None,
         };
-        self.streams.drain().for_each(|(_, stream)| over.into_iter().for_each(|over| stream.ends(over)));
-        let outbox = Arc::clone(&self.outbox);
-        let all = async { while self.tasks.join_next().await.is_some() {} };
-        let serving = async {
-            // A client that is gone hears no more; its streams end all the same.
-            let _ = outbox.serve().await;
-            pending::<()>().await;
-        };
-        // A stream writes what came before for a bounded time, and then ends.
-        tokio::select! {
-            () = all => {}
-            () = serving => {}
-        }
-        // What was said last, like the reason of a refusal; a client that does not read has had its time.
-        timeout(LAST, outbox.flush()).await.ok();
+        self.streams.drain().for_each(|stream| over.into_iter().for_each(|over| stream.ends(over)));
+        finish(&self.outbox, async { while self.streams.reap().await {} }).await;
     }
 }

@@ -32,10 +32,6 @@ impl Stream {
         Arc::new(Self { id, datagrams, upload, wake: Notify::new(), drained: Notify::new() })
     }
 
-    pub(super) fn id(&self) -> u32 {
-        self.id
-    }
-
     fn upload(&self) -> MutexGuard<'_, Upload> {
         // Every change made under it is whole.
         self.upload.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,25 +1,23 @@
 //! A stream from its beginning to its end: it is opened, both ways are carried, and why it ended is told.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, sync::Arc};
 
-use socket2::SockRef;
 use sockscope_sockets::{
     errno::Errno,
-    fact::{Fact, Leftover, PauseReason, Phase, Recorder as _, Stamp, What},
-    mailbox::{Ending, Inbox},
+    fact::{PauseReason, Phase, What},
+    mailbox::Inbox,
     open::Opened,
-    stream,
 };
 use tokio::time::{Instant, timeout};
 
 use super::{
-    Over, Stream,
+    Over, Stream, Upload,
     socket::{Socket, failed},
 };
 use crate::bridge::{
     buffer::{Buffer, READ},
     end::{End, FLUSH, ordered},
-    frame::{self, HEADER, Kind},
+    frame::{self, HEADER},
     ledger::Ledger,
     opening::Unopened,
     outbox::Outbox,
@@ -44,9 +42,14 @@ impl Stream {
         opening: impl Future<Output = Result<(Opened, Inbox, Ledger), Unopened>>,
         outbox: &Outbox,
     ) {
+        // What was sent before the client closed it goes, if it is open soon.
+        let called_off = async {
+            self.until(|upload| upload.over.is_some()).await;
+            timeout(FLUSH, self.until(Upload::is_called_off)).await.ok();
+        };
         let opened = tokio::select! {
             biased;
-            () = self.called_off() => return,
+            () = called_off => return,
             opened = opening => opened,
         };
         let (opened, mut inbox, ledger) = match opened {
@@ -74,12 +77,9 @@ impl Stream {
         }
     }
 
-    /// Waits until it need not be opened any more: what was sent before the client closed it goes all the same.
-    async fn called_off(&self) {
-        while {
-            let upload = self.upload();
-            upload.over.is_none_or(|over| over == Over::Closed && !upload.waiting.is_empty())
-        } {
+    /// Waits until that holds of what the client sends. A wake reaches one who waits: nobody else may meanwhile.
+    async fn until(&self, holds: impl Fn(&Upload) -> bool) {
+        while !holds(&self.upload()) {
             self.wake.notified().await;
         }
     }
@@ -146,14 +146,10 @@ impl Stream {
                 }
                 // However much more comes meanwhile, it stands still since the first of it.
                 let standing = ledger.stand_still(What::Send, PauseReason::PeerNotReading, socket.writable());
-                tokio::pin!(standing);
-                loop {
-                    tokio::select! {
-                        () = self.wake.notified() => if self.upload().over.is_some() { break },
-                        ready = &mut standing => match ready {
-                            Ok(()) => break,
-                            Err(error) => return End::Target(Phase::Send, Errno::from(&error)),
-                        }
+                tokio::select! {
+                    () = self.until(|upload| upload.over.is_some()) => {}
+                    ready = standing => if let Err(error) = ready {
+                        return End::Target(Phase::Send, Errno::from(&error));
                     }
                 }
             }
@@ -224,9 +220,7 @@ impl Stream {
         };
         ledger.received(entered, &buffer[FRONT..FRONT + n]);
         buffer[HEADER..FRONT].copy_from_slice(&data_head(self.id));
-        let mut room = [0; HEADER];
-        let start = frame::header(&mut room, Kind::Binary, Head::LEN + n);
-        buffer[start..HEADER].copy_from_slice(&room[start..]);
+        let start = buffer.frames(Head::LEN + n);
         outbox.client.write(&buffer[start..FRONT + n]).await?;
         Ok(Turn::Wrote(n))
     }
@@ -242,20 +236,11 @@ impl Stream {
             ((upload.bytes - upload.written.min(upload.bytes)) as u64, std::mem::take(&mut upload.lost))
         };
         socket.lost(lost, ledger);
-        let (cause, reason) = end.told(ledger);
-        let recorder = ledger.recorder();
         match Arc::into_inner(socket) {
-            Some(Socket::Tcp(socket)) => {
-                if matches!(end, End::Ordered(Ending::Reset(_))) {
-                    // Cannot fail on a living socket; were it to, the close would show as a FIN.
-                    SockRef::from(&socket).set_linger(Some(Duration::ZERO)).ok();
-                }
-                stream::end(socket, recorder.as_ref(), &cause, reason, unsent);
-            }
-            socket => {
-                drop(socket);
-                let left = Leftover { unsent, unread: 0 };
-                recorder.record(Stamp::now(), &cause, Fact::Closed(reason, left), None);
+            Some(Socket::Tcp(socket)) => end.close(socket, ledger, unsent),
+            gone => {
+                drop(gone);
+                end.closed(ledger, unsent);
             }
         }
     }

@@ -87,6 +87,11 @@ impl Upload {
         self.credits.due(fit)
     }
 
+    /// Whether a socket that is not open yet need not be opened any more.
+    pub(super) fn is_called_off(&self) -> bool {
+        self.over.is_some_and(|over| over != Over::Closed || self.waiting.is_empty())
+    }
+
     /// Whether a datagram of that length may wait.
     pub(super) fn has_room(&self, bytes: usize) -> bool {
         self.waiting.len() < QUEUE && self.bytes + bytes <= BUFFER
