@@ -14,6 +14,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod bridge;
 mod figures;
 mod machine;
 mod peer;

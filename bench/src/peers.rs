@@ -64,6 +64,11 @@ pub(crate) enum Kind {
         /// The server
         to: SocketAddr,
     },
+    /// The same, and they are told what a page is told
+    Pages {
+        /// The server
+        to: SocketAddr,
+    },
     /// One WebSocket viewer that follows with raw payloads; any line: answers the bytes of payload it got so far
     Follow {
         /// The server
@@ -87,7 +92,8 @@ pub(crate) fn run(kind: &Kind) -> Result<()> {
         Kind::Datagrams { to } => datagrams(*to),
         Kind::Hold => hold(),
         Kind::Connect { to } => connect(*to),
-        Kind::Viewers { to } => viewers(*to),
+        Kind::Viewers { to } => viewers(*to, "after=head"),
+        Kind::Pages { to } => viewers(*to, "after=head&binary=1&payload=preview:4096"),
         Kind::Follow { to } => follow(*to),
     }
 }
@@ -219,7 +225,7 @@ fn connect(to: SocketAddr) -> Result<()> {
     })
 }
 
-fn viewers(to: SocketAddr) -> Result<()> {
+fn viewers(to: SocketAddr, query: &'static str) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let mut held = JoinSet::new();
     obey(|line| match line.split_once(' ') {
@@ -230,7 +236,7 @@ fn viewers(to: SocketAddr) -> Result<()> {
                 left -= now;
                 let opened = runtime.block_on(async {
                     let opening: Vec<_> =
-                        (0..now).map(|_| tokio::spawn(Viewer::connect(to, "after=head"))).collect();
+                        (0..now).map(|_| tokio::spawn(Viewer::connect(to, query))).collect();
                     let mut opened = Vec::new();
                     for viewer in opening {
                         opened.push(viewer.await??);

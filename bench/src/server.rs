@@ -77,6 +77,16 @@ impl Server {
         self.child.id()
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The header that opens its gate, as a line.
+    pub(crate) fn authorization(&self) -> String {
+        format!("Authorization: Bearer {}\r\n", self.token)
+    }
+
     /// A peer that may talk to it: the token is in its environment.
     pub(crate) fn peer(&self, kind: &str) -> Result<crate::peer::Peer> {
         crate::peer::Peer::start_with(&[kind, &self.address.to_string()], &[(TOKEN, &self.token)])
@@ -85,6 +95,21 @@ impl Server {
     /// Opens a socket and returns it.
     pub(crate) fn open(&mut self, target: &str) -> Result<Value> {
         self.call("POST", "/api/v1/workspaces/default/sockets", Some(&json!({ "open": target })))
+    }
+
+    /// Makes a key for bridges, to anywhere and as often as asked, that records every byte; returns its secret.
+    pub(crate) fn recording_key(&mut self) -> Result<String> {
+        let terms = json!({
+            "targets": ["tcp://*:*", "udp://*:*"], "max_streams": 4096, "connects_per_second": 100_000, "record": true,
+        });
+        let made = self.call("POST", "/api/v1/workspaces/default/keys", Some(&terms))?;
+        Ok(made["secret"].as_str().context("a key has a secret")?.to_owned())
+    }
+
+    /// The socket that was opened last.
+    pub(crate) fn latest(&mut self) -> Result<Value> {
+        let list = self.call("GET", "/api/v1/workspaces/default/sockets", None)?;
+        list["sockets"].as_array().and_then(|sockets| sockets.last()).cloned().context("a socket was opened")
     }
 
     /// One socket.
@@ -129,10 +154,7 @@ impl Server {
         }
         self.used = Instant::now();
         let body = body.map_or_else(String::new, Value::to_string);
-        let bearer = match &*self.token {
-            "" => String::new(),
-            token => format!("Authorization: Bearer {token}\r\n"),
-        };
+        let bearer = if self.token.is_empty() { String::new() } else { self.authorization() };
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: {}\r\n{bearer}Content-Type: application/json\r\n\
              Content-Length: {}\r\n\r\n{body}",

@@ -32,20 +32,9 @@ impl Viewer {
     /// Connects and waits for the greeting.
     pub(crate) async fn connect(to: SocketAddr, query: &'static str) -> Result<Self> {
         let token = env::var(TOKEN).context("a viewer needs a token")?;
-        let mut stream = TcpStream::connect(to).await.context("a viewer cannot connect")?;
-        stream.set_nodelay(true)?;
-        let request = format!(
-            "GET /api/v1/workspaces/default/ws?{query} HTTP/1.1\r\nHost: {to}\r\nAuthorization: Bearer {token}\r\n\
-             Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: sockscope.v1\r\n\r\n"
-        );
-        stream.write_all(request.as_bytes()).await?;
-        let mut head = Vec::with_capacity(512);
-        while !head.ends_with(b"\r\n\r\n") {
-            // Byte by byte: what follows the head belongs to the first frame.
-            head.push(stream.read_u8().await.context("no answer to the upgrade")?);
-        }
-        ensure!(head.starts_with(b"HTTP/1.1 101 "), "not upgraded: {}", String::from_utf8_lossy(&head));
+        let path = format!("/api/v1/workspaces/default/ws?{query}");
+        let headers = format!("Authorization: Bearer {token}\r\nSec-WebSocket-Protocol: sockscope.v1\r\n");
+        let stream = upgraded(to, &path, &headers).await?;
         let mut viewer = Self { stream, buffer: Vec::new() };
         viewer.frame().await.context("no greeting")?;
         viewer.buffer = Vec::new();
@@ -96,6 +85,24 @@ impl Viewer {
         }
         Ok(opcode)
     }
+}
+
+/// Connects and asks for a WebSocket; `headers` are whole lines.
+pub(crate) async fn upgraded(to: SocketAddr, path: &str, headers: &str) -> Result<TcpStream> {
+    let mut stream = TcpStream::connect(to).await.context("cannot connect to the server")?;
+    stream.set_nodelay(true)?;
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {to}\r\n{headers}Connection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await?;
+    let mut head = Vec::with_capacity(512);
+    while !head.ends_with(b"\r\n\r\n") {
+        // Byte by byte: what follows the head belongs to the first frame.
+        head.push(stream.read_u8().await.context("no answer to the upgrade")?);
+    }
+    ensure!(head.starts_with(b"HTTP/1.1 101 "), "not upgraded: {}", String::from_utf8_lossy(&head));
+    Ok(stream)
 }
 
 /// Says something as one text frame, masked with zeros.

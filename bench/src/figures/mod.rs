@@ -1,6 +1,7 @@
 //! What is measured. Each figure is a file; it returns rows and judges nothing but its own target.
 
 mod append;
+mod bridges;
 mod datagrams;
 mod flood;
 mod idle_sockets;
@@ -45,6 +46,8 @@ pub(crate) enum Figure {
     Flood,
     /// 64-byte datagrams
     Datagrams,
+    /// Datagrams over bridges, and bridges that are watched
+    Bridges,
     /// Sampling, capturing, foreign TIME_WAITs
     Kernel,
     /// WebSocket viewers
@@ -55,12 +58,13 @@ pub(crate) enum Figure {
 
 impl Figure {
     /// All, quiet ones first.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Start,
         Self::Append,
         Self::PingPong,
         Self::Flood,
         Self::Datagrams,
+        Self::Bridges,
         Self::Kernel,
         Self::IdleViewers,
         Self::IdleSockets,
@@ -74,6 +78,7 @@ impl Figure {
             Self::PingPong => "Ping-pong, 64 bytes",
             Self::Flood => "Flood of a stream",
             Self::Datagrams => "Flood of datagrams, 64 bytes",
+            Self::Bridges => "Bridges: datagrams, and being watched",
             Self::Kernel => "The kernel's side",
             Self::IdleViewers => "Idle WebSocket viewers",
             Self::IdleSockets => "Idle TCP sockets",
@@ -88,6 +93,7 @@ impl Figure {
             Self::PingPong => ping_pong::measure(effort),
             Self::Flood => flood::measure(effort),
             Self::Datagrams => datagrams::measure(effort),
+            Self::Bridges => bridges::measure(effort),
             Self::Kernel => kernel::measure(effort),
             Self::IdleViewers => idle_viewers::measure(effort),
             Self::IdleSockets => idle_sockets::measure(effort),
