@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use socket2::SockRef;
 use sockscope_wire::{Code, Contract, Direction, Fact, SocketState};
 use tokio::{
@@ -11,6 +12,7 @@ use tokio::{
 
 use crate::{
     flow::fill,
+    kit::key,
     raw::{
         Asking, BINARY, CLOSE, PING, Raw, closing, ended, facts, frame, logged, no_names, noise, open_server,
         the_socket,
@@ -378,6 +380,76 @@ async fn a_message_is_a_datagram_both_ways_whatever_its_length() {
     assert_eq!(reason, Code::ClientClosed);
     assert_eq!((counters.sent_bytes, counters.sent_events), (5 + each + 40_000, 13), "counted exactly");
     assert_eq!((counters.received_bytes, counters.received_events), (each + many, 111), "counted exactly");
+}
+
+#[tokio::test]
+async fn messages_that_come_at_once_are_datagrams_in_their_order_recorded_or_not() {
+    let server = open_server(&[]);
+    let client = server.client();
+    let record = key(client, &["udp://127.0.0.1:*"], json!({ "record": true })).await.secret;
+    for (keyed, record) in [(String::new(), false), (format!("/k/{record}"), true)] {
+        let peer = UdpPeer::bind().await;
+        let mut raw = Raw::open(&server, &format!("{keyed}{}", udp_to(peer.address().port()))).await;
+        // More than is recorded of every bridge.
+        let mut messages = vec![noise(2000)];
+        for (length, count) in [(64, 130), (0, 3), (63, 1), (64, 2), (1, 20), (0, 1), (300, 5)] {
+            messages.extend((0..count).map(|n| vec![n; length]));
+        }
+        let sent = messages.iter().map(|message| frame(BINARY, message)).collect::<Vec<_>>();
+        raw.up.bytes(&sent.concat()).await;
+        for (n, message) in messages.iter().enumerate() {
+            assert!(peer.receive().await.0 == *message, "message {n}");
+        }
+        // What stands between them, pieces, and what no call holds two of: and then the end.
+        let rest =
+            [vec![1; 9000], vec![2; 9000], vec![3; 9000], vec![4; 9000], vec![5; 40_000], vec![6; 40_000]];
+        let behind = [
+            frame(BINARY, &rest[0]),
+            frame(PING, b"between"),
+            frame(BINARY, &rest[1]),
+            frame(BINARY, &rest[2]),
+            frame(0x02, &rest[3][..4000]),
+            frame(0x80, &rest[3][4000..]),
+            frame(BINARY, &rest[4]),
+            frame(BINARY, &rest[5]),
+            frame(CLOSE, &closing(1000, "")),
+        ];
+        raw.up.bytes(&behind.concat()).await;
+        for (n, message) in rest.iter().enumerate() {
+            assert!(peer.receive().await.0 == *message, "message {n} of the rest");
+        }
+        let id = client.sockets().await.sockets.iter().map(|socket| socket.id).max().expect("a socket");
+        let (reason, counters) = ended(client, id).await;
+        messages.extend(rest);
+        let bytes = messages.concat().len() as u64;
+        assert_eq!(reason, Code::ClientClosed);
+        assert_eq!(
+            (counters.sent_events, counters.sent_bytes),
+            (messages.len() as u64, bytes),
+            "counted exactly"
+        );
+        let told = facts(client, id).await.iter().filter(|fact| matches!(fact, Fact::Sent { .. })).count();
+        let of_bytes = messages.iter().filter(|message| !message.is_empty()).count();
+        assert_eq!(told, if record { of_bytes } else { 1 }, "each that has bytes to record is told of");
+    }
+}
+
+#[tokio::test]
+async fn datagrams_that_are_refused_at_once_are_all_sent_and_it_is_said() {
+    let server = open_server(&[]);
+    let client = server.client();
+    let (one, other) = (UdpSocket::bind("127.0.0.1:0").await, UdpSocket::bind("127.0.0.1:0").await);
+    let (one, other) = (one.expect("a free port"), other.expect("a free port"));
+    one.connect(other.local_addr().expect("an address")).await.expect("connects");
+    let mut raw = Raw::open(&server, &udp_to(one.local_addr().expect("an address").port())).await;
+    raw.send(&noise(2000)).await;
+    let id = the_socket(client).await.id;
+    let all = frame(BINARY, &[7; 100]).repeat(150);
+    raw.up.bytes(&[all, frame(CLOSE, &closing(1000, ""))].concat()).await;
+    let (reason, counters) = ended(client, id).await;
+    assert_eq!((reason, counters.sent_events, counters.sent_bytes), (Code::ClientClosed, 151, 17_000));
+    let refused = |fact: &Fact| matches!(fact, Fact::Failed { code: Code::Refused, fatal: false, .. });
+    assert!(facts(client, id).await.iter().any(refused));
 }
 
 #[tokio::test]

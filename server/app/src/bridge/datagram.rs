@@ -1,10 +1,12 @@
 //! One datagram socket for one client: a message is a datagram.
 
 use std::{
-    io::{self, IoSliceMut, Read as _},
+    io::{self, IoSlice, IoSliceMut, Read as _},
+    os::fd::AsRawFd as _,
     pin::pin,
 };
 
+use nix::sys::socket::{ControlMessage, MsgFlags, getsockopt, sendmsg, sockopt};
 use socket2::SockRef;
 use sockscope_sockets::{
     drops::Drops,
@@ -24,6 +26,11 @@ use super::{
     pace::Pace,
 };
 
+/// So many datagrams leave in one call: as many as any kernel takes (UDP_MAX_SEGMENTS of linux/udp.h), and together no longer than
+/// one can be.
+const AT_ONCE: usize = 64;
+const TOGETHER: usize = 65_507;
+
 /// Carries datagrams both ways until one side ends.
 pub(crate) async fn carry(
     client: &Client,
@@ -33,7 +40,8 @@ pub(crate) async fn carry(
     ledger: &Ledger,
 ) {
     let mut drops = Drops::of(&target);
-    let bridge = Bridge { client, target: &target, ledger };
+    let cuts = getsockopt(&target, sockopt::UdpGsoSegment).is_ok();
+    let bridge = Bridge { client, target: &target, ledger, cuts };
     let (end, last) = {
         let (up, down) = (pin!(bridge.up(incoming)), pin!(bridge.down(&mut drops)));
         run(client, ledger, inbox, up, down).await
@@ -50,6 +58,9 @@ struct Bridge<'a> {
     client: &'a Client,
     target: &'a UdpSocket,
     ledger: &'a Ledger,
+    /// The kernel takes several datagrams as one piece and cuts it (UDP_SEGMENT, Linux ≥ 4.18). One that does not know of that would
+    /// send the piece.
+    cuts: bool,
 }
 
 impl Bridge<'_> {
@@ -65,22 +76,27 @@ impl Bridge<'_> {
             };
             let mut at = 0;
             while at < len {
-                let (used, item) = match incoming.reader.next(&mut buffer[at..len]) {
+                let (mut used, item) = match incoming.reader.next(&mut buffer[at..len]) {
                     Ok(Some(next)) => next,
                     Ok(None) => break,
                     Err(frame::Failed(code)) => return End::ClientFailed(code),
                 };
                 match item {
                     Item::Data { kind: Kind::Text, .. } => return End::ClientFailed(code::UNSUPPORTED),
-                    Item::Data { start, len, last, .. } => {
-                        let part = &buffer[at + start..at + start + len];
-                        if pieces.len() + part.len() > MAX_DATAGRAM {
+                    Item::Data { start, len: long, last, .. } => {
+                        let start = at + start;
+                        if pieces.len() + long > MAX_DATAGRAM {
                             return End::ClientFailed(code::TOO_BIG);
                         }
                         let fits = if pieces.is_empty() && last {
-                            self.send(part).await
+                            let most = (AT_ONCE * long).min(TOGETHER);
+                            let first = start..start + long;
+                            let (end, all) =
+                                incoming.reader.alike(&mut buffer[..len], first, most, at + used);
+                            used = all - at;
+                            self.send_all(&buffer[start..end], long).await
                         } else {
-                            pieces.extend_from_slice(part);
+                            pieces.extend_from_slice(&buffer[start..start + long]);
                             !last || self.send(&std::mem::take(&mut pieces)).await
                         };
                         if !fits {
@@ -96,6 +112,47 @@ impl Bridge<'_> {
             incoming.keep(&buffer[at..len]);
             pace.round(len).await;
         }
+    }
+
+    /// Sends datagrams of this length, which lie one behind the other. Returns whether a datagram can be that long.
+    async fn send_all(&self, data: &[u8], long: usize) -> bool {
+        if data.len() == long {
+            return self.send(data).await;
+        }
+        if self.send_at_once(data, long) {
+            return true;
+        }
+        for datagram in data.chunks(long) {
+            if !self.send(datagram).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The same in one call, which takes all of them or none. Those it does not take are sent one by one: then it is known which of
+    /// them failed, and why.
+    fn send_at_once(&self, data: &[u8], long: usize) -> bool {
+        // What is recorded is recorded, and captured, as what it is.
+        if !self.cuts || self.ledger.entering_send().is_some() {
+            return false;
+        }
+        let sent = self.target.try_io(Interest::WRITABLE, || {
+            // Less than TOGETHER.
+            let length = [ControlMessage::UdpGsoSegments(&(long as u16))];
+            let piece = [IoSlice::new(data)];
+            Ok(sendmsg::<()>(self.target.as_raw_fd(), &piece, &length, MsgFlags::MSG_NOSIGNAL, None)?)
+        });
+        match sent {
+            Ok(_) => data.chunks(long).for_each(|datagram| self.ledger.sent(None, datagram)),
+            // Word of a datagram of before, which is told once.
+            Err(error) if Errno::from(&error) == Errno::ECONNREFUSED => {
+                self.failed(Phase::Send, &error);
+                return false;
+            }
+            Err(_) => return false,
+        }
+        true
     }
 
     /// Sends one, or says in the log why not: a socket survives that, and may have been told of an earlier one. Returns whether

@@ -1,5 +1,7 @@
 //! What a client sends: frames with a mask.
 
+use std::ops::Range;
+
 use super::{
     close::{Close, code},
     mask,
@@ -125,6 +127,34 @@ impl Reader {
         let Some(part) = self.part(header, bytes)? else { return Ok(None) };
         let Part { kind, start, len, last } = part;
         Ok(Some((start + len, Item::Data { kind, start, len, last })))
+    }
+
+    /// Reads on behind a whole binary message, `used` bytes into `bytes`, for as long as what follows is another of the same length,
+    /// and closes their payload up behind that of the first, `most` bytes of it at most. Says where it ends now, and how many bytes
+    /// were used.
+    pub fn alike(
+        &self,
+        bytes: &mut [u8],
+        first: Range<usize>,
+        most: usize,
+        mut used: usize,
+    ) -> (usize, usize) {
+        let (len, mut end) = (first.len(), first.end);
+        // Closed up, empty messages could not be told apart.
+        while self.message.is_none()
+            && len > 0
+            && end + len - first.start <= most
+            && let Ok(Some(Header { fin: true, opcode: 2, key, payload, len: start })) =
+                Header::parse(&bytes[used..])
+            && payload == len as u64
+            && bytes.len() - used - start >= len
+        {
+            let from = used + start;
+            mask::apply(&mut bytes[from..from + len], key, 0);
+            bytes.copy_within(from..from + len, end);
+            (end, used) = (end + len, from + len);
+        }
+        (end, used)
     }
 
     /// Reads items from the front of `bytes` for as long as they are data, and closes their payload up behind the first: for

@@ -219,6 +219,39 @@ proptest! {
         prop_assert!(kept.is_empty());
     }
 
+    /// Read together, messages of one length are the same as read one by one.
+    #[test]
+    fn those_of_one_length_are_read_together(
+        lengths in proptest::collection::vec((prop_oneof![0_usize..4, 120_usize..130], 1_usize..9), 1..9),
+        most in 1_usize..600,
+        cut in 0_usize..20,
+    ) {
+        let messages: Vec<Vec<u8>> = lengths
+            .iter()
+            .flat_map(|(len, count)| (0..*count).map(|n| vec![n as u8; *len]))
+            .collect();
+        let mut stream: Vec<u8> = messages.iter().flat_map(|message| frame(0x82, message)).collect();
+        // The last may not be whole.
+        stream.truncate(stream.len() - cut.min(messages.last().map_or(0, Vec::len)));
+        let (mut reader, mut used, mut seen) = (Reader::new(), 0, Vec::new());
+        while let Ok(Some((more, item))) = reader.next(&mut stream[used..]) {
+            let Item::Data { kind: Kind::Binary, start, len, last } = item else { panic!("it is data") };
+            if !last {
+                break;
+            }
+            let first = used + start..used + start + len;
+            let (end, all) = reader.alike(&mut stream, first.clone(), most, used + more);
+            prop_assert!(end <= all && (end == first.end || end - first.start <= most));
+            match len {
+                0 => seen.push(Vec::new()),
+                len => seen.extend(stream[first.start..end].chunks(len).map(<[u8]>::to_vec)),
+            }
+            used = all;
+        }
+        let whole = messages.len() - usize::from(cut > 0 && messages.last().is_some_and(|last| !last.is_empty()));
+        prop_assert_eq!(&seen[..], &messages[..whole]);
+    }
+
     /// Whatever comes: it is read or refused, and what is read one by one is what is read at once.
     #[test]
     fn nothing_makes_it_panic(stream in proptest::collection::vec(any::<u8>(), 0..400), pieces in proptest::collection::vec(1_usize..40, 1..4)) {
