@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
+use tokio::time::timeout;
 
 use crate::{server::Server, viewer::upgraded};
 
@@ -58,9 +59,10 @@ impl Bridge {
             Some(secret) => (format!("/k/{secret}/bridge/{target}"), String::new()),
             None => (format!("/bridge/{target}"), server.authorization()),
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let stream = runtime.block_on(async {
-            upgraded(server.address(), &path, &header).await?.into_std().context("leaves the runtime")
+            let upgraded = timeout(PATIENCE, upgraded(server.address(), &path, &header));
+            upgraded.await.context("no answer to the upgrade")??.into_std().context("leaves the runtime")
         })?;
         stream.set_nonblocking(false)?;
         stream.set_read_timeout(Some(SILENCE))?;

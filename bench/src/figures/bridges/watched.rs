@@ -8,6 +8,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
+use nix::sys::{
+    socket::{setsockopt, sockopt},
+    time::{TimeVal, TimeValLike as _},
+};
 
 use super::{ECHOES, Effort, median, nanos, start};
 use crate::{
@@ -97,6 +101,7 @@ struct Streams {
 impl Streams {
     fn open(server: &Server, key: Option<&str>) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        setsockopt(&listener, sockopt::ReceiveTimeout, &TimeVal::seconds(PATIENCE.as_secs() as i64))?;
         let one = Stream::open(server, key, &listener)?;
         let echoes = (0..ECHOES).map(|_| Stream::open(server, key, &listener)).collect::<Result<_>>()?;
         Ok(Self { one, echoes })
@@ -148,7 +153,7 @@ struct Stream {
 impl Stream {
     fn open(server: &Server, key: Option<&str>, listener: &TcpListener) -> Result<Self> {
         let client = Bridge::open(server, key, &format!("tcp/127.0.0.1/{}", listener.local_addr()?.port()))?;
-        let (target, _) = listener.accept()?;
+        let (target, _) = listener.accept().context("the target was not dialled")?;
         target.set_nodelay(true)?;
         target.set_read_timeout(Some(PATIENCE))?;
         target.set_write_timeout(Some(PATIENCE))?;
