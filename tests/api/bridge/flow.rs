@@ -90,6 +90,31 @@ async fn a_client_that_does_not_read_holds_up_its_target_and_loses_nothing() {
     eventually("the books are whole", async || client.socket(id).await.counters.received_bytes == all).await;
 }
 
+/// What the kernel holds for this client that has not acknowledged it, in bytes.
+fn queued(server: &TestServer, raw: &Raw) -> usize {
+    let ends = [server.address().port(), raw.up.port()].map(|port| format!(":{port}"));
+    let asked = ["-tnH", "sport", "=", &ends[0], "dport", "=", &ends[1]];
+    let output = std::process::Command::new("ss").args(asked).output();
+    let output = output.expect("ss; this test needs it: apt-get install iproute2");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let queue = said.split_whitespace().nth(2).unwrap_or_else(|| panic!("ss says: {said}"));
+    queue.parse().expect("a number")
+}
+
+#[tokio::test]
+async fn little_is_queued_for_a_client_nearby_that_does_not_read() {
+    let server = open_server(&[]);
+    let client = server.client();
+    let (raw, stream) = bridged(&server).await;
+    let id = the_socket(client).await.id;
+    let chunk = noise(1 << 16);
+    let stalls = paused(PauseWhat::Read, Code::ClientNotReading);
+    let sent =
+        fill(|| stream.try_write(&chunk).ok(), async || facts(client, id).await.iter().any(&stalls)).await;
+    let queued = queued(&server, &raw);
+    assert!((1..=512 << 10).contains(&queued), "{queued} of {sent} bytes are queued");
+}
+
 #[tokio::test]
 async fn a_target_that_does_not_read_holds_up_the_client_and_loses_nothing() {
     let server = open_server(&[]);

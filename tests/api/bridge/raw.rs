@@ -128,6 +128,11 @@ impl Raw {
 }
 
 impl Up {
+    /// The client's port.
+    pub(crate) fn port(&self) -> u16 {
+        self.0.local_addr().expect("an address").port()
+    }
+
     /// Sends bytes as they are.
     pub(crate) async fn bytes(&mut self, bytes: &[u8]) {
         within("sending over a bridge", self.0.write_all(bytes)).await.expect("sends");

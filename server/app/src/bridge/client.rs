@@ -94,6 +94,7 @@ struct Short {
 impl Client {
     /// A client whose connection is a WebSocket from now on.
     pub(crate) fn new(io: Counted) -> Self {
+        io.shorten_queue();
         Self {
             io,
             due: Mutex::default(),
