@@ -5,13 +5,14 @@ use std::{
     ops::{Deref, DerefMut},
 };
 
-use super::frame::{self, HEADER, KEPT, Kind};
+use super::frame::{self, Kind};
 
-/// What one read may bring. Less costs more calls a byte, more gains little.
+/// What one read from a target may bring. Less costs more calls a byte, more gains little, and keeps others waiting.
 pub(super) const READ: usize = 64 * 1024;
 
-/// Of a buffer: a read, and before it a header that is sent or what is left of the read before.
-const LEN: usize = READ + if HEADER > KEPT { HEADER } else { KEPT };
+/// Of a buffer, all of which a read from a client may fill: each write to a target that waits wakes it, which costs as much as
+/// tens of KiB. A little less than what the allocator would ask the kernel for each time.
+const LEN: usize = 127 * 1024;
 
 /// The most unused buffers a thread keeps; more are freed.
 const SPARE: usize = 4;

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use super::{
-    buffer::{Buffer, READ},
+    buffer::Buffer,
     frame::{self, CONTROL, KEPT, code},
 };
 use crate::http::Counted;
@@ -255,7 +255,7 @@ impl Incoming {
         loop {
             if !self.early.is_empty() {
                 let mut buffer = Buffer::take();
-                let n = self.early.len().min(READ);
+                let n = self.early.len().min(buffer.len() - kept);
                 buffer[..kept].copy_from_slice(&self.kept[..kept]);
                 self.early.copy_to_slice(&mut buffer[kept..kept + n]);
                 self.len = 0;
@@ -263,7 +263,7 @@ impl Incoming {
             }
             client.io.ready(Interest::READABLE).await?;
             let mut buffer = Buffer::take();
-            match client.io.try_read(&mut buffer[kept..kept + READ]) {
+            match client.io.try_read(&mut buffer[kept..]) {
                 Ok(0) => return Ok(None),
                 Ok(n) => {
                     buffer[..kept].copy_from_slice(&self.kept[..kept]);

@@ -110,6 +110,7 @@ impl Bridge<'_> {
                 at += used;
             }
             incoming.keep(&buffer[at..len]);
+            drop(buffer);
             pace.round(len).await;
         }
     }
@@ -225,6 +226,7 @@ impl Bridge<'_> {
                 return End::ClientLost;
             }
             drops.look(self.target, self.ledger.recorder().as_ref());
+            drop((buffer, beyond));
             pace.round(len + over).await;
         }
     }

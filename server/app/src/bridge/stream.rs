@@ -84,6 +84,8 @@ impl Bridge<'_> {
                 }
             }
             incoming.keep(&buffer[at..len]);
+            // Others need one meanwhile.
+            drop(buffer);
             pace.round(len).await;
         }
     }
@@ -142,6 +144,7 @@ impl Bridge<'_> {
             if self.ledger.stand_still(What::Read, PauseReason::ClientNotReading, write).await.is_err() {
                 return End::ClientLost;
             }
+            drop(buffer);
             pace.round(n).await;
         }
     }
