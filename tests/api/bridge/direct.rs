@@ -718,3 +718,15 @@ async fn a_socket_that_is_being_opened_is_discarded_at_once_whatever_was_sent() 
     // Less than what is sent may wait for.
     assert_eq!(within_time(Duration::from_secs(3), "its end", direct.over(1)).await, json!({}));
 }
+
+#[tokio::test]
+async fn who_exceeds_their_credits_before_a_socket_is_open_is_told_so() {
+    let server = open_server(&[]);
+    let nowhere = Blackhole::open();
+    let address = nowhere.target().trim_start_matches("tcp://").parse().expect("an address");
+    let mut direct = Direct::open(&server).await;
+    direct.ask(1, &tcp(address)).await;
+    direct.say(DATA, 1, &vec![7; WINDOW + 1]).await;
+    let why = within_time(Duration::from_secs(3), "its end", direct.over(1)).await;
+    assert_eq!((&why["error"], &why["code"]), (&json!("NetworkError"), &json!("credits_exceeded")));
+}

@@ -112,7 +112,8 @@ async fn little_is_queued_for_a_client_nearby_that_does_not_read() {
     let sent =
         fill(|| stream.try_write(&chunk).ok(), async || facts(client, id).await.iter().any(&stalls)).await;
     let queued = queued(&server, &raw);
-    assert!((1..=512 << 10).contains(&queued), "{queued} of {sent} bytes are queued");
+    // What is granted twice over, and the piece that passed the limit.
+    assert!((1..=(512 + 64) << 10).contains(&queued), "{queued} of {sent} bytes are queued");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt as _;
 use crate::{
     kit::{key, listed},
     raw::{Asking, BINARY, CLOSE, closing, ended, facts, logged, no_names, noise, open_server, the_socket},
-    support::{peer, *},
+    support::{peer, wait::within_time, *},
     wisp_client::{CONNECT, CONTINUE, DATA, INFO, OVER, TCP, UDP, Wisp, connect, info, packet, to},
 };
 
@@ -499,6 +499,61 @@ async fn a_stream_that_ends_in_the_middle_of_a_frame_leaves_the_others_whole() {
         assert_eq!(wisp.over.get(&2).map(|closes| closes[0].0), (!by_client).then_some(0x02));
         assert_eq!(ended(client, id).await.0, if by_client { Code::ClientClosed } else { Code::Closed });
     }
+}
+
+#[tokio::test]
+async fn a_stream_that_is_closed_while_its_target_stands_still_holds_up_no_other() {
+    let server = open_server(&[]);
+    let client = server.client();
+    let peer = TcpPeer::listen().await;
+    let asking = Asking { receive_buffer: Some(4096), ..Asking::default() };
+    let mut wisp = Wisp::ask(&server, "/wisp/", &asking).await;
+    wisp.hear().await;
+    let mut stays = wisp.stream(1, &peer).await;
+    let mut floods = wisp.stream(2, &peer).await;
+    let id = client.sockets().await.sockets.iter().map(|socket| socket.id).max().expect("two");
+    let is_paused =
+        |reason| move |fact: &Fact| matches!(fact, Fact::Paused { reason: why, .. } if *why == reason);
+    // It does not read: all credits are spent, and what they were for waits.
+    let data = packet(DATA, 2, &noise(60_000));
+    let (mut left, mut heard) = (wisp.credits[&0][0], 0);
+    let stands_still = is_paused(Code::PeerNotReading);
+    while !facts(client, id).await.iter().any(&stands_still) {
+        for _ in 0..std::mem::take(&mut left) {
+            wisp.say(&data).await;
+        }
+        while let Ok(()) = tokio::time::timeout(Duration::from_millis(10), wisp.hear()).await {}
+        let continued = wisp.credits.get(&2).map_or(&[][..], Vec::as_slice);
+        if let Some(more) = continued.get(heard..).and_then(<[u32]>::last) {
+            (left, heard) = (*more, continued.len());
+        }
+    }
+    // It writes, and nobody reads that: its turn to write to the client does not end.
+    let flood = tokio::spawn(async move {
+        let chunk = noise(1 << 20);
+        while floods.write_all(&chunk).await.is_ok() {}
+    });
+    logged(client, id, "the client does not read", is_paused(Code::ClientNotReading)).await;
+    wisp.say(&packet(OVER, 2, &[2])).await;
+    // Less than what it sent may wait for.
+    within_time(Duration::from_secs(3), "the other", wisp.alive(1, &mut stays)).await;
+    assert_eq!(ended(client, id).await.0, Code::ClientClosed);
+    within("the flood's end", flood).await.expect("no panic");
+}
+
+#[tokio::test]
+async fn who_exceeds_their_credits_before_a_stream_is_open_is_told_so() {
+    let server = open_server(&[]);
+    let (nowhere, good) = (Blackhole::open(), TcpPeer::listen().await);
+    let address = nowhere.target().trim_start_matches("tcp://").parse().expect("an address");
+    let mut wisp = Wisp::v1(&server).await;
+    let mut stays = wisp.stream(1, &good).await;
+    wisp.say(&to(2, address)).await;
+    for _ in 0..=wisp.credits[&0][0] {
+        wisp.say(&packet(DATA, 2, b"too much")).await;
+    }
+    assert_eq!(within_time(Duration::from_secs(3), "its end", wisp.over(2)).await, 0x49);
+    wisp.alive(1, &mut stays).await;
 }
 
 #[tokio::test]

@@ -172,6 +172,13 @@ impl Client {
         self.write_on(data, false).await
     }
 
+    /// Has this written before anything else is.
+    pub(super) fn owes(&self, data: &[u8]) {
+        let mut torn = self.torn();
+        torn.extend_from_slice(data);
+        self.is_torn.store(!torn.is_empty(), Relaxed);
+    }
+
     async fn write_on(&self, data: &[u8], rest: bool) -> io::Result<()> {
         let mut left = Left { client: self, data, begun: rest };
         while !left.data.is_empty() {

@@ -4,6 +4,7 @@ use std::{
     io::{self, IoSlice, IoSliceMut, Read as _},
     os::fd::AsRawFd as _,
     pin::pin,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
 use nix::sys::socket::{ControlMessage, MsgFlags, getsockopt, sendmsg, sockopt};
@@ -18,7 +19,7 @@ use sockscope_sockets::{
 use tokio::{io::Interest, net::UdpSocket};
 
 use super::{
-    buffer::Buffer,
+    buffer::{Buffer, READ},
     client::{Client, Incoming},
     end::{End, run},
     frame::{self, HEADER, Item, Kind, code},
@@ -31,6 +32,9 @@ use super::{
 const AT_ONCE: usize = 64;
 const TOGETHER: usize = 65_507;
 
+/// And so many are received before others have their turn.
+const MANY: usize = 256;
+
 /// Carries datagrams both ways until one side ends.
 pub(crate) async fn carry(
     client: &Client,
@@ -40,8 +44,9 @@ pub(crate) async fn carry(
     ledger: &Ledger,
 ) {
     let mut drops = Drops::of(&target);
-    let cuts = getsockopt(&target, sockopt::UdpGsoSegment).is_ok();
-    let bridge = Bridge { client, target: &target, ledger, cuts };
+    // A kernel that does not know of it (Linux before 4.18) would send the piece.
+    let cuts = if getsockopt(&target, sockopt::UdpGsoSegment).is_ok() { usize::MAX } else { 0 };
+    let bridge = Bridge { client, target: &target, ledger, cuts: AtomicUsize::new(cuts) };
     let (end, last) = {
         let (up, down) = (pin!(bridge.up(incoming)), pin!(bridge.down(&mut drops)));
         run(client, ledger, inbox, up, down).await
@@ -58,9 +63,9 @@ struct Bridge<'a> {
     client: &'a Client,
     target: &'a UdpSocket,
     ledger: &'a Ledger,
-    /// The kernel takes several datagrams as one piece and cuts it (UDP_SEGMENT, Linux ≥ 4.18). One that does not know of that would
-    /// send the piece.
-    cuts: bool,
+    /// The kernel takes several datagrams shorter than this as one piece and cuts it (UDP_SEGMENT): those that fit no frame on their
+    /// path it does not.
+    cuts: AtomicUsize,
 }
 
 impl Bridge<'_> {
@@ -102,6 +107,7 @@ impl Bridge<'_> {
                         if !fits {
                             return End::ClientFailed(code::TOO_BIG);
                         }
+                        pace.call().await;
                     }
                     Item::Ping(said) => self.client.pinged(said),
                     Item::Pong(_) => {}
@@ -135,30 +141,47 @@ impl Bridge<'_> {
     /// them failed, and why.
     fn send_at_once(&self, data: &[u8], long: usize) -> bool {
         // What is recorded is recorded, and captured, as what it is.
-        if !self.cuts || self.ledger.entering_send().is_some() {
+        if long >= self.cuts.load(Relaxed) || self.ledger.entering_send().is_some() {
             return false;
         }
-        let sent = self.target.try_io(Interest::WRITABLE, || {
-            // Less than TOGETHER.
-            let length = [ControlMessage::UdpGsoSegments(&(long as u16))];
-            let piece = [IoSlice::new(data)];
-            Ok(sendmsg::<()>(self.target.as_raw_fd(), &piece, &length, MsgFlags::MSG_NOSIGNAL, None)?)
-        });
-        match sent {
-            Ok(_) => data.chunks(long).for_each(|datagram| self.ledger.sent(None, datagram)),
-            // Word of a datagram of before, which is told once.
-            Err(error) if Errno::from(&error) == Errno::ECONNREFUSED => {
-                self.failed(Phase::Send, &error);
-                return false;
+        // The first error may be word of a datagram of before (ICMP).
+        let mut word = None;
+        loop {
+            let sent = self.target.try_io(Interest::WRITABLE, || {
+                // Less than TOGETHER.
+                let length = [ControlMessage::UdpGsoSegments(&(long as u16))];
+                let piece = [IoSlice::new(data)];
+                Ok(sendmsg::<()>(self.target.as_raw_fd(), &piece, &length, MsgFlags::MSG_NOSIGNAL, None)?)
+            });
+            let taken = match sent {
+                Ok(_) => true,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+                Err(error) => {
+                    let errno = Errno::from(&error);
+                    if word.replace(errno).is_none() {
+                        continue;
+                    }
+                    if errno != Errno::ECONNREFUSED {
+                        self.cuts.store(long, Relaxed);
+                        return false;
+                    }
+                    false
+                }
+            };
+            if let Some(errno) = word {
+                failed(self.ledger, Phase::Send, errno);
             }
-            Err(_) => return false,
+            if taken {
+                data.chunks(long).for_each(|datagram| self.ledger.sent(None, datagram));
+            }
+            return taken;
         }
-        true
     }
 
     /// Sends one, or says in the log why not: a socket survives that, and may have been told of an earlier one. Returns whether
     /// a datagram can be that long.
     async fn send(&self, data: &[u8]) -> bool {
+        let mut met = Met::default();
         loop {
             let entered = self.ledger.entering_send();
             match self.target.try_send(data) {
@@ -172,25 +195,17 @@ impl Bridge<'_> {
                     let waited =
                         self.ledger.stand_still(What::Send, PauseReason::PeerNotReading, writable).await;
                     if let Err(error) = waited {
-                        self.failed(Phase::Send, &error);
+                        failed(self.ledger, Phase::Send, Errno::from(&error));
                         return true;
                     }
                 }
                 Err(error) => {
-                    let errno = Errno::from(&error);
-                    self.failed(Phase::Send, &error);
-                    // That was about a datagram of before (ICMP); this one has not gone.
-                    if errno != Errno::ECONNREFUSED {
+                    if let Some(errno) = met.failed(&error, self.ledger) {
                         return errno != Errno::EMSGSIZE;
                     }
                 }
             }
         }
-    }
-
-    fn failed(&self, phase: Phase, error: &io::Error) {
-        let failed = Failed::minor(Failure::Os(Errno::from(error)), phase);
-        self.ledger.recorder().record(Stamp::now(), &None, Fact::Failed(Box::new(failed)), None);
     }
 
     /// From the target to the client: as many at once as have come.
@@ -211,7 +226,7 @@ impl Bridge<'_> {
                 }
             }
             if let Some(error) = refusal(self.target) {
-                self.failed(Phase::Receive, &error);
+                failed(self.ledger, Phase::Receive, Errno::from(&error));
             }
             let (mut buffer, mut beyond) = (Buffer::take(), Buffer::take());
             let Arrived { len, over } = self.receive(&mut buffer, &mut beyond);
@@ -234,7 +249,10 @@ impl Bridge<'_> {
     /// Takes what has come, as frames: in `buffer`, and of one that did not fit there the rest in `beyond`.
     fn receive(&self, buffer: &mut [u8], beyond: &mut [u8]) -> Arrived {
         let mut len = 0;
-        loop {
+        for _ in 0..MANY {
+            if len >= READ {
+                break;
+            }
             let entered = self.ledger.entering_receive();
             let Some((header, payload)) = buffer[len..].split_at_mut_checked(HEADER) else {
                 return Arrived { len, over: 0 };
@@ -248,7 +266,7 @@ impl Bridge<'_> {
                 Ok(n) => n,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Arrived { len, over: 0 },
                 Err(error) => {
-                    self.failed(Phase::Receive, &error);
+                    failed(self.ledger, Phase::Receive, Errno::from(&error));
                     continue;
                 }
             };
@@ -270,7 +288,33 @@ impl Bridge<'_> {
                 return Arrived { len, over };
             }
         }
+        Arrived { len, over: 0 }
     }
+}
+
+/// What sending one datagram has met. An error may be word of a datagram of before (ICMP), which is told once; what is met again is
+/// about this one.
+#[derive(Default)]
+pub(super) struct Met(Option<Errno>);
+
+impl Met {
+    /// Says in the log that a call failed, if that is news. Returns the error if it is about this datagram, which else is to be tried
+    /// again.
+    pub(super) fn failed(&mut self, error: &io::Error, ledger: &Ledger) -> Option<Errno> {
+        let errno = Errno::from(error);
+        // However often: that is never about the datagram at hand.
+        if self.0.replace(errno) == Some(errno) && errno != Errno::ECONNREFUSED {
+            return Some(errno);
+        }
+        failed(ledger, Phase::Send, errno);
+        None
+    }
+}
+
+/// A call about a datagram failed; the socket survives that.
+pub(super) fn failed(ledger: &Ledger, phase: Phase, errno: Errno) {
+    let failed = Failed::minor(Failure::Os(errno), phase);
+    ledger.recorder().record(Stamp::now(), &None, Fact::Failed(Box::new(failed)), None);
 }
 
 /// Waits until a datagram has come, or word that one of before was refused (ICMP), which wakes nobody who waits for datagrams.

@@ -98,6 +98,11 @@ impl Ledger {
         }
     }
 
+    /// Whether the key it was opened with is over: nothing more is to pass.
+    pub(super) fn is_over(&self) -> bool {
+        self.lease.as_ref().is_some_and(|lease| lease.key().is_over())
+    }
+
     /// Records the facts of the same socket.
     pub(crate) fn recorder(&self) -> &Arc<SocketRecorder> {
         &self.recorder
@@ -195,7 +200,7 @@ impl Ledger {
         if payload.is_none() {
             self.recorder.decline(granted);
         }
-        // A read is at most 64 KiB.
+        // At most what a buffer holds.
         let len = bytes.len() as u32;
         let chunk = if self.datagrams { Chunk::to(len, peer) } else { Chunk::of_stream(len, offset) };
         let stamp = entered.map_or_else(Stamp::now, Stamp::since);

@@ -105,7 +105,9 @@ impl Outbox {
             let mut due = self.due();
             (std::mem::take(&mut due.waiting), due.said)
         };
-        self.client.write(&waiting).await?;
+        // Given up meanwhile, it is written by whoever writes next.
+        self.client.owes(&waiting);
+        self.client.write(&[]).await?;
         self.due().written = said;
         self.sent.notify_waiters();
         self.client.say().await.map(drop)

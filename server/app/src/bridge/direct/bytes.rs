@@ -30,13 +30,16 @@ const FRONT: usize = HEADER + Head::LEN;
 impl Stream {
     /// From the client: what waits, as the socket takes it, and then the FIN.
     pub(super) async fn up(&self, socket: &TcpStream, ledger: &Ledger, outbox: &Outbox) -> End {
+        let mut pace = Pace::default();
         loop {
             {
                 let drained = self.upload().drain(socket, ledger);
-                match drained {
-                    Ok(written) => self.grants(written, outbox),
+                let written = match drained {
+                    Ok(written) => written,
                     Err(error) => return self.breaks(Phase::Send, &error, ledger),
-                }
+                };
+                self.grants(written, outbox);
+                pace.round(written).await;
                 let mut upload = self.upload();
                 if let Some(end) = upload.end() {
                     return end;

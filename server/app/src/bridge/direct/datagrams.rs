@@ -27,7 +27,7 @@ use crate::{
     ask,
     bridge::{
         buffer::Buffer,
-        datagram::{refusal, stirred},
+        datagram::{Met, failed, refusal, stirred},
         end::End,
         frame::{self, HEADER, Kind},
         keys::TARGETS,
@@ -44,12 +44,6 @@ const PLACE: usize = 4 + 60;
 
 /// What stands in front of the payload in a buffer.
 const FRONT: usize = HEADER + Head::LEN + PLACE;
-
-/// A call about a datagram failed; the socket survives that.
-fn failed(ledger: &Ledger, phase: Phase, errno: Errno) {
-    let failed = Failed::minor(Failure::Os(errno), phase);
-    ledger.recorder().record(Stamp::now(), &None, Fact::Failed(Box::new(failed)), None);
-}
 
 impl Stream {
     /// From the client: one after the other, as the socket takes them.
@@ -68,7 +62,8 @@ impl Stream {
             if more {
                 pace.round(MAX_DATAGRAM).await;
             } else {
-                self.wake.notified().await;
+                // Not just any wake: one may have come while a name was looked up.
+                self.until(|upload| upload.over.is_some() || !upload.is_empty()).await;
             }
         }
     }
@@ -102,6 +97,7 @@ impl Stream {
             None => return Err(Why::refused(&problem(Code::MissingTo, "say where it goes"))),
             Some(_) => return Err(Why::refused(&problem(Code::UnexpectedTo, "the socket has one peer"))),
         };
+        let mut met = Met::default();
         loop {
             let entered = ledger.entering_send();
             match dial::try_send(socket, &piece.data, to) {
@@ -120,10 +116,7 @@ impl Stream {
                     }
                 }
                 Err(error) => {
-                    let errno = Errno::from(&error);
-                    failed(ledger, Phase::Send, errno);
-                    // That was about a datagram of before (ICMP); this one has not gone.
-                    if errno != Errno::ECONNREFUSED {
+                    if let Some(errno) = met.failed(&error, ledger) {
                         return Err(Why::os(Phase::Send, errno));
                     }
                 }

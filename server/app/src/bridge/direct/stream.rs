@@ -176,7 +176,10 @@ impl Stream {
                 };
                 match opened {
                     Some(Ok(opened)) => (opened, None),
-                    None => return self.tell(&Why::default(), outbox),
+                    None => {
+                        let why = self.upload().end().map_or_else(Why::default, |end| Why::end(&end));
+                        return self.tell(&why, outbox);
+                    }
                     Some(Err(refused)) => return self.refused(&refused, outbox),
                 }
             }
@@ -250,12 +253,12 @@ impl Stream {
         };
         let end = {
             let up = self.pump_up(socket, ledger, channel);
-            let down = async {
+            let mut down = Box::pin(async {
                 channel.outbox.has_said(told).await;
                 self.pump_down(socket, ledger, channel, &mut drops).await
-            };
+            });
             let ordered = ordered(ledger, inbox);
-            tokio::pin!(up, down, ordered);
+            tokio::pin!(up, ordered);
             let end = tokio::select! {
                 biased;
                 end = &mut ordered => Ok(end),
@@ -267,8 +270,11 @@ impl Stream {
                 Err(end) => {
                     let rest = async {
                         match end {
-                            // What the client sent before.
-                            End::ClientClosed(_) => drop(self.flush(socket, ledger, channel).await),
+                            // What the client sent before. Meanwhile others write: it may not be this socket's turn.
+                            End::ClientClosed(_) => {
+                                drop(down);
+                                drop(self.flush(socket, ledger, channel).await);
+                            }
                             // What the target said before it reset the connection may say why.
                             End::Target(Phase::Send | Phase::Shutdown, _) => drop(down.await),
                             _ => {}

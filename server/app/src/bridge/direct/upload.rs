@@ -185,7 +185,7 @@ impl Upload {
     /// Writes what the socket takes of what waits. Returns how many bytes that were.
     pub(super) fn drain(&mut self, socket: &TcpStream, ledger: &Ledger) -> io::Result<usize> {
         let mut total = 0;
-        while let Some(first) = self.waiting.front() {
+        while let Some(first) = self.waiting.front().filter(|_| !ledger.is_over()) {
             let rest = &first.data[self.written..];
             let entered = ledger.entering_send();
             let n = match socket.try_write(rest) {

@@ -213,6 +213,11 @@ impl Key {
         }
     }
 
+    /// Whether it is.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.get().is_some()
+    }
+
     /// As the list shows it.
     pub(super) fn shown(&self) -> BridgeKey {
         let used = self.used();

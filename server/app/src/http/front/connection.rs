@@ -421,7 +421,7 @@ mod tests {
     use super::{NEAR, is_near};
 
     #[test]
-    fn whoever_is_at_most_a_millisecond_away_is_near() {
+    fn whoever_is_less_than_a_millisecond_away_is_near() {
         let near = [0, 1, 20, 999, 1000, 30_000].map(is_near);
         assert_eq!(near, [false, true, true, true, false, false], "{NEAR} µs");
     }

@@ -10,12 +10,10 @@ use sockscope_sockets::{
 };
 use tokio::time::{Instant, timeout};
 
-use super::{
-    Over, Stream, Upload,
-    socket::{Socket, failed},
-};
+use super::{Over, Stream, Upload, socket::Socket};
 use crate::bridge::{
     buffer::{Buffer, READ},
+    datagram::failed,
     end::{End, FLUSH, ordered},
     frame::{self, HEADER},
     ledger::Ledger,
@@ -49,7 +47,12 @@ impl Stream {
         };
         let opened = tokio::select! {
             biased;
-            () = called_off => return,
+            () = called_off => {
+                if self.upload().over == Some(Over::Exceeded) {
+                    self.tell(reason::THROTTLED, outbox);
+                }
+                return;
+            }
             opened = opening => opened,
         };
         let (opened, mut inbox, ledger) = match opened {
@@ -87,9 +90,9 @@ impl Stream {
     /// Runs both pumps until one ends, and then what is on its way.
     async fn carry(&self, socket: &Socket, ledger: &Ledger, inbox: &mut Inbox, outbox: &Outbox) -> End {
         let up = self.up(socket, ledger, outbox);
-        let down = self.down(socket, ledger, outbox);
+        let mut down = Box::pin(self.down(socket, ledger, outbox));
         let ordered = ordered(ledger, inbox);
-        tokio::pin!(up, down, ordered);
+        tokio::pin!(up, ordered);
         let end = tokio::select! {
             biased;
             end = &mut ordered => return end,
@@ -98,8 +101,11 @@ impl Stream {
         };
         let rest = async {
             match end {
-                // What the client sent before.
-                End::ClientClosed(_) | End::Eof => drop(self.flush(socket, ledger).await),
+                // What the client sent before. Meanwhile others write: it may not be this stream's turn.
+                End::ClientClosed(_) | End::Eof => {
+                    drop(down);
+                    drop(self.flush(socket, ledger).await);
+                }
                 // What the target said before it reset the connection may say why.
                 End::Target(Phase::Send, _) => drop(down.await),
                 _ => {}
@@ -114,11 +120,13 @@ impl Stream {
 
     /// From the client: what waits, as the socket takes it.
     async fn up(&self, socket: &Socket, ledger: &Ledger, outbox: &Outbox) -> End {
+        let mut pace = Pace::default();
         loop {
             self.wake.notified().await;
             loop {
-                {
+                let (written, is_all) = {
                     let mut upload = self.upload();
+                    let before = upload.bytes;
                     let packets = match upload.drain(socket, ledger) {
                         Ok(packets) => packets,
                         Err(error) => {
@@ -140,9 +148,11 @@ impl Stream {
                             return End::Target(Phase::Send, errno);
                         }
                     }
-                    if upload.waiting.is_empty() {
-                        break;
-                    }
+                    (before - upload.bytes, upload.waiting.is_empty())
+                };
+                pace.round(written).await;
+                if is_all {
+                    break;
                 }
                 // However much more comes meanwhile, it stands still since the first of it.
                 let standing = ledger.stand_still(What::Send, PauseReason::PeerNotReading, socket.writable());

@@ -5,17 +5,11 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use sockscope_sockets::{
-    drops::Drops,
-    errno::Errno,
-    fact::{DropReason, Fact, Failed, Failure, Phase, Recorder as _, Stamp},
-    options::MAX_DATAGRAM,
-    stream::try_read,
-};
+use sockscope_sockets::{drops::Drops, fact::DropReason, options::MAX_DATAGRAM, stream::try_read};
 use tokio::net::{TcpStream, UdpSocket};
 
 use crate::bridge::{
-    datagram::{refusal, stirred},
+    datagram::{Met, refusal, stirred},
     ledger::Ledger,
 };
 
@@ -32,6 +26,7 @@ impl Socket {
 
     /// Hands over what the kernel takes now, and leaves in `rest` what it does not. Returns whether that was all.
     pub(super) fn send(&self, rest: &mut &[u8], ledger: &Ledger) -> io::Result<bool> {
+        let mut met = Met::default();
         loop {
             if rest.is_empty() && matches!(self, Self::Tcp(_)) {
                 return Ok(true);
@@ -52,10 +47,8 @@ impl Socket {
                 (Err(error), _) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 (Err(error), Self::Tcp(_)) => return Err(error),
                 (Err(error), Self::Udp(..)) => {
-                    let errno = Errno::from(&error);
-                    failed(ledger, Phase::Send, errno);
-                    // That was about a datagram of before (ICMP); any other error is about this one, which is lost.
-                    if errno != Errno::ECONNREFUSED {
+                    // It is lost.
+                    if met.failed(&error, ledger).is_some() {
                         return Ok(true);
                     }
                 }
@@ -98,10 +91,4 @@ impl Socket {
             Self::Udp(socket, _) => socket.writable().await,
         }
     }
-}
-
-/// A call about a datagram failed; the socket survives that.
-pub(super) fn failed(ledger: &Ledger, phase: Phase, errno: Errno) {
-    let failed = Failed::minor(Failure::Os(errno), phase);
-    ledger.recorder().record(Stamp::now(), &None, Fact::Failed(Box::new(failed)), None);
 }

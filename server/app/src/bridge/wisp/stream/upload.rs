@@ -105,7 +105,7 @@ impl Upload {
     /// Writes what the socket takes of what waits. Returns how many packets that were, to their ends.
     pub(super) fn drain(&mut self, socket: &Socket, ledger: &Ledger) -> io::Result<u32> {
         let mut packets = 0;
-        while let Some(first) = self.waiting.front() {
+        while let Some(first) = self.waiting.front().filter(|_| !ledger.is_over()) {
             let mut rest = &first.data[self.written..];
             if !socket.send(&mut rest, ledger)? {
                 self.written = first.data.len() - rest.len();
