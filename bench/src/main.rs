@@ -44,6 +44,9 @@ struct Cli {
     /// Only these figures; may be repeated
     #[arg(long, value_name = "FIGURE", value_enum)]
     only: Vec<Figure>,
+    /// Another Wisp server to measure beside this; `{port}` is where it is to listen; may be repeated
+    #[arg(long, value_name = "NAME=COMMAND", value_parser = named)]
+    beside: Vec<(String, String)>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -51,6 +54,11 @@ enum Hidden {
     /// What the other end of a measurement does; speaks lines on standard input and output
     #[command(subcommand, hide = true)]
     Peer(peers::Kind),
+}
+
+fn named(text: &str) -> Result<(String, String), String> {
+    let (name, command) = text.split_once('=').ok_or("it is NAME=COMMAND")?;
+    Ok((name.to_owned(), command.to_owned()))
 }
 
 fn main() -> ExitCode {
@@ -70,7 +78,7 @@ fn main() -> ExitCode {
 
 fn measure(cli: &Cli) -> Result<()> {
     process::raise_descriptors();
-    let effort = Effort { quick: cli.quick, sockscope: cli.sockscope.clone() };
+    let effort = Effort { quick: cli.quick, sockscope: cli.sockscope.clone(), beside: cli.beside.clone() };
     let mut report = Report::new(machine::Machine::here());
     for figure in Figure::ALL.into_iter().filter(|figure| cli.only.is_empty() || cli.only.contains(figure)) {
         eprintln!("measuring: {}", figure.title());

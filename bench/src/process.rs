@@ -34,6 +34,22 @@ pub(crate) fn cpu_of(pid: u32) -> Result<Duration> {
     Ok(clock_gettime(clock).map(Duration::from)?)
 }
 
+/// A process and all that it, or one of them, has started.
+pub(crate) fn family(pid: u32) -> Result<Vec<u32>> {
+    let mut family = vec![pid];
+    let mut next = 0;
+    while let Some(parent) = family.get(next) {
+        for task in fs::read_dir(format!("/proc/{parent}/task")).context("the process has ended")? {
+            let children = fs::read_to_string(task?.path().join("children"))?;
+            for child in children.split_whitespace() {
+                family.push(child.parse().context("not a process")?);
+            }
+        }
+        next += 1;
+    }
+    Ok(family)
+}
+
 /// User and system time of this process so far, all threads together.
 pub(crate) fn cpu() -> Duration {
     clock(ClockId::CLOCK_PROCESS_CPUTIME_ID)

@@ -10,6 +10,7 @@ mod kernel;
 mod memory;
 mod ping_pong;
 mod start;
+mod wisp;
 
 use std::path::PathBuf;
 
@@ -24,6 +25,8 @@ pub(crate) struct Effort {
     pub(crate) quick: bool,
     /// The release binary.
     pub(crate) sockscope: PathBuf,
+    /// Other Wisp servers: a name, and what starts one.
+    pub(crate) beside: Vec<(String, String)>,
 }
 
 impl Effort {
@@ -48,6 +51,8 @@ pub(crate) enum Figure {
     Datagrams,
     /// Datagrams over bridges, and bridges that are watched
     Bridges,
+    /// One Wisp connection with 64 streams
+    Wisp,
     /// Sampling, capturing, foreign TIME_WAITs
     Kernel,
     /// WebSocket viewers
@@ -58,13 +63,14 @@ pub(crate) enum Figure {
 
 impl Figure {
     /// All, quiet ones first.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Start,
         Self::Append,
         Self::PingPong,
         Self::Flood,
         Self::Datagrams,
         Self::Bridges,
+        Self::Wisp,
         Self::Kernel,
         Self::IdleViewers,
         Self::IdleSockets,
@@ -79,6 +85,7 @@ impl Figure {
             Self::Flood => "Flood of a stream",
             Self::Datagrams => "Flood of datagrams, 64 bytes",
             Self::Bridges => "Bridges: datagrams, and being watched",
+            Self::Wisp => "Wisp: one connection, 64 streams",
             Self::Kernel => "The kernel's side",
             Self::IdleViewers => "Idle WebSocket viewers",
             Self::IdleSockets => "Idle TCP sockets",
@@ -94,6 +101,7 @@ impl Figure {
             Self::Flood => flood::measure(effort),
             Self::Datagrams => datagrams::measure(effort),
             Self::Bridges => bridges::measure(effort),
+            Self::Wisp => wisp::measure(effort),
             Self::Kernel => kernel::measure(effort),
             Self::IdleViewers => idle_viewers::measure(effort),
             Self::IdleSockets => idle_sockets::measure(effort),
