@@ -5,7 +5,10 @@ use std::{fs, time::Duration};
 use anyhow::{Context as _, Result};
 use nix::{
     sched::{CpuSet, sched_setaffinity},
-    sys::resource::{Resource, getrlimit, setrlimit},
+    sys::{
+        resource::{Resource, getrlimit, setrlimit},
+        signal::{Signal, kill},
+    },
     time::{ClockId, clock_getcpuclockid, clock_gettime},
     unistd::Pid,
 };
@@ -32,6 +35,11 @@ fn status(pid: u32, name: &str) -> Result<u64> {
 pub(crate) fn cpu_of(pid: u32) -> Result<Duration> {
     let clock = clock_getcpuclockid(Pid::from_raw(i32::try_from(pid)?)).context("the process has ended")?;
     Ok(clock_gettime(clock).map(Duration::from)?)
+}
+
+/// Ends a process that this one has started, or one of those.
+pub(crate) fn end(pid: u32) -> Result<()> {
+    Ok(kill(Pid::from_raw(i32::try_from(pid)?), Signal::SIGKILL)?)
 }
 
 /// A process and all that it, or one of them, has started.

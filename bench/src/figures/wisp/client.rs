@@ -167,10 +167,14 @@ impl Client {
                 "neither a binary message nor a ping: {first:#x} {}",
                 payload.escape_ascii()
             );
-            self.at += start + len;
             if *first == 0x89 {
+                let mut pong = bridge::frames(payload, 1);
+                pong[0] = 0x8a;
+                self.at += start + len;
+                self.write(&pong)?;
                 continue;
             }
+            self.at += start + len;
             let (head, payload) = payload.split_at_checked(5).context("a packet has a head")?;
             let stream = u32::from_le_bytes(head[1..].try_into()?);
             match head[0] {

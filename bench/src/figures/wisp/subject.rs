@@ -29,7 +29,10 @@ pub(super) struct Other {
 
 impl Drop for Other {
     fn drop(&mut self) {
-        // Both fail only where it has already ended.
+        // What it has started itself would outlive it. All of this fails only where it has already ended.
+        for child in process::family(self.child.id()).unwrap_or_default().into_iter().skip(1) {
+            process::end(child).ok();
+        }
         self.child.kill().ok();
         self.child.wait().ok();
     }
