@@ -12,12 +12,16 @@ mod ping_pong;
 mod start;
 mod wisp;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, thread};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 
-use crate::report::Row;
+use crate::{process, report::Row};
+
+/// The core of the servers that are measured, where client and targets are on another: ours.
+const SERVERS: usize = 1;
+const OURS: usize = 0;
 
 /// How hard to try, and what to measure.
 pub(crate) struct Effort {
@@ -107,6 +111,26 @@ impl Figure {
             Self::IdleSockets => idle_sockets::measure(effort),
         }
     }
+}
+
+/// Measures on our core; whatever the figure starts is on the servers'. On a thread of its own: what it is kept to must not be
+/// inherited by what is started later.
+fn apart<T: Send>(measure: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    thread::scope(|scope| {
+        let measuring = scope.spawn(|| {
+            process::pin(OURS);
+            measure()
+        });
+        measuring.join().unwrap_or_else(|_| bail!("the measuring thread has panicked"))
+    })
+}
+
+/// Starts something on the servers' core.
+fn on_servers<T>(start: impl FnOnce() -> T) -> T {
+    process::pin(SERVERS);
+    let started = start();
+    process::pin(OURS);
+    started
 }
 
 /// The middle one.

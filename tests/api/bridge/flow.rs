@@ -1,6 +1,6 @@
 //! Who does not read holds up who sends, and nothing grows in between.
 
-use sockscope_wire::{Code, Fact, PauseWhat};
+use sockscope_wire::{Code, Fact, PauseWhat, SocketId};
 use tokio::net::TcpStream;
 
 use crate::{
@@ -57,6 +57,13 @@ pub(crate) async fn fill(mut write: impl FnMut() -> Option<usize>, stalled: impl
     sent
 }
 
+/// Has a target write until it is held up by a client that does not read: how much went.
+async fn stalled(client: &Client, id: SocketId, target: &TcpStream) -> usize {
+    let chunk = noise(1 << 16);
+    let stalls = paused(PauseWhat::Read, Code::ClientNotReading);
+    fill(|| target.try_write(&chunk).ok(), async || facts(client, id).await.iter().any(&stalls)).await
+}
+
 #[tokio::test]
 async fn a_client_that_does_not_read_holds_up_its_target_and_loses_nothing() {
     let server = open_server(&[]);
@@ -107,10 +114,7 @@ async fn little_is_queued_for_a_client_nearby_that_does_not_read() {
     let client = server.client();
     let (raw, stream) = bridged(&server).await;
     let id = the_socket(client).await.id;
-    let chunk = noise(1 << 16);
-    let stalls = paused(PauseWhat::Read, Code::ClientNotReading);
-    let sent =
-        fill(|| stream.try_write(&chunk).ok(), async || facts(client, id).await.iter().any(&stalls)).await;
+    let sent = stalled(client, id, &stream).await;
     let queued = queued(&server, &raw);
     // What is granted twice over, and the piece that passed the limit.
     assert!((1..=(512 + 64) << 10).contains(&queued), "{queued} of {sent} bytes are queued");
@@ -163,9 +167,7 @@ async fn a_stalled_bridge_holds_up_no_other_and_ends_when_it_is_told_to() {
     let client = server.client();
     let (raw, stream) = bridged(&server).await;
     let id = the_socket(client).await.id;
-    let chunk = noise(1 << 16);
-    let stalls = paused(PauseWhat::Read, Code::ClientNotReading);
-    fill(|| stream.try_write(&chunk).ok(), async || facts(client, id).await.iter().any(&stalls)).await;
+    stalled(client, id, &stream).await;
     let (mut other, mut its) = bridged(&server).await;
     warm(&mut other, &mut its).await;
     client.close(id).await;

@@ -3,8 +3,8 @@
 use std::{io::Write as _, time::Duration};
 
 use serde_json::json;
-use sockscope_wire::{Code, Contract, Fact, SocketState};
-use tokio::io::AsyncWriteExt as _;
+use sockscope_wire::{Code, Contract, Fact, SocketId, SocketState};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, task::JoinHandle};
 
 use crate::{
     kit::{key, listed},
@@ -471,22 +471,41 @@ async fn ten_thousand_connects_at_once_are_each_answered_or_opened() {
     wisp.alive(1, &mut stream).await;
 }
 
+/// A client with a small window: its stream 1, which stays, and stream 2, whose target is to write more than it reads.
+struct Two {
+    wisp: Wisp,
+    stays: TcpStream,
+    floods: TcpStream,
+    /// The second's socket.
+    id: SocketId,
+}
+
+async fn two(server: &TestServer, peer: &TcpPeer) -> Two {
+    let asking = Asking { receive_buffer: Some(4096), ..Asking::default() };
+    let mut wisp = Wisp::ask(server, "/wisp/", &asking).await;
+    wisp.hear().await;
+    let (stays, floods) = (wisp.stream(1, peer).await, wisp.stream(2, peer).await);
+    let sockets = server.client().sockets().await.sockets;
+    let id = sockets.iter().map(|socket| socket.id).max().expect("two");
+    Two { wisp, stays, floods, id }
+}
+
+/// Has a target write until it cannot.
+fn flood(mut target: TcpStream) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let chunk = noise(1 << 20);
+        while target.write_all(&chunk).await.is_ok() {}
+    })
+}
+
 #[tokio::test]
 async fn a_stream_that_ends_in_the_middle_of_a_frame_leaves_the_others_whole() {
     let server = open_server(&[]);
     let client = server.client();
     for by_client in [true, false] {
         let peer = TcpPeer::listen().await;
-        let asking = Asking { receive_buffer: Some(4096), ..Asking::default() };
-        let mut wisp = Wisp::ask(&server, "/wisp/", &asking).await;
-        wisp.hear().await;
-        let mut stays = wisp.stream(1, &peer).await;
-        let mut floods = wisp.stream(2, &peer).await;
-        let id = client.sockets().await.sockets.iter().map(|socket| socket.id).max().expect("two");
-        let flood = tokio::spawn(async move {
-            let chunk = noise(1 << 20);
-            while floods.write_all(&chunk).await.is_ok() {}
-        });
+        let Two { mut wisp, mut stays, floods, id } = two(&server, &peer).await;
+        let flood = flood(floods);
         let paused = |fact: &Fact| matches!(fact, Fact::Paused { reason: Code::ClientNotReading, .. });
         logged(client, id, "the client does not read", paused).await;
         if by_client {
@@ -506,12 +525,7 @@ async fn a_stream_that_is_closed_while_its_target_stands_still_holds_up_no_other
     let server = open_server(&[]);
     let client = server.client();
     let peer = TcpPeer::listen().await;
-    let asking = Asking { receive_buffer: Some(4096), ..Asking::default() };
-    let mut wisp = Wisp::ask(&server, "/wisp/", &asking).await;
-    wisp.hear().await;
-    let mut stays = wisp.stream(1, &peer).await;
-    let mut floods = wisp.stream(2, &peer).await;
-    let id = client.sockets().await.sockets.iter().map(|socket| socket.id).max().expect("two");
+    let Two { mut wisp, mut stays, floods, id } = two(&server, &peer).await;
     let is_paused =
         |reason| move |fact: &Fact| matches!(fact, Fact::Paused { reason: why, .. } if *why == reason);
     // It does not read: all credits are spent, and what they were for waits.
@@ -529,10 +543,7 @@ async fn a_stream_that_is_closed_while_its_target_stands_still_holds_up_no_other
         }
     }
     // It writes, and nobody reads that: its turn to write to the client does not end.
-    let flood = tokio::spawn(async move {
-        let chunk = noise(1 << 20);
-        while floods.write_all(&chunk).await.is_ok() {}
-    });
+    let flood = flood(floods);
     logged(client, id, "the client does not read", is_paused(Code::ClientNotReading)).await;
     wisp.say(&packet(OVER, 2, &[2])).await;
     // Less than what it sent may wait for.

@@ -433,14 +433,20 @@ async fn messages_that_come_at_once_are_datagrams_in_their_order_recorded_or_not
     }
 }
 
+/// The port of a socket that hears somebody else: for all others it is closed, and nobody takes it.
+async fn closed_port() -> (u16, UdpSocket) {
+    let (one, other) = (UdpSocket::bind("127.0.0.1:0").await, UdpSocket::bind("127.0.0.1:0").await);
+    let (one, other) = (one.expect("a free port"), other.expect("a free port"));
+    one.connect(other.local_addr().expect("an address")).await.expect("connects");
+    (one.local_addr().expect("an address").port(), one)
+}
+
 #[tokio::test]
 async fn datagrams_that_are_refused_at_once_are_all_sent_and_it_is_said() {
     let server = open_server(&[]);
     let client = server.client();
-    let (one, other) = (UdpSocket::bind("127.0.0.1:0").await, UdpSocket::bind("127.0.0.1:0").await);
-    let (one, other) = (one.expect("a free port"), other.expect("a free port"));
-    one.connect(other.local_addr().expect("an address")).await.expect("connects");
-    let mut raw = Raw::open(&server, &udp_to(one.local_addr().expect("an address").port())).await;
+    let (port, _held) = closed_port().await;
+    let mut raw = Raw::open(&server, &udp_to(port)).await;
     raw.send(&noise(2000)).await;
     let id = the_socket(client).await.id;
     let all = frame(BINARY, &[7; 100]).repeat(150);
@@ -471,11 +477,8 @@ async fn what_no_datagram_can_hold_is_refused_with_1009() {
 async fn a_datagram_that_was_refused_is_in_the_log_and_the_bridge_lives() {
     let server = open_server(&[]);
     let client = server.client();
-    // A socket that hears somebody else: for all others its port is closed, and nobody takes it.
-    let (one, other) = (UdpSocket::bind("127.0.0.1:0").await, UdpSocket::bind("127.0.0.1:0").await);
-    let (one, other) = (one.expect("a free port"), other.expect("a free port"));
-    one.connect(other.local_addr().expect("an address")).await.expect("connects");
-    let mut raw = Raw::open(&server, &udp_to(one.local_addr().expect("an address").port())).await;
+    let (port, one) = closed_port().await;
+    let mut raw = Raw::open(&server, &udp_to(port)).await;
     raw.send(b"to nobody").await;
     let id = the_socket(client).await.id;
     let refused = |fact: &Fact| matches!(fact, Fact::Failed { code: Code::Refused, fatal: false, errno: Some(errno), .. } if errno == "ECONNREFUSED");

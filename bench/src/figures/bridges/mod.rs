@@ -5,37 +5,27 @@
 mod datagrams;
 mod watched;
 
-use std::thread;
-
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use super::Effort;
 use crate::{process, report::Row, server::Server};
-
-const SERVERS: usize = 1;
-const OURS: usize = 0;
 
 /// Connections of an echo.
 const ECHOES: usize = 64;
 
 pub(super) fn measure(effort: &Effort) -> Result<Vec<Row>> {
-    // On a thread of its own: what it is kept to must not be inherited by what is started later.
-    thread::scope(|scope| {
-        let measuring = scope.spawn(|| {
-            let mut rows = datagrams::measure(effort)?;
-            rows.extend(watched::measure(effort)?);
-            anyhow::Ok(rows)
-        });
-        measuring.join().unwrap_or_else(|_| bail!("the measuring thread has panicked"))
+    super::apart(|| {
+        let mut rows = datagrams::measure(effort)?;
+        rows.extend(watched::measure(effort)?);
+        Ok(rows)
     })
 }
 
-/// A server on its core; whatever is started next is on ours.
+/// A server on its core.
 fn start(effort: &Effort) -> Result<Server> {
-    process::pin(SERVERS);
-    let server = Server::start(&effort.sockscope, &["--max-sockets", "4096", "--max-connections", "4096"]);
-    process::pin(OURS);
-    server
+    super::on_servers(|| {
+        Server::start(&effort.sockscope, &["--max-sockets", "4096", "--max-connections", "4096"])
+    })
 }
 
 /// The server's CPU while something is done, in nanoseconds.

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     io::{ErrorKind, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -127,10 +127,13 @@ impl Client {
 
     /// The next it says.
     pub(super) fn next(&mut self) -> Result<Said> {
+        let begun = Instant::now();
         loop {
             if let Some(said) = self.understood()? {
                 return Ok(said);
             }
+            // It may go on with nothing but pings.
+            ensure!(begun.elapsed() < PATIENCE, "nothing comes");
             ensure!(self.read().context("nothing comes")? > 0, "the server has ended the connection");
         }
     }

@@ -8,16 +8,13 @@ mod targets;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use super::Effort;
-use crate::{process, report::Row};
+use crate::report::Row;
 use client::{Client, Said};
 use subject::Subject;
 use targets::{Order, Targets};
-
-const SERVERS: usize = 1;
-const OURS: usize = 0;
 
 const STREAMS: u32 = 64;
 
@@ -53,19 +50,14 @@ const FIGURES: [(&str, Spelt); 9] = [
 type Figures = [f64; FIGURES.len()];
 
 pub(super) fn measure(effort: &Effort) -> Result<Vec<Row>> {
-    // On a thread of its own: what it is kept to must not be inherited by what is started later.
-    let measured = std::thread::scope(|scope| {
-        let measuring = scope.spawn(|| -> Result<_> {
-            process::pin(OURS);
-            let targets = Targets::start()?;
-            let ours = ("sockscope".to_owned(), run(effort, &targets, None)?);
-            let others = effort.beside.iter().map(|(name, command)| {
-                let figures = run(effort, &targets, Some(command)).with_context(|| name.clone())?;
-                Ok((name.clone(), figures))
-            });
-            std::iter::once(Ok(ours)).chain(others).collect::<Result<Vec<_>>>()
+    let measured = super::apart(|| {
+        let targets = Targets::start()?;
+        let ours = ("sockscope".to_owned(), run(effort, &targets, None)?);
+        let others = effort.beside.iter().map(|(name, command)| {
+            let figures = run(effort, &targets, Some(command)).with_context(|| name.clone())?;
+            Ok((name.clone(), figures))
         });
-        measuring.join().unwrap_or_else(|_| bail!("the measuring thread has panicked"))
+        std::iter::once(Ok(ours)).chain(others).collect::<Result<Vec<_>>>()
     })?;
     let (ours, others) = measured.split_first().context("one was measured")?;
     Ok(FIGURES

@@ -9,8 +9,12 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{OURS, SERVERS, client::Client};
-use crate::{figures::Effort, process, server::Server};
+use super::client::Client;
+use crate::{
+    figures::{Effort, on_servers},
+    process,
+    server::Server,
+};
 
 /// How long a server may take until it can be reached.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -41,14 +45,11 @@ impl Drop for Other {
 impl Subject {
     /// Starts it and waits until it can be reached; in a command, `{port}` stands for where it is to listen.
     pub(super) fn start(effort: &Effort, command: Option<&str>) -> Result<Self> {
-        process::pin(SERVERS);
-        let started = match command {
+        on_servers(|| match command {
             None => Server::start(&effort.sockscope, &["--max-sockets", "4096", "--max-connections", "4096"])
                 .map(Self::Ours),
             Some(command) => Other::start(command).map(Self::Other),
-        };
-        process::pin(OURS);
-        started
+        })
     }
 
     /// A connection to it.

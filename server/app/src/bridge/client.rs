@@ -39,7 +39,8 @@ pub(crate) struct Client {
     wake: Notify,
     /// How often it is pinged.
     heartbeat: Option<Duration>,
-    /// The rest of a write that was given up after it had begun. Whoever writes has the turn to.
+    /// What goes before anything else that is written: the rest of a write that was given up after it had begun, and what is owed.
+    /// Whoever writes has the turn to.
     torn: Mutex<Vec<u8>>,
     is_torn: AtomicBool,
 }

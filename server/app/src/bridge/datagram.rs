@@ -254,9 +254,8 @@ impl Bridge<'_> {
                 break;
             }
             let entered = self.ledger.entering_receive();
-            let Some((header, payload)) = buffer[len..].split_at_mut_checked(HEADER) else {
-                return Arrived { len, over: 0 };
-            };
+            // A buffer has room for a header behind what one read may bring.
+            let (header, payload) = buffer[len..].split_at_mut(HEADER);
             let room = payload.len();
             let result = self.target.try_io(Interest::READABLE, || {
                 let mut parts = [IoSliceMut::new(payload), IoSliceMut::new(beyond)];
