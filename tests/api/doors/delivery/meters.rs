@@ -60,6 +60,25 @@ async fn requests_that_share_a_connection_are_counted_apart_to_the_byte() {
 }
 
 #[tokio::test]
+async fn a_question_whose_client_has_left_behind_it_is_counted() {
+    let server = TestServer::start();
+    let client = server.client();
+    let id = start(client).await;
+    let question = client.request("GET", &format!("events?after=head&meter={id}"));
+    let mut expected = 0;
+    for round in 0..50 {
+        let mut conn = Conn::connect(server.address()).await;
+        assert_eq!(conn.ask(&question).await.expect("an answer").status, 200);
+        conn.send(&question.bytes()).await;
+        conn.finish().await;
+        drop(conn);
+        expected += 2 * question.bytes().len() as u64;
+        eventually("it is closed", async || figures(client, &id).await.open_connections == 0).await;
+        assert_eq!(figures(client, &id).await.bytes_up, expected, "round {round}");
+    }
+}
+
+#[tokio::test]
 async fn streams_are_counted_to_the_byte_while_they_run() {
     let server = TestServer::start();
     let client = server.client();

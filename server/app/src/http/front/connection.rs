@@ -66,6 +66,9 @@ pub struct Wire {
 struct Tally {
     /// Who is charged with what is written, and after an upgrade also with what is read.
     meter: Option<Arc<Meter>>,
+    /// Who was charged before the request that is neither claimed nor answered yet: it may be theirs, too, so the connection
+    /// is still one of theirs.
+    former: Option<Arc<Meter>>,
     upgraded: bool,
     /// Read and not charged: the header of the next request, or the body of this one until it is answered.
     unclaimed: u64,
@@ -130,8 +133,15 @@ impl Wire {
         tally.charge_work();
         tally.header = std::mem::take(&mut tally.unclaimed);
         tally.header_segments = std::mem::take(&mut tally.unclaimed_segments);
-        if let Some(old) = tally.meter.take() {
-            old.released(Arc::as_ptr(self));
+        let last = tally.meter.take();
+        let before = std::mem::replace(&mut tally.former, last);
+        self.leave(before);
+    }
+
+    /// It is no longer one of this meter's connections.
+    fn leave(&self, meter: Option<Arc<Meter>>) {
+        if let Some(meter) = meter {
+            meter.released(self);
         }
     }
 
@@ -150,6 +160,8 @@ impl Wire {
             meter.requested(self, header, fresh);
             meter.segments_up(came);
         }
+        let others = tally.former.take().filter(|former| !Arc::ptr_eq(former, meter));
+        self.leave(others);
         tally.meter = Some(Arc::clone(meter));
     }
 
@@ -199,6 +211,21 @@ impl Wire {
         tally.working_since = None;
     }
 
+    /// The connection has ended. What came and became no request, since the client left behind it, is charged to whom the
+    /// connection worked for last.
+    fn over(&self) {
+        let mut tally = self.tally();
+        // What the kernel still holds of the last answer is on its way: closing sends it.
+        self.look(&mut tally);
+        let charged = [tally.meter.take(), tally.former.take()];
+        if let Some(last) = charged.iter().flatten().next() {
+            last.read(tally.unclaimed + tally.header);
+            last.segments_up(tally.unclaimed_segments);
+            last.segments_up(tally.header_segments);
+        }
+        charged.into_iter().for_each(|meter| self.leave(meter));
+    }
+
     fn note_read(&self, bytes: u64) {
         self.received.fetch_add(bytes, Ordering::Relaxed);
         let mut tally = self.tally();
@@ -212,6 +239,8 @@ impl Wire {
     fn note_written(&self, bytes: u64) {
         self.sent.fetch_add(bytes, Ordering::Relaxed);
         let mut tally = self.tally();
+        // An answer to what nobody claimed.
+        self.leave(tally.former.take());
         if tally.unclaimed > 0 {
             // What was read before the answer goes is this request's body.
             self.look(&mut tally);
@@ -264,12 +293,7 @@ pub(crate) struct Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        // What the kernel still holds of the last answer is on its way: closing sends it.
-        self.wire.settle();
-        let meter = self.wire.tally().meter.take();
-        if let Some(meter) = meter {
-            meter.released(Arc::as_ptr(&self.wire));
-        }
+        self.wire.over();
         // Somebody may look at the counters a moment longer; the connection ends here.
         SockRef::from(&self.wire.stream).shutdown(Shutdown::Both).ok();
         self.lease.traffic.end(&self.wire);
@@ -417,8 +441,62 @@ impl AsyncWrite for Counted {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a connection to be counted")]
 mod tests {
-    use super::{NEAR, is_near};
+    use std::sync::Arc;
+
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::{NEAR, Wire, is_near};
+    use crate::meter::Meter;
+
+    #[tokio::test]
+    async fn a_request_that_nobody_has_claimed_yet_may_be_of_the_meter_before() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let wire = Wire::new(TcpStream::connect(address).await.expect("it listens"));
+        let [one, other] = [(); 2].map(|()| Arc::new(Meter::default()));
+        let open = |meter: &Meter| meter.figures().open_connections;
+        wire.begin();
+        wire.claim(&one);
+        wire.note_read(10);
+        for _ in 0..2 {
+            wire.begin();
+            assert_eq!(open(&one), 1, "whoever looks now must look again");
+            wire.claim(&one);
+            assert_eq!(open(&one), 1);
+        }
+        wire.begin();
+        wire.claim(&other);
+        assert_eq!((open(&one), open(&other)), (0, 1));
+        wire.begin();
+        assert_eq!(open(&other), 1);
+        wire.note_written(100);
+        assert_eq!((open(&other), other.figures().bytes_down), (0, 0), "an answer, and not one of its");
+        assert_eq!((one.figures().requests, one.figures().bytes_up), (3, 10));
+    }
+
+    #[tokio::test]
+    async fn what_came_right_before_the_end_is_charged_to_whom_the_connection_worked_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        for (begun, answered, charged) in [(false, false, 209), (true, false, 209), (true, true, 0)] {
+            let wire = Wire::new(TcpStream::connect(address).await.expect("it listens"));
+            let meter = Arc::new(Meter::default());
+            wire.begin();
+            wire.claim(&meter);
+            wire.note_read(209);
+            if begun {
+                wire.begin();
+            }
+            if answered {
+                wire.note_written(100);
+            }
+            wire.over();
+            let figures = meter.figures();
+            assert_eq!((figures.open_connections, figures.bytes_up), (0, charged), "{begun} {answered}");
+        }
+    }
 
     #[test]
     fn whoever_is_less_than_a_millisecond_away_is_near() {
