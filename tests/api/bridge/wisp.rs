@@ -328,6 +328,36 @@ async fn a_packet_cut_short_anywhere_harms_nobody_else() {
 }
 
 #[tokio::test]
+async fn a_packet_without_meaning_ends_the_stream_it_is_about_and_no_other() {
+    let server = open_server(&[]);
+    let client = server.client();
+    let peer = TcpPeer::listen().await;
+    let mut wisp = Wisp::v1(&server).await;
+    let mut stays = wisp.stream(1, &peer).await;
+    let cut = |whole: &[u8], len: usize| whole[..len].to_vec();
+    for (id, said, reason) in [
+        (2, cut(&packet(OVER, 2, &[2]), 5), 0x01),
+        (3, cut(&packet(CONTINUE, 3, &[1, 0, 0, 0]), 8), 0x01),
+        (4, packet(CONNECT, 4, &[3, 80, 0, b'x']), 0x41),
+        (5, packet(CONNECT, 5, &[1, 80, 0, 0xff]), 0x41),
+        (6, cut(&connect(6, TCP, "127.0.0.1", 80), 7), 0x41),
+    ] {
+        let mut stream = wisp.stream(id, &peer).await;
+        wisp.alive(id, &mut stream).await;
+        let socket = client.sockets().await.sockets.iter().map(|socket| socket.id).max().expect("some");
+        wisp.say(&said).await;
+        assert_eq!(wisp.over(id).await, reason, "{said:?}");
+        assert_eq!(peer::read_to_end(&mut stream).await.expect("a FIN"), b"", "{said:?}");
+        assert_eq!(ended(client, socket).await.0, Code::ClientClosed, "{said:?}");
+        // Of one that is over it says no more, but to a CONNECT.
+        wisp.say(&said).await;
+        wisp.say(&packet(DATA, id, b"late")).await;
+        wisp.alive(1, &mut stays).await;
+        assert_eq!(wisp.over[&id].len(), if reason == 0x41 { 2 } else { 1 }, "{said:?}");
+    }
+}
+
+#[tokio::test]
 async fn who_exceeds_their_credits_loses_that_stream_alone() {
     let server = open_server(&[]);
     let peer = TcpPeer::listen().await;

@@ -344,7 +344,7 @@ impl<'a> Talk<'a> {
             }
             // Said by servers only, or too late: nothing follows from it.
             Ok(Packet::Continue { .. } | Packet::Info { .. }) => {}
-            Err(Fault::Stream { stream, reason, .. }) => self.outbox.say(&close_packet(stream, reason)),
+            Err(Fault::Stream { stream, reason, .. }) => self.gives_up(stream, reason),
             Err(Fault::Connection(wrong)) => {
                 return Err(Ended::Told(Close::new(code::PROTOCOL, wrong.to_string())));
             }
@@ -352,13 +352,21 @@ impl<'a> Talk<'a> {
         Ok(())
     }
 
+    /// What the client said of a stream has no meaning: the one it has by that number ends, and it is told.
+    fn gives_up(&mut self, id: u32, reason: u8) {
+        match self.streams.remove(id).filter(|stream| !stream.is_told()) {
+            Some(stream) => stream.ends(Over::Closed),
+            // What is said of one that is not open is ignored; a CONNECT opens one.
+            None if reason != reason::INVALID => return,
+            None => {}
+        }
+        self.outbox.say(&close_packet(id, reason));
+    }
+
     fn connect(&mut self, id: u32, kind: StreamType, host: &str, port: u16) {
         // Of two with one number the client could mean either: neither goes on.
-        if let Some(before) = self.streams.remove(id)
-            && !before.is_told()
-        {
-            before.ends(Over::Closed);
-            return self.outbox.say(&close_packet(id, reason::INVALID));
+        if self.streams.get(id).is_some_and(|before| !before.is_told()) {
+            return self.gives_up(id, reason::INVALID);
         }
         let datagrams = kind == StreamType::Udp;
         let scheme = if datagrams { Scheme::Udp } else { Scheme::Tcp };
