@@ -12,7 +12,7 @@ use crate::{
 const ENOUGH: usize = 64 << 20;
 
 /// What a stalled bridge may add to the memory of its server.
-const GROWTH: u64 = 1 << 20;
+pub(crate) const GROWTH: u64 = 1 << 20;
 
 /// A client with a small window, and the other end of its socket.
 async fn bridged(server: &TestServer) -> (Raw, TcpStream) {
@@ -97,15 +97,31 @@ async fn a_client_that_does_not_read_holds_up_its_target_and_loses_nothing() {
     eventually("the books are whole", async || client.socket(id).await.counters.received_bytes == all).await;
 }
 
-/// What the kernel holds for this client that has not acknowledged it, in bytes.
-fn queued(server: &TestServer, raw: &Raw) -> usize {
+/// What ss(8) says of the server's end of a client's connection.
+fn shown(server: &TestServer, raw: &Raw) -> String {
     let ends = [server.address().port(), raw.up.port()].map(|port| format!(":{port}"));
-    let asked = ["-tnH", "sport", "=", &ends[0], "dport", "=", &ends[1]];
+    let asked = ["-tonH", "sport", "=", &ends[0], "dport", "=", &ends[1]];
     let output = std::process::Command::new("ss").args(asked).output();
     let output = output.expect("ss; this test needs it: apt-get install iproute2");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// What the kernel holds for this client that has not acknowledged it, in bytes.
+fn queued(server: &TestServer, raw: &Raw) -> usize {
+    let said = shown(server, raw);
     let queue = said.split_whitespace().nth(2).unwrap_or_else(|| panic!("ss says: {said}"));
     queue.parse().expect("a number")
+}
+
+#[tokio::test]
+async fn a_client_that_is_silent_is_asked_by_the_kernel_whether_it_is_there() {
+    let server = open_server(&[]);
+    let peer = TcpPeer::listen().await;
+    for path in [format!("/bridge/{}", peer.address()), "/wisp/".to_owned(), "/bridge/sockets".to_owned()] {
+        let raw = Raw::open(&server, &path).await;
+        // Once what was sent last is acknowledged, this is the timer that runs.
+        eventually("keepalive", async || shown(&server, &raw).contains("timer:(keepalive,")).await;
+    }
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 use sockscope_sockets::{
     kernel::info::TcpInfo,
     stream,
@@ -38,6 +38,11 @@ const NEAR_QUEUE: usize = 256 * 1024;
 
 /// Within so many µs a client is near: the queue above, sent once in each, is 2 Gbit/s.
 const NEAR: u32 = 1000;
+
+/// After so long without a word a client is asked whether it is still there, and again so often; then it is gone (tcp(7)).
+const SILENT: Duration = Duration::from_secs(60);
+const AGAIN: Duration = Duration::from_secs(15);
+const QUESTIONS: u32 = 4;
 
 /// How many meters a connection remembers to have worked for; of more, the first is counted as new again.
 const MOST_SERVED: usize = 64;
@@ -320,6 +325,14 @@ impl Counted {
         if TcpInfo::of(stream).is_ok_and(|info| is_near(info.min_rtt_us)) {
             SockRef::from(stream).set_send_buffer_size(NEAR_QUEUE).ok();
         }
+    }
+
+    /// Has the kernel ask, while nothing is heard, whether the client is still there: who has gone without a word would else hold
+    /// what it has for ever.
+    pub(crate) fn ask_whether_alive(&self) {
+        let alive = TcpKeepalive::new().with_time(SILENT).with_interval(AGAIN).with_retries(QUESTIONS);
+        // Fails on a connection that is gone, which is met by whoever reads.
+        SockRef::from(&self.wire.stream).set_tcp_keepalive(&alive).ok();
     }
 
     /// Ends what is sent to the client: shutdown(2) of the writing direction.
