@@ -20,7 +20,8 @@ pub struct KeyArgs {
     /// Where the server is.
     #[command(flatten)]
     reach: ReachArgs,
-    /// What the key may reach: tcp://host:port or udp://host:port, with * for any host or port, or a range of ports; may be repeated
+    /// What the key may reach: tcp://host:port or udp://host:port, and where it may listen: tcp-listen://address:port or
+    /// udp-bind://address:port; with * for any host or port, or a range of ports; may be repeated
     #[arg(long = "target", value_name = "TARGET", required_unless_present_any = ["list", "revoke"])]
     targets: Vec<String>,
     /// A page that may use it, by its origin, like `https://example.com`; may be repeated
@@ -130,7 +131,13 @@ fn urls(made: &KeyMade, address: SocketAddr) -> Vec<String> {
         let port = if port.bytes().all(|byte| byte.is_ascii_digit()) { port } else { "{port}" };
         Some(format!("{base}/bridge/{scheme}/{host}/{port}"))
     };
-    let elsewhere = [format!("{base}/websockify"), format!("{base}/wisp/"), format!("{base}/bridge/sockets")];
+    let dials = |scheme: &str| made.key.targets.iter().any(|target| target.starts_with(scheme));
+    let elsewhere = [
+        ("/websockify", dials("tcp://")),
+        ("/wisp/", dials("tcp://") || dials("udp://")),
+        ("/bridge/sockets", true),
+    ];
+    let elsewhere = elsewhere.iter().filter(|(_, leads)| *leads).map(|(path, _)| format!("{base}{path}"));
     made.key.targets.iter().filter_map(of).chain(elsewhere).collect()
 }
 

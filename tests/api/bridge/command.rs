@@ -55,6 +55,31 @@ async fn the_key_command_makes_a_key_whose_urls_work_and_revokes_it() {
 }
 
 #[tokio::test]
+async fn what_the_key_command_is_told_is_what_the_key_says() {
+    let server = TestServer::start();
+    let of = |args: &[&str]| -> (KeyMade, Vec<String>) {
+        let text = said(&run(&server, None, &[args, &["--json"]].concat()));
+        let urls: Value = serde_json::from_str(&text).expect("JSON");
+        let urls =
+            urls["urls"].as_array().expect("URLs").iter().map(|url| url.as_str().expect("text").to_owned());
+        (serde_json::from_str(&text).expect("JSON"), urls.collect())
+    };
+    let all = ["--origin", "https://a.example", "--origin", "https://b.example", "--max-bytes", "77"];
+    let more = ["--target", "udp://*:53", "--connects-per-second", "5", "--record"];
+    let (made, urls) = of(&[&all[..], &more].concat());
+    let key = &made.key;
+    assert_eq!(key.origins, ["https://a.example", "https://b.example"]);
+    assert_eq!((key.max_bytes, key.connects_per_second, key.record), (Some(77), 5, true));
+    let below = format!("ws://{}/k/{}", server.host(), made.secret);
+    let leads = ["/bridge/udp/{host}/53", "/wisp/", "/bridge/sockets"].map(|path| format!("{below}{path}"));
+    assert_eq!(urls, leads, "and no contract that leads nowhere");
+    let (made, urls) = of(&["--target", "tcp-listen://127.0.0.1:*"]);
+    assert_eq!(urls, [format!("ws://{}/k/{}/bridge/sockets", server.host(), made.secret)]);
+    let defaults = (made.key.max_bytes, made.key.connects_per_second, made.key.max_streams, made.key.record);
+    assert_eq!(defaults, (None, 100, 64, false));
+}
+
+#[tokio::test]
 async fn the_key_command_says_what_is_wrong() {
     let server = TestServer::start();
     let wrong = "wrong-0123456789abcdef0123456789abcdef";
