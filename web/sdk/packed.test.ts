@@ -28,7 +28,7 @@ afterAll(() => rm(folder, { recursive: true }));
 it('is a package that a module imports', async () => {
   const module = (await import(pathToFileURL(join(folder, 'node_modules/sockscope-direct-sockets/dist/direct-sockets.js')).href)) as Record<string, unknown>;
   expect(Object.keys(module).sort()).toEqual(['TCPServerSocket', 'TCPSocket', 'UDPSocket', 'connect', 'install']);
-  expect(await readdir(join(folder, 'node_modules/sockscope-direct-sockets'))).toEqual(['README.md', 'dist', 'package.json']);
+  expect(await readdir(join(folder, 'node_modules/sockscope-direct-sockets'))).toEqual(['LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'dist', 'package.json']);
 });
 
 it('has types that its user is held to', { timeout: PATIENCE_MS }, async () => {
