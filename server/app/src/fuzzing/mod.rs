@@ -13,6 +13,8 @@ macro_rules! targets {
 }
 
 targets! {
+    /// What a page asks to have opened.
+    direct_open: crate::bridge::direct::fuzz::direct_open;
     /// Packets of the channel of Direct Sockets.
     direct_packet: crate::bridge::direct::fuzz::direct_packet;
     /// WebSocket frames of a client.

@@ -1,7 +1,29 @@
-//! Packets of the channel from a fuzzer.
+//! Packets of the channel, and what they ask for, from a fuzzer.
 
-use super::{Head, Packet, PacketType, Place, Wrong, packet};
-use sockscope_sockets::open::Family;
+use super::{
+    Head, Packet, PacketType, Place, Wrong,
+    open::{Carries, read},
+    packet,
+};
+use sockscope_sockets::{
+    open::Family,
+    target::{Host, Scheme},
+};
+
+/// What is asked to be opened: whatever is understood is of one kind, leads where a person could have written it, and where it
+/// listens is an address.
+pub(crate) fn direct_open(data: &[u8]) {
+    let Ok((wish, carries)) = read(data) else { return };
+    let target = &wish.target;
+    let expected = match target.scheme {
+        Scheme::Tcp => Carries::Bytes,
+        Scheme::Udp | Scheme::UdpBind => Carries::Datagrams,
+        Scheme::TcpListen => Carries::Connections,
+    };
+    assert_eq!(carries, expected);
+    assert!(!target.scheme.is_local() || matches!(target.host, Host::Ip { .. }), "{target}");
+    assert_eq!(target.to_string().parse().as_ref(), Ok(target), "{target}");
+}
 
 /// What is read can be written again as it was, and the head says of every beginning what the whole is.
 pub(crate) fn direct_packet(data: &[u8]) {

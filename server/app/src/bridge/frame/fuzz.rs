@@ -27,6 +27,7 @@ pub(crate) fn frame(data: &[u8]) {
         assert!(if failed.is_some() { all.bytes.starts_with(&bytes) } else { all.bytes == bytes });
         assert_eq!(control, all.control);
     }
+    assert_eq!(datagrams(stream, pieces), Datagrams::of(&whole), "cut {pieces:?}");
     compare(stream, &whole);
 }
 
@@ -163,6 +164,68 @@ fn gather(stream: &[u8], pieces: &[u8]) -> Gathered {
         }
     });
     gathered
+}
+
+/// What is datagrams to whoever takes a message for one.
+#[derive(Debug, Default, PartialEq)]
+struct Datagrams {
+    whole: Vec<Vec<u8>>,
+    failed: Option<u16>,
+}
+
+impl Datagrams {
+    fn of(all: &[Said]) -> Self {
+        let whole = put_together(all).into_iter().filter_map(|said| match said {
+            Said::Message(_, message, _) => Some(message),
+            _ => None,
+        });
+        let failed = all.iter().find_map(|said| match said {
+            Said::Failed(code) => Some(*code),
+            _ => None,
+        });
+        Self { whole: whole.collect(), failed }
+    }
+}
+
+/// Those of one length that come together at once.
+fn datagrams(stream: &[u8], pieces: &[u8]) -> Datagrams {
+    let (mut reader, mut datagrams, mut begun) = (Reader::new(), Datagrams::default(), Vec::new());
+    come(stream, pieces, |bytes| {
+        let mut used = 0;
+        loop {
+            let (more, item) = match reader.next(&mut bytes[used..]) {
+                Ok(None) => return Some(used),
+                Ok(Some(next)) => next,
+                Err(Failed(code)) => {
+                    datagrams.failed = Some(code);
+                    return None;
+                }
+            };
+            let (start, len, last, kind) = match item {
+                Item::Data { start, len, last, kind } => (used + start, len, last, kind),
+                Item::Close(_) => return None,
+                Item::Ping(_) | Item::Pong(_) => {
+                    used += more;
+                    continue;
+                }
+            };
+            used += more;
+            begun.extend_from_slice(&bytes[start..start + len]);
+            if !last {
+                continue;
+            }
+            let whole = std::mem::take(&mut begun);
+            if kind == Kind::Binary && whole.len() == len && len > 0 {
+                let (end, all) = reader.alike(bytes, start..start + len, 64 * len, used);
+                assert!(start + len <= end && end <= all && all <= bytes.len() && (end - start) <= 64 * len);
+                datagrams.whole.extend(bytes[start..end].chunks(len).map(<[u8]>::to_vec));
+                used = all;
+            } else {
+                datagrams.whole.push(whole);
+            }
+        }
+    });
+    datagrams
 }
 
 /// A connection on which all has come, and whose answers nobody wants.
