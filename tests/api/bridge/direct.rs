@@ -477,6 +477,81 @@ async fn datagrams_go_to_one_peer_or_to_any() {
 }
 
 #[tokio::test]
+async fn datagrams_come_for_credits_and_those_that_find_no_room_are_counted_to_the_last() {
+    const LEN: usize = 1000;
+    let server = open_server(&[]);
+    let client = server.client();
+    let peer = UdpPeer::bind().await;
+    let mut direct = Direct::open(&server).await;
+    let asked = json!({ "kind": "udp", "host": "127.0.0.1", "port": peer.address().port() });
+    let local = direct.opens(1, &asked).await["localPort"].clone();
+    let local = format!("127.0.0.1:{local}");
+    let id = client.sockets().await.sockets[0].id;
+    let datagram = noise(LEN);
+    let all = 5000_u64;
+    for _ in 0..all {
+        peer.send(&datagram, &local).await;
+    }
+    logged(client, id, "the client gives no credits", |fact| {
+        matches!(fact, Fact::Paused { reason: Code::ClientNotReading, .. })
+    })
+    .await;
+    let came = |direct: &Direct| direct.datagrams.get(&1).map_or(0, Vec::len);
+    let hear = async |direct: &mut Direct| {
+        tokio::time::timeout(Duration::from_millis(200), direct.hear()).await.is_ok()
+    };
+    while hear(&mut direct).await {}
+    assert!((1..=WINDOW / (LEN + 64)).contains(&came(&direct)), "{} came", came(&direct));
+    // Each is paid for once it has come.
+    let (mut paid, mut counted) = (0, 0);
+    while came(&direct) as u64 + counted < all {
+        let owed = u32::try_from((came(&direct) - paid) * (LEN + 64)).expect("small");
+        paid = came(&direct);
+        if owed > 0 {
+            direct.say(CREDIT, 1, &owed.to_le_bytes()).await;
+        }
+        if !hear(&mut direct).await {
+            counted = client.socket(id).await.counters.dropped;
+        }
+    }
+    assert!(counted > 0, "some were lost, or this shows nothing");
+    assert_eq!(came(&direct) as u64 + counted, all);
+    assert!(direct.datagrams[&1].iter().all(|(_, _, data)| *data == datagram), "whole");
+    direct.say(SHUT, 1, GRACEFULLY).await;
+    assert_eq!(direct.over(1).await, json!({}));
+    let counters = ended(client, id).await.1;
+    assert_eq!((counters.received_events, counters.dropped), (came(&direct) as u64, counted));
+}
+
+#[tokio::test]
+async fn the_limits_of_a_key_hold_for_every_socket_of_a_page() {
+    let server = TestServer::start();
+    let client = server.client();
+    let peer = TcpPeer::listen().await;
+    let why = async |more: Value, sockets: u32| {
+        let made = key(client, &[&peer.target()], more).await;
+        let mut direct = Direct::at(&server, &format!("/k/{}/bridge/sockets", made.secret)).await;
+        let mut streams = Vec::new();
+        for socket in 1..sockets {
+            streams.push(direct.stream(socket, &peer).await);
+        }
+        let why = direct.refused(sockets, &tcp(peer.address())).await;
+        (text(&why["error"]), text(&why["code"]))
+    };
+    let refused = |code: &str| ("NotAllowedError".to_owned(), code.to_owned());
+    assert_eq!(why(json!({ "max_streams": 2 }), 3).await, refused("key:max_streams"));
+    let made = key(client, &[&peer.target()], json!({ "max_bytes": 1000 })).await;
+    let mut direct = Direct::at(&server, &format!("/k/{}/bridge/sockets", made.secret)).await;
+    let mut stream = direct.stream(1, &peer).await;
+    direct.say(DATA, 1, &noise(2000)).await;
+    while direct.closed.is_none() {
+        direct.hear().await;
+    }
+    assert_eq!(direct.closed, Some(Some(1008)));
+    assert!(peer::read_to_end(&mut stream).await.expect("a FIN").len() <= 2000);
+}
+
+#[tokio::test]
 async fn a_listener_accepts_as_many_as_it_is_asked_for() {
     let server = open_server(&[]);
     let mut direct = Direct::open(&server).await;

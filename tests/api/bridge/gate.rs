@@ -4,7 +4,7 @@ use serde_json::json;
 use sockscope_wire::{Code, KeyList, KeyMade, Problem};
 
 use crate::{
-    kit::{Bridge, ask_upgrade, key, tcp},
+    kit::{Bridge, ask_upgrade, key, tcp, ticket},
     support::{http, *},
 };
 
@@ -154,15 +154,43 @@ async fn a_page_of_another_site_comes_in_by_its_listed_origin_alone() {
 
 #[tokio::test]
 async fn without_a_token_other_pages_still_need_a_key() {
-    let server = TestServer::builder().no_token().start();
     let peer = TcpPeer::listen().await;
-    let plain = format!("/bridge/127.0.0.1:{}", peer.address().port());
-    assert!(Bridge::open(server.address(), &plain, &[]).await.is_ok());
+    let target = peer.address().to_string();
+    let flags = ["--websockify-target", &target, "--wisp-prefix", "/lab/wisp/"];
+    let server = TestServer::builder().no_token().args(&flags).start();
+    let host = server.host();
+    let own = format!("http://{host}");
+    for path in paths(&peer) {
+        for (origin, status) in
+            [(None, 101), (Some(own.as_str()), 101), (Some(LISTED), 403), (Some("null"), 403)]
+        {
+            let mut headers = vec![("Host", host.as_str())];
+            headers.extend(origin.map(|origin| ("Origin", origin)));
+            let (answer, _) = ask_upgrade(server.address(), &path, &headers).await;
+            assert_eq!(answer, status, "{path} from {origin:?}");
+        }
+    }
     let listed = ("Origin", LISTED);
-    assert_eq!(Bridge::open(server.address(), &plain, &[listed]).await.err(), Some(403));
     let made = key(server.client(), &[&peer.target()], json!({ "origins": [LISTED] })).await;
     assert!(Bridge::open(server.address(), &tcp(&made.secret, peer.address()), &[listed]).await.is_ok());
     assert_eq!(Bridge::open(server.address(), &tcp("wrong", peer.address()), &[]).await.err(), Some(401));
+}
+
+#[tokio::test]
+async fn a_ticket_of_our_own_page_opens_every_bridge_once() {
+    let peer = TcpPeer::listen().await;
+    let target = peer.address().to_string();
+    let server = TestServer::with(&["--websockify-target", &target, "--wisp-prefix", "/lab/wisp/"]);
+    let host = server.host();
+    let own = format!("http://{host}");
+    for path in paths(&peer) {
+        let offer = format!("ticket.{}, binary, sockscope.direct.v1", ticket(server.client()).await);
+        for (origin, status) in [("https://evil.example", 403), (own.as_str(), 101), (own.as_str(), 401)] {
+            let headers = [("Host", host.as_str()), ("Origin", origin), ("Sec-WebSocket-Protocol", &offer)];
+            let (answer, _) = ask_upgrade(server.address(), &path, &headers).await;
+            assert_eq!(answer, status, "{path} from {origin}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use sockscope_wire::{BridgeKey, KeyList, KeyMade};
+use sockscope_wire::{BridgeKey, KeyList, KeyMade, Ticket};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     WebSocketStream, client_async,
@@ -119,6 +119,11 @@ pub(crate) async fn ask_upgrade(address: SocketAddr, path: &str, headers: &[(&st
     let mut conn = Conn::connect(address).await;
     let response = conn.ask(&request).await.unwrap_or_else(|| panic!("no answer to {path}"));
     (response.status, response.text())
+}
+
+/// A ticket, which opens one connection.
+pub(crate) async fn ticket(client: &Client) -> String {
+    client.post("/api/v1/tickets", &json!({})).await.ok::<Ticket>().ticket
 }
 
 /// Makes a key that leads to these targets; `more` of what it may say.

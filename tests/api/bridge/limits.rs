@@ -6,7 +6,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use crate::{
     kit::{Bridge, key, listed, tcp},
-    raw::{BINARY, Raw, frame},
+    raw::{BINARY, Raw, frame, noise},
     support::{peer, *},
 };
 
@@ -148,5 +148,65 @@ async fn a_key_records_every_byte_where_it_says_so_and_else_the_first() {
         eventually("the books are whole", async || client.socket(id).await.counters.sent_bytes == 40_000)
             .await;
         assert_eq!(recorded().await, known, "record: {record}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_records_has_the_kernels_side_recorded_too_and_no_other() {
+    let server = TestServer::builder().env("SOCKSCOPE_KERNEL", "all").start();
+    let client = server.client();
+    let peer = TcpPeer::listen().await;
+    for record in [true, false] {
+        let made = key(client, &[&peer.target()], json!({ "record": record })).await;
+        let mut bridge =
+            Bridge::open(server.address(), &tcp(&made.secret, peer.address()), &[]).await.expect("let in");
+        let mut stream = peer.accept().await;
+        bridge.send(b"hello").await;
+        peer::read(&mut stream, 5).await;
+        let id = listed(client, &made.key.id).await.sockets[0];
+        bridge.close().await;
+        drop(stream);
+        let of_it = async || {
+            let events = client.events().await.into_iter().filter(|event| event.socket == Some(id));
+            events.map(|event| event.fact).collect::<Vec<_>>()
+        };
+        let states =
+            |facts: &[Fact]| facts.iter().filter(|fact| matches!(fact, Fact::KernelState { .. })).count();
+        if record {
+            eventually("the kernel's side is told", async || states(&of_it().await) > 0).await;
+        } else {
+            eventually("its end", async || {
+                of_it().await.iter().any(|fact| matches!(fact, Fact::Closed { .. }))
+            })
+            .await;
+            assert_eq!(states(&of_it().await), 0);
+        }
+    }
+}
+
+/// What a bridge carries belongs to its client: a log without room keeps nobody waiting, recorded or not.
+#[tokio::test]
+async fn a_full_log_that_may_give_nothing_up_holds_up_no_bridge() {
+    let server = TestServer::with(&["--log-full", "pause", "--log-bytes", "4M"]);
+    let client = server.client();
+    let peer = TcpPeer::listen().await;
+    for record in [true, false] {
+        let made = key(client, &[&peer.target()], json!({ "record": record })).await;
+        let Raw { mut up, mut down } = Raw::open(&server, &tcp(&made.secret, peer.address())).await;
+        let mut stream = peer.accept().await;
+        let bytes = noise(12 << 20);
+        for part in bytes.chunks(1 << 16) {
+            up.frame(BINARY, part).await;
+            assert!(peer::read(&mut stream, part.len()).await == part);
+            peer::write(&mut stream, part).await;
+            assert!(down.receive(part.len()).await == part);
+        }
+        let id = listed(client, &made.key.id).await.sockets[0];
+        let all = bytes.len() as u64;
+        eventually("the books are whole", async || {
+            let counters = client.socket(id).await.counters;
+            (counters.sent_bytes, counters.received_bytes) == (all, all)
+        })
+        .await;
     }
 }

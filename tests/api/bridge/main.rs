@@ -21,6 +21,7 @@ mod visible;
 mod websockify;
 mod wisp;
 mod wisp_client;
+mod wisp_flow;
 mod wisp_keys;
 mod wisp_prefix;
 mod wisp_reasons;

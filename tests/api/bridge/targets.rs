@@ -6,6 +6,7 @@ use sockscope_wire::{Code, Fact, SocketState};
 use crate::{
     kit::{Bridge, key, tcp},
     support::{peer, *},
+    wisp_client::{TCP, Wisp, connect},
 };
 
 /// Spellings of addresses, as the policy's own tests have them.
@@ -86,6 +87,13 @@ async fn no_spelling_of_another_target_passes_for_the_one_a_key_names() {
                 Err(status) => assert!(matches!(status, 404 | 422), "{status}: {spelling}"),
             }
         }
+    }
+    let mut wisp = Wisp::v1_at(&server, &format!("/k/{}/wisp/", made.secret)).await;
+    for (id, spelling) in (1..).zip(self::spellings()) {
+        let (host, port) = spelling.rsplit_once(':').unwrap_or((spelling, ""));
+        wisp.say(&connect(id, TCP, host, port.parse().unwrap_or(1))).await;
+        let reason = wisp.over(id).await;
+        assert!(matches!(reason, 0x41 | 0x48), "{reason:#x}: {spelling}");
     }
     let dialled = |fact: &Fact| matches!(fact, Fact::Connecting { .. } | Fact::Resolved { .. });
     assert!(!client.events().await.iter().any(|event| dialled(&event.fact)), "nothing was even looked up");

@@ -3,10 +3,10 @@
 use std::process::Output;
 
 use serde_json::json;
-use sockscope_wire::{Contract, Ticket};
+use sockscope_wire::Contract;
 
 use crate::{
-    kit::{Bridge, ask_upgrade, key},
+    kit::{Bridge, ask_upgrade, key, ticket},
     raw::{open_server, the_socket},
     support::{peer, *},
     wisp_client::{TCP, Wisp, connect},
@@ -16,10 +16,6 @@ const PREFIXES: [&str; 3] = ["/wisp/", "/lab/", "/over/here/"];
 
 fn flags() -> [&'static str; 4] {
     ["--wisp-prefix", PREFIXES[1], "--wisp-prefix", PREFIXES[2]]
-}
-
-async fn ticket(client: &Client) -> String {
-    client.post("/api/v1/tickets", &json!({})).await.ok::<Ticket>().ticket
 }
 
 #[tokio::test]

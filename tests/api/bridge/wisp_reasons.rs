@@ -2,10 +2,14 @@
 
 use std::{fs, io::Write as _};
 
+use ed25519_dalek::{Signer as _, SigningKey};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use sockscope_wire::{Code, Fact};
 use tokio::net::UdpSocket;
 
 use crate::{
+    kit::{ask_upgrade, key},
     raw::{Asking, ended, facts, open_server, the_socket},
     support::{
         network::{alone, run},
@@ -131,6 +135,71 @@ async fn a_signature_that_is_not_the_keys_is_0xc1() {
     assert_eq!(silent.over(0).await, 0xc2);
     let mut first = Wisp::ask(&server, "/wisp/", &Asking::default()).await;
     assert_eq!(first.over(0).await, 0xc2, "version 1 cannot sign");
+}
+
+#[tokio::test]
+async fn whoever_signs_the_challenge_with_a_listed_key_comes_in() {
+    let peer = TcpPeer::listen().await;
+    let [mine, theirs] = [[7; 32], [8; 32]].map(|seed| SigningKey::from_bytes(&seed));
+    let public = |key: &SigningKey| key.verifying_key().to_bytes();
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    writeln!(file, "# ours").expect("written");
+    for key in [&theirs, &mine] {
+        let digits: String = public(key).iter().map(|byte| format!("{byte:02X}")).collect();
+        writeln!(file, "{digits}").expect("written");
+    }
+    let server = open_server(&["--wisp-keys-file", file.path().to_str().expect("UTF-8")]);
+    let mut before = Vec::new();
+    for key in [&mine, &theirs] {
+        let mut wisp = Wisp::v2(&server).await;
+        let offered = wisp.info.clone().expect("heard").1;
+        let challenge = offered.iter().find(|(id, _)| *id == 3).expect("it asks").1[2..].to_vec();
+        let name = Sha256::digest(public(key));
+        let signed = |over: &[u8]| [&[1][..], &name, &key.sign(over).to_bytes()].concat();
+        wisp.say(&info(&[(3, &signed(&challenge))])).await;
+        let mut stream = wisp.stream(1, &peer).await;
+        wisp.alive(1, &mut stream).await;
+        // What was signed once opens no second connection.
+        let mut again = Wisp::v2(&server).await;
+        again.say(&info(&[(3, &signed(&challenge))])).await;
+        assert_eq!(again.over(0).await, 0xc1);
+        before.push(challenge);
+    }
+    assert_ne!(before[0], before[1], "each is asked anew");
+}
+
+#[tokio::test]
+async fn a_password_is_asked_for_on_top_of_a_key() {
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    writeln!(file, "ann:secret").expect("written");
+    let server = TestServer::with(&["--wisp-passwords-file", file.path().to_str().expect("UTF-8")]);
+    let peer = TcpPeer::listen().await;
+    let made = key(server.client(), &[&peer.target()], json!({})).await;
+    for (said, lets_in) in [(&b"\x03annsecret"[..], true), (b"\x03annwrong", false)] {
+        let asking = Asking { headers: &[("Sec-WebSocket-Protocol", "wisp-v2")], ..Asking::default() };
+        let mut wisp = Wisp::ask(&server, &format!("/k/{}/wisp/", made.secret), &asking).await;
+        wisp.hear().await;
+        wisp.say(&info(&[(2, said)])).await;
+        if lets_in {
+            let mut stream = wisp.stream(1, &peer).await;
+            wisp.alive(1, &mut stream).await;
+        } else {
+            assert_eq!(wisp.over(0).await, 0xc0);
+            wisp.left().await;
+        }
+    }
+    let host = server.host();
+    assert_eq!(ask_upgrade(server.address(), "/wisp/", &[("Host", &host)]).await.0, 401, "and opens no gate");
+}
+
+#[tokio::test]
+async fn a_client_that_names_a_version_and_says_nothing_is_spoken_to_as_of_the_first() {
+    let server = open_server(&[]);
+    let peer = TcpPeer::listen().await;
+    let mut wisp = Wisp::v2(&server).await;
+    wisp.until("CONTINUE of stream 0", |wisp| wisp.credits.contains_key(&0)).await;
+    let mut stream = wisp.stream(1, &peer).await;
+    wisp.alive(1, &mut stream).await;
 }
 
 fn hex(digits: &str) -> Vec<u8> {
