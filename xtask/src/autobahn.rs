@@ -1,30 +1,44 @@
-//! `cargo xtask autobahn`: the framing of the bridges against the fuzzing client of the Autobahn|Testsuite.
+//! `cargo xtask autobahn`: the framing of the bridges against the fuzzing client of the Autobahn|Testsuite. Every case with an echo that
+//! has their framing and keeps messages apart; and with a bridge to an echo, those that a stream of bytes can answer.
 
 use std::{
     collections::BTreeMap,
     env, fs,
-    io::{BufRead as _, BufReader},
+    io::{self, BufRead as _, BufReader},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    thread,
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::{paths, rust, sh, steps::Steps};
+use crate::{paths, rust, server::Server, sh, steps::Steps};
 
 /// The last version that runs unchanged, on the last Python it was written for, and what it was tested with.
 const PACKAGES: [&str; 3] = ["autobahntestsuite==0.8.2", "autobahn==0.10.9", "Twisted==20.3.0"];
 /// The last that makes environments for that Python.
 const VIRTUALENV: &str = "virtualenv==20.15.1";
 
-/// What the server is called in reports.
-const AGENT: &str = "frame-echo";
+/// What the servers are called in reports.
+const ECHO: &str = "frame-echo";
+const BRIDGE: &str = "bridge";
+
 /// 12 and 13 are compression, which the bridges do not offer.
 const LEFT_OUT: [&str; 2] = ["12.*", "13.*"];
 /// So many cases are left; fewer means that it did not get to its end.
 const CASES: usize = 301;
+
+/// A bridge refuses text, and messages that are empty or longer than one read come back otherwise: the cases without either.
+const OF_BYTES: &[&str] = &[
+    "1.2.2", "1.2.3", "1.2.4", "1.2.5", "2.*", "3.1", "3.5", "3.6", "3.7", "4.1.1", "4.1.2", "4.2.1",
+    "4.2.2", "5.1", "5.2", "5.9", "5.10", "5.11", "5.12", "5.13", "5.14", "5.16", "5.17", "7.1.2", "7.1.3",
+    "7.1.4", "7.1.6", "7.3.*", "7.5.1", "7.7.*", "7.9.*", "7.13.1", "7.13.2",
+];
+const OF_BYTES_CASES: usize = 68;
+
 /// Seconds after which it hangs. It takes about 15.
 const PATIENCE: &str = "400";
 
@@ -43,10 +57,55 @@ struct Outcome {
 pub(crate) fn run(steps: &mut Steps) -> Result<()> {
     let folder = paths::target()?.join("autobahn");
     let wstest = steps.run("Autobahn", || suite(&folder))?;
-    steps.run("echo", || {
-        sh::run(rust::cargo().args(["build", "--locked", "--package", "sockscope", "--example", AGENT]))
+    steps.run("echo and bridge", || {
+        sh::run(rust::cargo().args([
+            "build",
+            "--locked",
+            "--package",
+            "sockscope",
+            "--example",
+            ECHO,
+            "--bins",
+        ]))
     })?;
-    steps.run("cases", || cases(&wstest, &folder))
+    steps.run("cases of an echo", || {
+        let echo = Echo::start()?;
+        let of = json!({ "cases": ["*"], "exclude-cases": LEFT_OUT });
+        cases(&wstest, &folder, ECHO, &format!("ws://{}", echo.address), of, CASES)
+    })?;
+    steps.run("cases of a bridge", || {
+        let target = byte_echo()?;
+        let mut command = Command::new(paths::sockscope("debug")?);
+        let server = Server::start(command.args(["--no-token", "--listen", "127.0.0.1:0"]))?;
+        let of = json!({ "cases": OF_BYTES, "exclude-cases": [] });
+        cases(
+            &wstest,
+            &folder,
+            BRIDGE,
+            &format!("ws://{}/bridge/{target}", server.authority()),
+            of,
+            OF_BYTES_CASES,
+        )
+    })
+}
+
+/// Gives back every byte, for as long as this process lives.
+#[expect(clippy::disallowed_methods, reason = "a target, and no part of the product")]
+fn byte_echo() -> Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let address = listener.local_addr()?;
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            match stream {
+                // Ends with its connection, however that does.
+                Ok(mut stream) => {
+                    drop(thread::spawn(move || io::copy(&mut &stream.try_clone()?, &mut stream)))
+                }
+                Err(error) => eprintln!("the echo accepts nobody: {error}"),
+            }
+        }
+    });
+    Ok(address)
 }
 
 /// The program of the suite, in an environment of its own.
@@ -85,20 +144,17 @@ fn python() -> Result<PathBuf> {
     Ok(found)
 }
 
-/// Runs every case and judges the reports; the exit code says nothing.
-fn cases(wstest: &Path, folder: &Path) -> Result<()> {
-    let (echo, reports) = (Echo::start()?, folder.join("reports"));
+/// Runs so many cases against a server and judges the reports; the exit code says nothing.
+fn cases(wstest: &Path, folder: &Path, agent: &str, url: &str, of: Value, count: usize) -> Result<()> {
+    let reports = folder.join("reports").join(agent);
     // An old report must not be taken for a new one.
     if reports.exists() {
         fs::remove_dir_all(&reports).context("cannot remove the reports of the last time")?;
     }
-    let spec = json!({
-        "outdir": reports,
-        "servers": [{ "agent": AGENT, "url": format!("ws://{}", echo.address) }],
-        "cases": ["*"],
-        "exclude-cases": LEFT_OUT,
-        "exclude-agent-cases": {},
-    });
+    let mut spec = of;
+    spec["outdir"] = json!(reports);
+    spec["servers"] = json!([{ "agent": agent, "url": url }]);
+    spec["exclude-agent-cases"] = json!({});
     let file = folder.join("fuzzingclient.json");
     fs::write(&file, spec.to_string()).context("cannot write what to test")?;
     // It names every case; what matters is printed below.
@@ -107,9 +163,9 @@ fn cases(wstest: &Path, folder: &Path) -> Result<()> {
     sh::run(command.stdout(Stdio::null()))?;
     let index = fs::read_to_string(reports.join("index.json")).context("it left no report")?;
     let mut index: BTreeMap<String, BTreeMap<String, Outcome>> = serde_json::from_str(&index)?;
-    let outcomes = index.remove(AGENT).context("the report is of somebody else")?;
+    let outcomes = index.remove(agent).context("the report is of somebody else")?;
     let failed = print(&outcomes);
-    ensure!(outcomes.len() == CASES, "{} cases were run, not {CASES}", outcomes.len());
+    ensure!(outcomes.len() == count, "{} cases were run, not {count}", outcomes.len());
     ensure!(failed == 0, "{failed} cases failed: see {}", reports.join("index.html").display());
     Ok(())
 }
@@ -144,7 +200,7 @@ struct Echo {
 
 impl Echo {
     fn start() -> Result<Self> {
-        let mut command = Command::new(paths::target()?.join("debug/examples").join(AGENT));
+        let mut command = Command::new(paths::target()?.join("debug/examples").join(ECHO));
         sh::announce(command.arg("0"));
         let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| sh::cannot_start(&command))?;
         let stdout = child.stdout.take().context("its standard output is piped")?;

@@ -1,7 +1,7 @@
 //! What is no WebSocket, and with which code it is refused.
 
 use crate::{
-    raw::{Asking, BINARY, CLOSE, Raw, TEXT, ended, frame, open_server},
+    raw::{Asking, BINARY, CLOSE, PING, Raw, TEXT, ended, frame, open_server},
     support::{peer, *},
 };
 
@@ -78,6 +78,25 @@ async fn bridges_of_datagrams_and_of_many_streams_refuse_the_same() {
             let mut raw = Raw::open(&server, path).await;
             raw.up.bytes(&bytes).await;
             assert_eq!(raw.down.closed().await.1, Some(code), "{what}: {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn pings_that_come_at_once_are_all_answered_in_order_and_of_very_many_the_last() {
+    let server = open_server(&[]);
+    let peer = TcpPeer::listen().await;
+    for path in [format!("/bridge/{}", peer.address()), "/wisp/".to_owned()] {
+        let Raw { mut up, mut down } = Raw::open(&server, &path).await;
+        for count in [10_u32, 500] {
+            let said: Vec<_> = (0..count).map(|n| n.to_be_bytes().to_vec()).collect();
+            let pings: Vec<u8> = said.iter().flat_map(|said| frame(PING, said)).collect();
+            up.bytes(&pings).await;
+            down.pongs.clear();
+            down.pong(said.last().expect("some")).await;
+            let mut asked = said.iter();
+            assert!(down.pongs.iter().all(|pong| asked.any(|said| said == pong)), "in order");
+            assert!(count > 10 || down.pongs == said, "{path}: {:?}", down.pongs);
         }
     }
 }

@@ -27,6 +27,9 @@ use crate::http::Counted;
 /// How long a client has to take a close frame, to answer it, and to end the connection.
 const GOODBYE: Duration = Duration::from_secs(2);
 
+/// So many pings are answered that came before there was time to; of more, the latest: earlier ones need no answer (RFC 6455 §5.5.3).
+const PONGS: usize = 16;
+
 /// What a client sends beyond its close frame, or after ours, before it is cut.
 const BEYOND: usize = 16 << 20;
 
@@ -48,8 +51,8 @@ pub(crate) struct Client {
 /// Control frames that are to be sent.
 #[derive(Default)]
 struct Due {
-    /// What the latest ping said: earlier ones need no answer (RFC 6455 §5.5.3).
-    pong: Option<Short>,
+    /// What pings said, at most [`PONGS`] of them.
+    pongs: Vec<Short>,
     /// It is time for a ping of ours.
     ping: bool,
     /// The last word.
@@ -132,8 +135,13 @@ impl Client {
         let mut bytes = [0; CONTROL];
         let len = payload.len().min(CONTROL);
         bytes[..len].copy_from_slice(&payload[..len]);
+        let mut due = self.due();
+        if due.pongs.len() == PONGS {
+            due.pongs.remove(0);
+        }
         // At most 125.
-        self.due().pong = Some(Short { bytes, len: len as u8 });
+        due.pongs.push(Short { bytes, len: len as u8 });
+        drop(due);
         self.wake.notify_one();
     }
 
@@ -150,9 +158,9 @@ impl Client {
 
     /// Sends what control frames are due. Returns whether the last was the last word.
     pub(super) async fn say(&self) -> io::Result<bool> {
-        let Due { pong, ping, close } = std::mem::take(&mut *self.due());
+        let Due { pongs, ping, close } = std::mem::take(&mut *self.due());
         let mut room = [0; 2 + CONTROL];
-        if let Some(Short { bytes, len }) = pong {
+        for Short { bytes, len } in pongs {
             self.write(frame::pong(&mut room, &bytes[..usize::from(len)])).await?;
         }
         if ping {
