@@ -12,7 +12,8 @@ use utoipa::openapi::{
 /// What a reader of the document needs to know first.
 pub(crate) const DESCRIPTION: &str = "Real sockets, driven and recorded. JSON in and out; unknown request fields are \
     refused, unknown response fields are to be ignored. Errors are RFC 9457 problems. `default` names the workspace of \
-    the token. A seq is only meaningful with its epoch.";
+    the token. A seq is only meaningful with its epoch. Every path of /bridge, /wisp and /websockify stands also behind \
+    /k/{secret}: that is a bridge key's, and opens nothing else.";
 
 /// How a request is let in.
 pub(crate) fn bearer() -> SecurityScheme {
