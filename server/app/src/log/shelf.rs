@@ -139,6 +139,10 @@ impl Shelf {
                 let mut records = Vec::with_capacity(CHUNK);
                 records.push(record);
                 self.chunks.push_back(Chunk { records, gone: 0 });
+                // While it was filled, the one before gave nothing back.
+                if let Some(before) = self.chunks.len().checked_sub(2) {
+                    self.tidy(before);
+                }
             }
         }
         let holder = self.holders.entry(who).or_insert_with(|| {

@@ -380,3 +380,25 @@ fn frames_that_lie_together_are_given_up_together() {
     }
     assert!(log.first(KERNEL) > Seq(1), "it was full");
 }
+
+/// The chunk that is being filled is never given back in part; the next one is begun when it is full.
+#[test]
+fn a_chunk_that_was_emptied_while_it_was_filled_gives_its_memory_back_when_it_is_full() {
+    let mut log = small(1 << 20, 20_000, LogFull::Evict);
+    let mut last = 0;
+    // Until a second chunk begins, all of the first but its last record given up before.
+    while log.shelves[0].allocated() < 2 * 512 * size_of::<Record>() {
+        last = append(&mut log, CONVERSATION, 1, 1).0;
+        assert!(last < 2000, "two chunks are allocated");
+    }
+    let chunk = last - 1;
+    let mut log = small(1 << 20, 20_000, LogFull::Evict);
+    for _ in 0..chunk {
+        append(&mut log, CONVERSATION, 1, 1);
+    }
+    log.trim(Seq(chunk - 1));
+    append(&mut log, CONVERSATION, 1, 1);
+    let allocated = log.shelves[0].allocated();
+    assert!(allocated < (512 + 64) * size_of::<Record>(), "{allocated} bytes for two records");
+    assert_eq!(all(&log, 0).records.len(), 2);
+}
