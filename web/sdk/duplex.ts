@@ -199,7 +199,7 @@ export class Duplex {
       const bytes = bytesOf(chunk);
       for (let at = 0; at < bytes.byteLength; ) {
         const taken = await this.#credits.take(1, Math.min(bytes.byteLength - at, PIECE));
-        if (taken === 0) throw this.#why();
+        if (taken === 0) throw this.#writer.signal.aborted ? this.#writer.signal.reason : this.#why();
         this.#channel.say(DATA, this.#socket, bytes.subarray(at, at + taken));
         at += taken;
       }

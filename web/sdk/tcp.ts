@@ -4,7 +4,7 @@ import { type Channel, type Ends, channel, failure } from './channel.js';
 import * as checks from './checks.js';
 import type { TCPSocketOptions } from './checks.js';
 import { Duplex } from './duplex.js';
-import { Later, invalidState } from './ways.js';
+import { Later, invalidState, left } from './ways.js';
 
 export interface TCPSocketOpenInfo {
   readable: ReadableStream<Uint8Array<ArrayBuffer>>;
@@ -59,7 +59,7 @@ export class TCPSocket {
     if (readable.locked || writable.locked) return invalidState('a stream of the socket is locked');
     // An end of either that came before is in `closed`.
     readable.cancel().catch(() => undefined);
-    writable.abort().catch(() => undefined);
+    writable.abort(left()).catch(() => undefined);
     return this.closed;
   }
 

@@ -4,7 +4,7 @@ import { NOTHING, channel, failure } from './channel.js';
 import * as checks from './checks.js';
 import type { UDPMessage, UDPSocketOptions } from './checks.js';
 import { CLOSE, CREDIT, DATAGRAM, DATAGRAM_COST, MAX_DATAGRAM, PLACE, placeBytes, readDatagram, u32 } from './packet.js';
-import { Bell, Credits, Later, Purse, Ways, invalidState } from './ways.js';
+import { Bell, Credits, Later, Purse, Ways, invalidState, left } from './ways.js';
 
 /** A message that came: of a bound socket with its sender. */
 export interface UDPReceived {
@@ -115,7 +115,7 @@ export class UDPSocket {
     if (!this.#isOpen) return invalidState('the socket is not open');
     if (this.#readable.locked || this.#writable.locked) return invalidState('a stream of the socket is locked');
     this.#readable.cancel().catch(() => undefined);
-    this.#writable.abort().catch(() => undefined);
+    this.#writable.abort(left()).catch(() => undefined);
     return this.closed;
   }
 
@@ -142,7 +142,7 @@ export class UDPSocket {
       const bytes = data.slice();
       const place = placeBytes(to);
       const cost = bytes.byteLength + place.byteLength + DATAGRAM_COST - PLACE;
-      if ((await this.#credits.take(cost, cost)) === 0) throw this.#why;
+      if ((await this.#credits.take(cost, cost)) === 0) throw this.#writer.signal.aborted ? this.#writer.signal.reason : this.#why;
       this.#channel.say(DATAGRAM, this.#socket, place, bytes);
     } catch (error) {
       // The stream is over with this, and does not say so again. An abort does.

@@ -132,6 +132,12 @@ export class Ways {
     else this.closed.reject(this.#error);
   }
 }
+
+/** Why what was not sent is not: its owner has closed the socket. */
+export function left(): DOMException {
+  return new DOMException('the socket was closed', 'AbortError');
+}
+
 /** What a method answers that is called too early or too late. */
 export function invalidState(what: string): Promise<never> {
   return Promise.reject(new DOMException(what, 'InvalidStateError'));
