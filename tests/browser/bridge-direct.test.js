@@ -5,65 +5,9 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
 
-import { tcpServer, udpPeer } from './support/peers.js';
-import { site, stranger } from './support/stranger.js';
-import { test as inChromium } from './support/test.js';
+import { connected, heard, line, listener, rest, sockets } from './support/direct.js';
+import { udpPeer } from './support/peers.js';
 import { eventually, within } from './support/wait.js';
-
-const OUTSIDE = { login: false };
-
-/** One line of the shape: `body` has the page's `run` beside the fixture. */
-function line(name, body, options = {}) {
-  inChromium(name, { ...OUTSIDE, ...options }, async (t) => body(t, await stranger(t)));
-}
-
-const sockets = async (t) => (await t.server.must('GET', '/sockets')).sockets;
-
-/** A TCP server, and its next connection. */
-async function listener(t) {
-  const waiting = [];
-  const came = [];
-  const peer = await t.using(
-    tcpServer((socket) => {
-      const taker = waiting.shift();
-      if (taker) taker(socket);
-      else came.push(socket);
-    }),
-  );
-  const accepted = () => within('a connection is accepted', came.length > 0 ? Promise.resolve(came.shift()) : new Promise((resolve) => waiting.push(resolve)));
-  return { ...peer, accepted };
-}
-
-/** Reads to the FIN. */
-async function rest(socket) {
-  const chunks = [];
-  socket.on('data', (chunk) => chunks.push(chunk));
-  socket.resume();
-  if (!socket.readableEnded) await within('the FIN comes', once(socket, 'end'));
-  return Buffer.concat(chunks).toString();
-}
-
-async function heard(socket, length) {
-  let said = '';
-  await eventually(`${length} bytes come`, () => {
-    said += socket.read()?.toString() ?? '';
-    return said.length >= length;
-  });
-  return said;
-}
-
-/** Opens a TCPSocket, known as `socket`, `info` in the page. */
-async function connected(t, run, options) {
-  const peer = await listener(t);
-  await run(
-    async ([port, options]) => {
-      globalThis.socket = new sdk.TCPSocket('127.0.0.1', port, options);
-      globalThis.info = await socket.opened;
-    },
-    [peer.port, options],
-  );
-  return peer.accepted();
-}
 
 // ---- TCPSocket ----
 
@@ -109,18 +53,6 @@ line('TCPSocket: opened gives both streams and both addresses, the remote one re
     localAddress: '127.0.0.1',
     localPort: accepted.remotePort,
   });
-});
-
-line('TCPSocket: noDelay, keepAliveDelay and the buffer sizes reach the kernel', async (t, { run }) => {
-  await connected(t, run, { noDelay: true, keepAliveDelay: 1500, sendBufferSize: 40_000, receiveBufferSize: 50_000 });
-  const [{ id }] = await sockets(t);
-  const { options } = await t.server.must('GET', `/sockets/${id}`);
-  const { nodelay, keepalive, keepalive_idle_s, keepalive_interval_s, send_buffer, recv_buffer } = options;
-  // The kernel takes whole seconds.
-  assert.deepEqual(
-    { nodelay, keepalive, keepalive_idle_s, keepalive_interval_s, send_buffer, recv_buffer },
-    { nodelay: true, keepalive: true, keepalive_idle_s: 2, keepalive_interval_s: 2, send_buffer: 40_000, recv_buffer: 50_000 },
-  );
 });
 
 line('TCPSocket: readable is a byte stream, for default readers and for those that bring a buffer', async (t, { run }) => {
@@ -232,7 +164,7 @@ line('TCPSocket: writable.abort() is a FIN, also while a write waits for the pee
     await writer.abort();
     return written;
   });
-  assert.notEqual(typeof outcome, 'string', 'what was not sent was not said to be');
+  assert.equal(outcome.name, 'AbortError', 'what was not sent is not said to be');
   await rest(accepted);
   assert.ok(accepted.bytesRead < 64 << 20);
   accepted.end('still here');
@@ -313,6 +245,53 @@ line('TCPSocket: close() is InvalidStateError before it is open and while a stre
   await eventually('the log has it closed', async () => (await sockets(t))[0].state === 'closed');
 });
 
+/** The first event of the log that is like that. */
+async function logged(t, like) {
+  return eventually(`the log has ${JSON.stringify(like)}`, async () => {
+    const { events } = await t.server.must('GET', '/events?after=0&limit=10000&payload=none');
+    return events.find((event) => Object.entries(like).every(([field, value]) => event[field] === value)) ?? false;
+  });
+}
+
+line('TCPSocket: close() sends what is on its way, and discards what still waits for credits', async (t, { run }) => {
+  const accepted = await connected(t, run);
+  const TOTAL = 64 << 20;
+  const outcomes = await run(async (total) => {
+    const writer = info.writable.getWriter();
+    await writer.write(bytes('written'));
+    const under = failed(writer.write(new Uint8Array(total)));
+    const queued = failed(writer.write(bytes('behind it')));
+    writer.releaseLock();
+    await socket.close();
+    return [await under, await queued, await failed(info.writable.getWriter().closed)];
+  }, TOTAL);
+  assert.deepEqual(outcomes.map(({ name }) => name), ['AbortError', 'AbortError', 'AbortError']);
+  const { reason, counters, unsent_bytes } = await logged(t, { type: 'closed' });
+  assert.deepEqual([reason, unsent_bytes], ['client_closed', 0]);
+  const begun = counters.sent_bytes - 'written'.length;
+  assert.ok(begun >= 0 && begun < TOTAL, `${begun} bytes of ${TOTAL} went`);
+  assert.equal(await rest(accepted), `written${'\0'.repeat(begun)}`, 'the peer has what was sent, and then the FIN');
+});
+
+line('TCPSocket: close() waits for a peer that does not read only so long, and the log has how much was not sent', async (t, { run }) => {
+  const accepted = await connected(t, run);
+  const TOTAL = 64 << 20;
+  await run((total) => {
+    const writer = info.writable.getWriter();
+    globalThis.written = failed(writer.write(new Uint8Array(total)));
+    writer.releaseLock();
+  }, TOTAL);
+  await logged(t, { type: 'paused', reason: 'peer_not_reading' });
+  assert.equal(await run(() => socket.close()), undefined);
+  assert.equal((await run(() => written)).name, 'AbortError');
+  const { reason, counters, unsent_bytes } = await logged(t, { type: 'closed' });
+  assert.equal(reason, 'client_closed');
+  assert.ok(unsent_bytes > 0 && unsent_bytes <= 262_144, `${unsent_bytes} bytes waited, of at most a window`);
+  await rest(accepted);
+  assert.equal(accepted.bytesRead, counters.sent_bytes, 'the peer has what the kernel had, and then the FIN');
+  assert.ok(counters.sent_bytes < TOTAL);
+});
+
 line('TCPSocket: what cannot be opened rejects opened and closed, with errno and phase', async (t, { run }) => {
   const peer = await listener(t);
   peer.close();
@@ -325,16 +304,6 @@ line('TCPSocket: what cannot be opened rejects opened and closed, with errno and
   }
   const unknown = await run(() => failed(new sdk.TCPSocket('nowhere.invalid', 80).opened));
   assert.deepEqual([unknown.name, unknown.phase], ['NetworkError', 'resolve']);
-});
-
-inChromium('TCPSocket: what the key or the policy does not allow is NotAllowedError', OUTSIDE, async (t) => {
-  const { run } = await stranger(t, { targets: ['tcp://127.0.0.1:9', 'tcp://169.254.169.254:*'] });
-  const key = await run(() => failed(new sdk.TCPSocket('127.0.0.1', 10).opened));
-  assert.deepEqual([key.name, key.code], ['NotAllowedError', 'key:targets']);
-  const policy = await run(() => failed(new sdk.TCPSocket('169.254.169.254', 80).opened));
-  assert.deepEqual([policy.name, policy.code], ['NotAllowedError', 'denied']);
-  const listens = await run(() => failed(new sdk.TCPServerSocket('127.0.0.1').opened));
-  assert.deepEqual([listens.name, listens.code], ['NotAllowedError', 'key:targets']);
 });
 
 // ---- Backpressure ----
@@ -431,6 +400,8 @@ line('UDPSocket: the constructor tells the two modes apart, and what is wrong is
       { localAddress: '127.0.0.1', ipv6Only: true },
       { localAddress: '127.0.0.1', dnsQueryType: 'ipv4' },
       { localAddress: '127.0.0.1', sendBufferSize: 0 },
+      { localAddress: '127.0.0.1', receiveBufferSize: 0 },
+      { remoteAddress: '127.0.0.1', remotePort: 9, receiveBufferSize: 0 },
     ];
     return wrong.map((given) => {
       try {
@@ -446,7 +417,7 @@ line('UDPSocket: the constructor tells the two modes apart, and what is wrong is
 
 line('UDPSocket, connected: messages have no address, and are datagrams each', async (t, { run }) => {
   const peer = await t.using(udpPeer());
-  const port = Number(peer.address.split(':')[1]);
+  const { port } = peer;
   const info = await run(async (port) => {
     globalThis.socket = new sdk.UDPSocket({ remoteAddress: 'localhost', remotePort: port, dnsQueryType: 'ipv4' });
     globalThis.info = await socket.opened;
@@ -467,8 +438,36 @@ line('UDPSocket, connected: messages have no address, and are datagrams each', a
     return { ...value, data: text(value.data), isBytes: value.data instanceof Uint8Array };
   });
   assert.deepEqual(message, { data: 'back', isBytes: true });
-  const outcome = await run(() => failed(writer.write({ data: bytes('x'), remoteAddress: '127.0.0.1', remotePort: 9 })));
-  assert.equal(outcome.name, 'TypeError');
+});
+
+line('UDPSocket, connected: a message that says where it goes is a TypeError, and is not sent', async (t, { run }) => {
+  const peer = await t.using(udpPeer());
+  const { port } = peer;
+  const places = [
+    { remoteAddress: '127.0.0.1' },
+    { remotePort: port },
+    { remoteAddress: '127.0.0.1', remotePort: port },
+    { dnsQueryType: 'ipv4' },
+  ];
+  for (const place of places) {
+    const outcomes = await run(
+      async ([port, place]) => {
+        const socket = new sdk.UDPSocket({ remoteAddress: '127.0.0.1', remotePort: port });
+        const { readable, writable } = await socket.opened;
+        const writer = writable.getWriter();
+        await writer.write({ data: bytes('no place'), remoteAddress: undefined, remotePort: undefined, dnsQueryType: undefined });
+        const written = await failed(writer.write({ data: bytes('a place'), ...place }));
+        const next = await failed(writer.write({ data: bytes('behind it') }));
+        await readable.cancel();
+        return [written, next, await failed(socket.closed)].map(({ name }) => name);
+      },
+      [port, place],
+    );
+    assert.deepEqual(outcomes, ['TypeError', 'TypeError', 'TypeError'], JSON.stringify(place));
+  }
+  // What was sent came, and in its order: each socket is closed behind it.
+  await eventually('the others came', () => peer.received.length === places.length);
+  assert.deepEqual(new Set(peer.received.map(({ text }) => text)), new Set(['no place']));
 });
 
 line('UDPSocket, bound: messages have the sender, and need an address or a name', async (t, { run }) => {
@@ -492,7 +491,7 @@ line('UDPSocket, bound: messages have the sender, and need an address or a name'
     assert.equal(sender, `${peer.address} hello`);
     await run(
       ([name, port]) => writer.write({ data: bytes('hello to you'), remoteAddress: name, remotePort: port, ...(name === 'localhost' ? { dnsQueryType: 'ipv4' } : {}) }),
-      [name, Number(peer.address.split(':')[1])],
+      [name, peer.port],
     );
     await eventually('an answer came', () => peer.received.length === 1);
     assert.deepEqual(peer.received, [{ text: 'hello to you', from: local }]);
@@ -511,7 +510,7 @@ line('UDPSocket: a datagram that did not go errors the writable, and reading goe
     // More than IPv4 takes: the kernel says so.
     await writer.write({ data: new Uint8Array(65_508) }).catch(() => {});
     return failed(writer.closed);
-  }, Number(peer.address.split(':')[1]));
+  }, peer.port);
   assert.deepEqual(outcome, { name: 'NetworkError', isDOMException: true, errno: 'EMSGSIZE', phase: 'send', code: 'message_too_long' });
   await eventually('the first came', () => peer.received.length === 1);
   await peer.send('still', peer.received[0].from);
@@ -533,7 +532,7 @@ line('UDPSocket: close() is InvalidStateError early or locked, and else closes, 
     writer.releaseLock();
     const closing = socket.close();
     return [early.name, locked.name, await closing, await socket.closed];
-  }, Number(peer.address.split(':')[1]));
+  }, peer.port);
   assert.deepEqual(names, ['InvalidStateError', 'InvalidStateError', undefined, undefined]);
   await eventually('all of them came', () => peer.received.length === 200);
   await eventually('the log has it closed', async () => (await sockets(t))[0].state === 'closed');
@@ -696,6 +695,23 @@ line('connect(): the streams are there at once, and opened says both addresses',
   assert.deepEqual(new Set(wrong), new Set(['TypeError']));
 });
 
+line('connect(): there is no TLS, and whoever asks for it gets a TypeError at once', async (t, { run }) => {
+  const peer = await listener(t);
+  const outcomes = await run((port) =>
+    ['on', 'starttls', 'none'].map((secureTransport) => {
+      try {
+        return String(sdk.connect({ hostname: '127.0.0.1', port }, { secureTransport }));
+      } catch (error) {
+        return error.name;
+      }
+    }), peer.port);
+  assert.deepEqual(outcomes, ['TypeError', 'TypeError', 'TypeError']);
+  assert.deepEqual(await sockets(t), [], 'nothing was opened');
+  // Where it is said not to be wanted, it is as if nothing was said.
+  const info = await run((port) => sdk.connect({ hostname: '127.0.0.1', port }, { secureTransport: 'off' }).opened, peer.port);
+  assert.equal(info.remoteAddress, `127.0.0.1:${peer.port}`);
+});
+
 line("connect(): without allowHalfOpen the peer's FIN ends writing, after what was written", async (t, { run }) => {
   const peer = await listener(t);
   await run((port) => {
@@ -744,90 +760,4 @@ line('connect(): close() ends both ways, after what was written', async (t, { ru
     await socket.closed;
   }, peer.port);
   assert.equal(await rest(await peer.accepted()), 'last words');
-});
-
-// ---- The module and the channel ----
-
-inChromium('the lines that the dialog gives for a page work in one', {}, async (t) => {
-  const peer = await listener(t);
-  const { origin } = await t.using(site());
-  const { screen } = t;
-  await screen.at('keys').click();
-  await screen.at('keys-make').click();
-  await screen.at('key-targets').fill(`tcp://127.0.0.1:${peer.port}`);
-  await screen.at('key-origins').fill(origin);
-  await screen.at('key-submit').click();
-  const lines = await screen.at('key-made').locator('code').last().innerText();
-  const page = await t.context.newPage();
-  await page.goto(origin);
-  await page.addScriptTag({ type: 'module', content: `${lines}\nglobalThis.opened = new TCPSocket('127.0.0.1', ${peer.port}).opened;` });
-  await peer.accepted();
-  assert.equal(await page.evaluate(async () => (await opened).remotePort), peer.port);
-});
-
-inChromium('the module loads in an isolated page, and brings its types', OUTSIDE, async (t) => {
-  const { run } = await stranger(t, { isolated: true });
-  assert.equal(await run(() => crossOriginIsolated), true);
-  for (const file of ['direct-sockets.js', 'direct-sockets.d.ts']) {
-    const { status, headers } = await fetch(`${t.server.origin}/sdk/${file}`);
-    assert.equal(status, 200);
-    assert.equal(headers.get('access-control-allow-origin'), '*');
-    assert.equal(headers.get('cross-origin-resource-policy'), 'cross-origin');
-  }
-  const page = await fetch(t.server.origin);
-  assert.equal(page.headers.get('access-control-allow-origin'), null, 'the rest is not for others');
-});
-
-inChromium('a key that is revoked, and a server that is gone, end every socket with the reason', OUTSIDE, async (t) => {
-  const { run, key } = await stranger(t);
-  const accepted = await connected(t, run);
-  await run(() => {
-    globalThis.server = new sdk.TCPServerSocket('127.0.0.1');
-    globalThis.listening = server.opened;
-    globalThis.outcomes = listening.then(() => Promise.all([failed(socket.closed), failed(server.closed)]));
-    return listening.then(() => {});
-  });
-  await t.server.must('DELETE', `/keys/${key.key.id}`);
-  for (const outcome of await run(() => outcomes)) assert.equal(outcome.name, 'NotAllowedError', JSON.stringify(outcome));
-  assert.equal(await rest(accepted), '');
-});
-
-inChromium('without its server every socket ends with NetworkError, and so does one that is opened then', { ...OUTSIDE, allow: [/WebSocket/] }, async (t) => {
-  const { run } = await stranger(t);
-  await connected(t, run);
-  await t.server.kill();
-  const outcomes = await run(async () => [await failed(socket.closed), await failed(new sdk.TCPSocket('127.0.0.1', 9).opened)]);
-  for (const outcome of outcomes) assert.deepEqual([outcome.name, outcome.code], ['NetworkError', 'channel_closed']);
-});
-
-inChromium('install() puts the classes where a browser that has them puts them', OUTSIDE, async (t) => {
-  const { run } = await stranger(t);
-  assert.deepEqual(await run(() => {
-    const before = typeof globalThis.TCPSocket;
-    sdk.install({ globals: true });
-    return [before, globalThis.TCPSocket === sdk.TCPSocket, globalThis.UDPSocket === sdk.UDPSocket, globalThis.TCPServerSocket === sdk.TCPServerSocket];
-  }), ['undefined', true, true, true]);
-});
-
-inChromium("a page of sockscope's own comes in with a ticket", {}, async (t) => {
-  const peer = await t.using(tcpServer((socket) => socket.pipe(socket)));
-  const said = await t.page.evaluate(
-    async ([port, token]) => {
-      const sdk = await import('/sdk/direct-sockets.js');
-      const ticket = async () => {
-        const answer = await fetch('/api/v1/tickets', { method: 'POST', headers: { Authorization: `Bearer ${token}` } });
-        return (await answer.json()).ticket;
-      };
-      sdk.install({ ticket });
-      const { readable, writable } = await new sdk.TCPSocket('127.0.0.1', port).opened;
-      const writer = writable.getWriter();
-      await writer.write(new TextEncoder().encode('ours'));
-      await writer.close();
-      let said = '';
-      for await (const chunk of readable) said += new TextDecoder().decode(chunk);
-      return said;
-    },
-    [peer.port, t.server.token],
-  );
-  assert.equal(said, 'ours');
 });

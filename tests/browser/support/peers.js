@@ -6,20 +6,23 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { createInterface } from 'node:readline';
 
-/** A TCP server on a free loopback port; `onConnection` gets each raw socket. */
-export async function tcpServer(onConnection = () => {}) {
+/** A host as it stands in front of a port. */
+const inUrl = (host) => (host.includes(':') ? `[${host}]` : host);
+
+/** A TCP server on a free port of `host`; `onConnection` gets each raw socket. */
+export async function tcpServer(onConnection = () => {}, host = '127.0.0.1') {
   const sockets = new Set();
   const server = net.createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket);
     socket.on('error', () => {}); // A reset is for the test to see on the page, not a failure here.
     onConnection(socket);
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(0, host);
   await once(server, 'listening');
   const { port } = server.address();
   return {
     port,
-    target: `tcp://127.0.0.1:${port}`,
+    target: `tcp://${inUrl(host)}:${port}`,
     sockets,
     close() {
       for (const socket of sockets) socket.destroy();
@@ -46,18 +49,20 @@ export async function tcpClient(address) {
   };
 }
 
-/** A UDP socket on a free loopback port that keeps what it receives. */
-export async function udpPeer() {
-  const socket = dgram.createSocket('udp4');
+/** A UDP socket on a free port of `host` that keeps what it receives. */
+export async function udpPeer(host = '127.0.0.1') {
+  const socket = dgram.createSocket(host.includes(':') ? 'udp6' : 'udp4');
   const received = [];
-  socket.on('message', (message, from) => received.push({ text: message.toString(), from: `${from.address}:${from.port}` }));
-  socket.bind(0, '127.0.0.1');
+  socket.on('message', (message, from) => received.push({ text: message.toString(), from: `${inUrl(from.address)}:${from.port}` }));
+  socket.bind(0, host);
   await once(socket, 'listening');
+  const { port } = socket.address();
   return {
-    address: `127.0.0.1:${socket.address().port}`,
+    port,
+    address: `${inUrl(host)}:${port}`,
     received,
     send(bytes, to) {
-      const [, host, port] = /^(.*):(\d+)$/.exec(to);
+      const [, host, port] = /^\[?(.*?)\]?:(\d+)$/.exec(to);
       return new Promise((resolve, reject) =>
         socket.send(bytes, Number(port), host, (error) => (error ? reject(error) : resolve())),
       );

@@ -10,9 +10,12 @@ const ISOLATED = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Em
 /** Every place, every kind. */
 export const ANYWHERE = ['tcp://*:*', 'udp://*:*', 'tcp-listen://*:*', 'udp-bind://*:*'];
 
-/** Serves an empty page. */
-export async function site(headers = {}) {
-  const server = http.createServer((_, response) => response.writeHead(200, { 'Content-Type': 'text/html', ...headers }).end(PAGE));
+/** Serves an empty page, and `scripts`: texts by their paths. */
+export async function site(headers = {}, scripts = {}) {
+  const server = http.createServer(({ url }, response) => {
+    const type = url in scripts ? 'text/javascript' : 'text/html';
+    response.writeHead(200, { 'Content-Type': type, ...headers }).end(scripts[url] ?? PAGE);
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
@@ -28,15 +31,16 @@ export async function site(headers = {}) {
  * Opens the page for the test `t`, with the module loaded and a key of its own. In it, `sdk` is the module, `bytes(text)` and
  * `text(bytes)` do what they say, `all(readable)` reads to the end, `failed(promise)` answers why it failed.
  */
-export async function stranger(t, { targets = ANYWHERE, isolated = false, ...terms } = {}) {
-  const { origin } = await t.using(site(isolated ? ISOLATED : {}));
+export async function stranger(t, { targets = ANYWHERE, isolated = false, scripts, ...terms } = {}) {
+  const { origin } = await t.using(site(isolated ? ISOLATED : {}, scripts));
   const key = await t.server.must('POST', '/keys', { targets, origins: [origin], ...terms });
+  const channel = `${t.server.origin.replace('http', 'ws')}/k/${key.secret}/bridge/sockets`;
   const page = await t.context.newPage();
   await page.goto(origin);
   await page.evaluate(
-    async ([from, secret]) => {
+    async ([from, url]) => {
       const module = await import(`${from}/sdk/direct-sockets.js`);
-      module.install({ url: `${from.replace('http', 'ws')}/k/${secret}/bridge/sockets` });
+      module.install({ url });
       const encoder = new TextEncoder();
       const decoder = new TextDecoder();
       Object.assign(globalThis, {
@@ -55,7 +59,7 @@ export async function stranger(t, { targets = ANYWHERE, isolated = false, ...ter
           ),
       });
     },
-    [t.server.origin, key.secret],
+    [t.server.origin, channel],
   );
-  return { page, key, run: (inPage, argument) => page.evaluate(inPage, argument) };
+  return { page, key, channel, run: (inPage, argument) => page.evaluate(inPage, argument) };
 }
