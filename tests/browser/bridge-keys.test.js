@@ -42,6 +42,49 @@ test('a key shows its secret once, lets a program in, and is revoked with what i
   await eventually('the client is closed', () => page.evaluate(() => window.client.readyState === WebSocket.CLOSED));
 });
 
+test('limits and recording that somebody types are in the key, and the list says them', async (t) => {
+  const { page, screen, server } = t;
+  const make = async () => {
+    await screen.at('key-submit').click();
+    const id = await screen.at('key-made').getAttribute('data-key');
+    await screen.at('key-made-done').click();
+    const { keys } = await server.must('GET', '/keys');
+    const { max_streams, connects_per_second, max_bytes, record } = keys.find((key) => key.id === id);
+    const said = await page.locator(`[data-testid="key"][data-key="${id}"]`).innerText();
+    return { made: { max_streams, connects_per_second, max_bytes, record }, said };
+  };
+  await screen.at('keys').click();
+  await screen.at('keys-make').click();
+  await screen.at('key-targets').pressSequentially('tcp://127.0.0.1:5900');
+  await screen.at('key-streams').pressSequentially('0');
+  await screen.at('key-rate').pressSequentially('7');
+  await screen.at('key-bytes').pressSequentially('1.5 mi');
+  await page.getByLabel('Record every byte').click();
+  await screen.at('key-submit').click();
+  for (const field of ['streams', 'bytes']) assert.notEqual(await screen.at(`key-${field}-wrong`).innerText(), '', field);
+  assert.equal(await screen.at('key-rate-wrong').innerText(), '');
+  assert.deepEqual((await server.must('GET', '/keys')).keys, [], 'nothing is made until all of it is right');
+
+  await screen.at('key-streams').press('Backspace');
+  await screen.at('key-streams').pressSequentially('3');
+  await screen.at('key-bytes').press('End');
+  await screen.at('key-bytes').pressSequentially('b');
+  const limited = await make();
+  assert.deepEqual(limited.made, { max_streams: 3, connects_per_second: 7, max_bytes: 1_572_864, record: true });
+  assert.match(limited.said, /\b3 sockets at once, 7 new a second, 1\.5 MiB\b/);
+  assert.match(limited.said, /\bevery byte recorded\b/);
+
+  // Where nothing was typed, and the switch was turned back.
+  await screen.at('keys-make').click();
+  await screen.at('key-targets').pressSequentially('tcp://127.0.0.1:5901');
+  await page.getByLabel('Record every byte').click();
+  await page.getByLabel('Record every byte').click();
+  const usual = await make();
+  assert.deepEqual(usual.made, { max_streams: 64, connects_per_second: 100, max_bytes: null, record: false });
+  assert.match(usual.said, /\b64 sockets at once, 100 new a second, any number of bytes\b/);
+  assert.doesNotMatch(usual.said, /recorded/);
+});
+
 test('a socket of a bridge names its contract, is not offered to send with, and is counted exactly', async (t) => {
   const { page, screen, server } = t;
   const peer = await t.using(tcpServer((socket) => socket.resume()));
