@@ -166,9 +166,7 @@ impl Diag {
         local: SocketAddr,
         remote: SocketAddr,
     ) -> io::Result<Option<Seen>> {
-        let mut seen = None;
-        self.ask(&[Ask { protocol, local, remote }], |answer| seen = answer)?;
-        Ok(seen)
+        self.first_of(Ask { protocol, local, remote })
     }
 
     /// Asks who would take a TCP connection to this address. Of several that share it (SO_REUSEPORT), one.
@@ -176,25 +174,38 @@ impl Diag {
     /// # Errors
     /// As [`Self::query`].
     pub fn listener(&self, local: SocketAddr) -> io::Result<Option<Seen>> {
-        let mut seen = None;
-        self.ask(&[Ask::taker(Protocol::Tcp, local)], |answer| seen = answer)?;
+        let seen = self.first_of(Ask::taker(Protocol::Tcp, local))?;
         Ok(seen.filter(|seen| seen.state == TcpState::Listen))
+    }
+
+    fn first_of(&self, ask: Ask) -> io::Result<Option<Seen>> {
+        Ok(self.query_all(&[ask])?.pop().flatten())
     }
 
     /// Asks for many sockets, with one send for every 32; answers come in the order of the questions. Takes less time
     /// than asking one by one.
     ///
+    /// What is not there is asked for once more: while the kernel puts the small socket of TIME_WAIT in the place of the
+    /// whole one, who looks for it finds neither for an instant (`inet_twsk_hashdance_schedule` lets it be found before it
+    /// lets it be held).
+    ///
     /// # Errors
     /// As [`Self::query`]; the first ends it.
     pub fn query_all(&self, asks: &[Ask]) -> io::Result<Vec<Option<Seen>>> {
-        let mut seen = Vec::with_capacity(asks.len());
-        self.ask(asks, |answer| seen.push(answer))?;
-        Ok(seen)
-    }
-
-    fn ask(&self, asks: &[Ask], mut each: impl FnMut(Option<Seen>)) -> io::Result<()> {
         // What a panic left behind is bytes that are overwritten, and answers that a later exchange skips by their seq.
         let mut exchange = self.exchange.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found = self.exchange(&mut exchange, asks)?;
+        let (missing, again): (Vec<_>, Vec<_>) =
+            found.iter_mut().zip(asks).filter(|(found, _)| found.is_none()).unzip();
+        let second = self.exchange(&mut exchange, &again)?;
+        for (missing, second) in missing.into_iter().zip(second) {
+            *missing = second;
+        }
+        Ok(found)
+    }
+
+    fn exchange(&self, exchange: &mut Exchange, asks: &[Ask]) -> io::Result<Vec<Option<Seen>>> {
+        let mut found = Vec::with_capacity(asks.len());
         for batch in asks.chunks(BATCH) {
             let first = exchange.seq.wrapping_add(1);
             exchange.requests.clear();
@@ -205,15 +216,14 @@ impl Diag {
             }
             send(self.socket.as_raw_fd(), &exchange.requests, MsgFlags::empty())?;
             for (seq, ask) in (0..).map(|n| first.wrapping_add(n)).zip(batch) {
-                let seen = match self.answer(&mut exchange.answer, seq)? {
+                found.push(match self.answer(&mut exchange.answer, seq)? {
                     Answer::Report(seen) => seen.filter(|seen| ask.is_answered_by(seen)),
                     Answer::Said(Errno::ENOENT) => None,
                     Answer::Said(errno) => return Err(errno.into()),
-                };
-                each(seen);
+                });
             }
         }
-        Ok(())
+        Ok(found)
     }
 
     /// Whether this kernel tells of TCP sockets: without `tcp_diag` it says ENOENT, as it does of a socket that is not

@@ -504,3 +504,35 @@ fn what_a_query_costs() {
         }
     });
 }
+
+/// The kernel puts the small socket of TIME_WAIT in the place of the whole one without a lock for who looks, and has no answer
+/// for an instant.
+#[test]
+fn a_connection_is_never_missed_while_time_wait_takes_its_place() {
+    const CONNECTIONS: usize = 4000;
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let remote = listener.local_addr().expect("bound");
+    let diag = diag();
+    let (pairs, to_close) = std::sync::mpsc::sync_channel::<(TcpStream, TcpStream)>(0);
+    let closing = thread::spawn(move || to_close.into_iter().for_each(drop));
+    let mut missed = Vec::new();
+    for n in 0..CONNECTIONS {
+        let near = TcpStream::connect(remote).expect("it listens");
+        let (far, _) = listener.accept().expect("it connected");
+        let ask = Ask { protocol: Protocol::Tcp, local: near.local_addr().expect("bound"), remote };
+        pairs.send((near, far)).expect("it closes");
+        let mut states = Vec::new();
+        until("TIME_WAIT", || {
+            let seen = diag.query_all(&[ask; BATCH]).expect("asked");
+            states.extend(seen.into_iter().map(|seen| seen.map(|seen| seen.state)));
+            (states.last() == Some(&Some(TcpState::TimeWait))).then_some(())
+        });
+        if states.contains(&None) {
+            states.dedup();
+            missed.push((n, states));
+        }
+    }
+    drop(pairs);
+    closing.join().expect("closed");
+    assert!(missed.is_empty(), "{} of {CONNECTIONS}: {:?}", missed.len(), missed);
+}
