@@ -23,10 +23,11 @@ pub use doors::{crowds::Crowds, events::CAPTURES};
 pub(crate) use front::connection::Counted;
 pub use front::{
     auth::{Auth, Principal},
-    connection::{ConnectionInfo, Wire},
+    connection::ConnectionInfo,
     gate::Gate,
     prefix::{BadPrefix, WispPrefix},
     serve::{Served, Traffic, serve},
+    wire::Wire,
 };
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use front::{gate::fuzz::host, keyed::fuzz::keyed_path};

@@ -8,3 +8,4 @@ pub(super) mod prefix;
 pub(super) mod serve;
 pub(super) mod timed;
 pub(super) mod upgrade;
+pub(super) mod wire;

@@ -28,9 +28,10 @@ use tower::{Layer as _, ServiceExt as _};
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
 use super::{
-    connection::{ConnectionInfo, Counted, Lease, Wire},
+    connection::{ConnectionInfo, Counted, Lease},
     gate,
     timed::Timed,
+    wire::Wire,
 };
 use crate::http::{App, answer::No, routes};
 use crate::problem::problem;

@@ -8,7 +8,7 @@ use std::{
 
 use nix::time::{ClockId, clock_gettime};
 
-use super::connection::Wire;
+use super::wire::Wire;
 use crate::http::App;
 
 /// A future whose work is charged to whoever its connection works for, while there are meters. Serving a request or a
