@@ -85,6 +85,7 @@ impl Server {
             websockify: args.websockify.clone(),
             crowds: Crowds::default(),
             wisp: Arc::new(args.wisp.settings()?),
+            wisp_reserve: Arc::default(),
             wisp_prefixes: args.wisp.prefixes.clone(),
             address,
             max_connections: budget.connections,

@@ -1,13 +1,15 @@
 //! What waits for a Wisp stream that stands still is bounded, whatever its client sends and whoever does not read.
 
+use serde_json::json;
 use sockscope_wire::{Code, Direction, Fact};
 use tokio::net::TcpStream;
 
 use crate::{
     flow::{GROWTH, fill},
-    raw::{Asking, BINARY, facts, frame, logged, noise, open_server, resident, the_socket},
+    kit::{key, listed},
+    raw::{Asking, BINARY, ended, facts, frame, logged, noise, open_server, resident, the_socket},
     support::{peer, *},
-    wisp_client::{DATA, Wisp, packet},
+    wisp_client::{DATA, OVER, Wisp, packet},
 };
 
 /// Lets some bytes pass both ways, so that what is allocated once is.
@@ -17,36 +19,61 @@ async fn warm(wisp: &mut Wisp, id: u32, stream: &mut TcpStream) {
     }
 }
 
-/// A short packet has many credits; a client that goes on with long ones is read no further, and loses nothing.
+/// The most credits a stream is given.
+const MOST: usize = 128;
+
+/// Sends short packets until the client has so many credits as it gets: each run of them doubles those. Returns how many it has
+/// at least.
+async fn many_credits(wisp: &mut Wisp, id: u32, stream: &mut TcpStream) -> usize {
+    let mut left = wisp.credits[&0][0];
+    let mut heard = 0;
+    let mut short = 0;
+    while wisp.credits.get(&id).and_then(|all| all.last()).is_none_or(|credits| *credits < MOST as u32) {
+        for _ in 0..std::mem::take(&mut left) {
+            wisp.say(&packet(DATA, id, b"short")).await;
+            short += 1;
+        }
+        assert_eq!(peer::read(stream, 5).await, b"short");
+        short -= 1;
+        wisp.until("more credits", |wisp| wisp.credits.get(&id).is_some_and(|all| all.len() > heard)).await;
+        (heard, left) = (wisp.credits[&id].len(), *wisp.credits[&id].last().expect("one"));
+    }
+    peer::read(stream, 5 * short).await;
+    warm(wisp, id, stream).await;
+    MOST - 20
+}
+
+/// A short packet has many credits, and a client may go on with long ones: more than a stream has room for.
 #[tokio::test]
-async fn long_packets_behind_short_ones_wait_in_the_kernel_and_arrive() {
+async fn a_stream_that_stands_still_with_many_long_packets_holds_up_no_other() {
+    let server = open_server(&[]);
+    let peer = TcpPeer::listen().await;
+    let mut wisp = Wisp::v1(&server).await;
+    let [mut still, mut other] = [wisp.stream(1, &peer).await, wisp.stream(2, &peer).await];
+    let left = many_credits(&mut wisp, 1, &mut still).await;
+    // The kernel takes some megabytes of them.
+    let payload = noise(100_000);
+    for _ in 0..left {
+        wisp.say(&packet(DATA, 1, &payload)).await;
+    }
+    wisp.alive(2, &mut other).await;
+    assert!(peer::read(&mut still, left * payload.len()).await == payload.repeat(left));
+    wisp.alive(1, &mut still).await;
+}
+
+/// What a stream may hold has an end: then nothing further is read, and nothing is lost.
+#[tokio::test]
+async fn very_long_packets_behind_short_ones_wait_in_the_kernel_and_arrive() {
+    const MOST: u64 = 16 << 20;
     let server = open_server(&[]);
     let client = server.client();
     let peer = TcpPeer::listen().await;
     let mut wisp = Wisp::v1(&server).await;
     let mut stream = wisp.stream(1, &peer).await;
     let id = the_socket(client).await.id;
-    // Each run of short packets doubles the credits.
-    let most = 128;
-    let mut left = wisp.credits[&0][0];
-    let mut heard = 0;
-    let mut short = 0;
-    while wisp.credits.get(&1).and_then(|all| all.last()).is_none_or(|credits| *credits < most) {
-        for _ in 0..std::mem::take(&mut left) {
-            wisp.say(&packet(DATA, 1, b"short")).await;
-            short += 1;
-        }
-        assert_eq!(peer::read(&mut stream, 5).await, b"short");
-        short -= 1;
-        wisp.until("more credits", |wisp| wisp.credits.get(&1).is_some_and(|all| all.len() > heard)).await;
-        (heard, left) = (wisp.credits[&1].len(), *wisp.credits[&1].last().expect("one"));
-    }
-    peer::read(&mut stream, 5 * short).await;
-    warm(&mut wisp, 1, &mut stream).await;
-    // So many may be under way, and together they are longer than what may wait.
-    let left = most as usize - 20;
+    let left = many_credits(&mut wisp, 1, &mut stream).await;
     let before = resident(&server);
-    let payload = noise(200_000);
+    let payload = noise(1_000_000);
     let message = frame(BINARY, &packet(DATA, 1, &payload));
     let all = message.repeat(left);
     let mut at = 0;
@@ -62,12 +89,40 @@ async fn long_packets_behind_short_ones_wait_in_the_kernel_and_arrive() {
     )
     .await;
     let grown = resident(&server).saturating_sub(before);
-    assert!(grown < 3 * GROWTH, "{grown} bytes more for {at} under way");
-    assert!(at > 4 << 20 && at < all.len(), "{at} of {}: the kernel holds them", all.len());
+    assert!(grown < MOST + 3 * GROWTH, "{grown} bytes more for {at} under way");
+    assert!(at as u64 > MOST && at < all.len(), "{at} of {}: the kernel holds them", all.len());
     let rest = all[at..].to_vec();
     let (_, read) = tokio::join!(wisp.raw.up.bytes(&rest), peer::read(&mut stream, left * payload.len()));
     assert!(read == payload.repeat(left));
     wisp.alive(1, &mut stream).await;
+}
+
+/// What waits of a closed stream is written, and may be more than its key has left.
+#[tokio::test]
+async fn a_key_that_is_spent_by_the_last_bytes_of_a_closed_stream_ends_it() {
+    const MOST: usize = 64 << 20;
+    const WAITING: usize = 12 << 20;
+    let server = TestServer::start();
+    let client = server.client();
+    let peer = TcpPeer::listen().await;
+    let made = key(client, &[&peer.target()], json!({ "max_bytes": MOST })).await;
+    let mut wisp = Wisp::v1_at(&server, &format!("/k/{}/wisp/", made.secret)).await;
+    let mut still = wisp.stream(1, &peer).await;
+    let id = the_socket(client).await.id;
+    let mut other = wisp.stream(2, &peer).await;
+    wisp.say(&packet(DATA, 1, &vec![7; WAITING])).await;
+    let paused = |fact: &Fact| matches!(fact, Fact::Paused { reason: Code::PeerNotReading, .. });
+    logged(client, id, "it stands still", paused).await;
+    // The other leaves it less than what waits, and more than nothing.
+    let passed = listed(client, &made.key.id).await.bytes as usize;
+    assert!(passed + (1 << 20) < WAITING, "{passed}");
+    let spent = vec![7; MOST - passed - 100_000];
+    let more = packet(DATA, 2, &spent);
+    tokio::join!(wisp.say(&more), peer::read(&mut other, spent.len()));
+    wisp.say(&packet(OVER, 1, &[2])).await;
+    assert!(peer::read_to_end(&mut still).await.expect("a FIN").len() < WAITING);
+    assert_eq!(ended(client, id).await.0, Code::KeySpent);
+    assert_eq!(wisp.left().await, Some(1008));
 }
 
 #[tokio::test]

@@ -103,6 +103,14 @@ impl Ledger {
         self.lease.as_ref().is_some_and(|lease| lease.key().is_over())
     }
 
+    /// Waits for that, or for ever if the key is over: whoever waits for its end is to have a turn.
+    pub(super) async fn while_it_may<T>(&self, ready: impl Future<Output = T>) -> T {
+        if self.is_over() {
+            return std::future::pending().await;
+        }
+        ready.await
+    }
+
     /// Records the facts of the same socket.
     pub(crate) fn recorder(&self) -> &Arc<SocketRecorder> {
         &self.recorder

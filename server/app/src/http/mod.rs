@@ -63,6 +63,8 @@ pub struct AppState {
     pub crowds: Crowds,
     /// What Wisp clients are told and asked for.
     pub wisp: Arc<wisp::Settings>,
+    /// Room that their streams share.
+    pub wisp_reserve: Arc<wisp::Reserve>,
     /// Where they are served beside `/wisp/`.
     pub wisp_prefixes: Vec<WispPrefix>,
     /// Where this server listens.

@@ -321,7 +321,7 @@ impl Stream {
         }
     }
 
-    /// Sends all that waits.
+    /// Sends all that waits; never done once the key is over, for which somebody else waits.
     async fn flush(&self, socket: &Socket, ledger: &Ledger, channel: &Channel) -> io::Result<()> {
         match socket {
             Socket::Tcp(socket) => {
@@ -330,7 +330,7 @@ impl Stream {
                     upload.drain(socket, ledger)?;
                     !upload.is_empty()
                 } {
-                    socket.writable().await?;
+                    ledger.while_it_may(socket.writable()).await?;
                 }
             }
             Socket::Udp(socket) => while self.send_next(socket, ledger, channel).await {},

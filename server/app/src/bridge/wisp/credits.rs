@@ -9,7 +9,7 @@
 //! How many fit depends on how long packets are ([`Lengths`]). A stream begins with few, and is given twice as many for each run of
 //! packets that were short. It never gets less again: what was said cannot be taken back, and who is told a smaller number
 //! loses what it had left, so that both would wait. A client that sent hundreds of short packets and then long ones can
-//! therefore fill more than the room.
+//! therefore fill more than the room, and borrows the rest ([`Reserve`](super::Reserve)).
 
 use std::num::NonZeroU32;
 

@@ -18,6 +18,7 @@ pub(crate) mod fuzz;
 mod handshake;
 mod packet;
 pub mod reason;
+mod reserve;
 mod session;
 mod stream;
 
@@ -28,4 +29,5 @@ pub use handshake::{Accepted, Begun, Handshake, MAJOR, MINOR, Outcome, Settings,
 pub use packet::{
     Fault, Head, Packet, PacketType, StreamType, Wrong, close_packet, continue_packet, data_head, info_packet,
 };
+pub use reserve::{Loan, Reserve};
 pub(crate) use session::Session;

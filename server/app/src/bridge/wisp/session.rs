@@ -10,8 +10,8 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Begun, CHALLENGE, Credits, Fault, Handshake, Head, Outcome, Packet, PacketType, Settings, StreamType,
-    Version,
+    Begun, CHALLENGE, Credits, Fault, Handshake, Head, Outcome, Packet, PacketType, Reserve, Settings,
+    StreamType, Version,
     packet::close_packet,
     reason,
     stream::{Over, Stream},
@@ -34,6 +34,8 @@ const LONGEST: usize = Head::LEN + MAX_DATAGRAM;
 pub(crate) struct Session {
     pub(crate) opener: Arc<Opener>,
     pub(crate) settings: Arc<Settings>,
+    /// What its streams may borrow of.
+    pub(crate) reserve: Arc<Reserve>,
     /// Cancelled when the server goes: without a stream, nothing else would tell the client.
     pub(crate) ending: CancellationToken,
 }
@@ -69,7 +71,7 @@ impl Session {
             handshake: None,
             udp: true,
             message: Message::Between,
-            full: None,
+            full: Vec::new(),
             streams: Streams::new(),
         };
         let ended = match talk.begin(version, &settings) {
@@ -90,8 +92,8 @@ struct Talk<'a> {
     /// The client may open UDP streams.
     udp: bool,
     message: Message,
-    /// More waits for this one than may.
-    full: Option<Arc<Stream>>,
+    /// More waits for these than may.
+    full: Vec<Arc<Stream>>,
     streams: Streams<Stream>,
 }
 
@@ -163,11 +165,11 @@ impl<'a> Talk<'a> {
                 return ended;
             }
             drop(buffer);
-            let full = self.full.take();
+            let full = std::mem::take(&mut self.full);
             let room = async {
                 outbox.room().await;
-                if let Some(full) = full {
-                    full.room().await;
+                for stream in full {
+                    stream.room().await;
                 }
             };
             tokio::select! {
@@ -245,7 +247,7 @@ impl<'a> Talk<'a> {
                     Some(None) if !last => self.message = Message::Nobodys,
                     Some(Some(stream)) if last || !stream.datagrams => {
                         stream.begins(whole.len() - Head::LEN);
-                        stream.takes(&whole[Head::LEN..], u32::from(last), &self.outbox);
+                        self.give(&stream, &whole[Head::LEN..], u32::from(last));
                         if !last {
                             self.message = Message::Data(stream);
                         }
@@ -309,10 +311,14 @@ impl<'a> Talk<'a> {
     /// Hands on what was gathered.
     fn hand_on(&mut self, buffer: &[u8], run: &mut Option<Run>) {
         if let Some(Run { stream, from, to, packets }) = run.take() {
-            stream.takes(&buffer[from..to], packets, &self.outbox);
-            if stream.is_full() {
-                self.full = Some(stream);
-            }
+            self.give(&stream, &buffer[from..to], packets);
+        }
+    }
+
+    fn give(&mut self, stream: &Arc<Stream>, data: &[u8], packets: u32) {
+        stream.takes(data, packets, &self.outbox);
+        if stream.is_full() {
+            self.full.push(Arc::clone(stream));
         }
     }
 
@@ -331,9 +337,9 @@ impl<'a> Talk<'a> {
         match Packet::parse(message) {
             Ok(Packet::Connect { stream, kind, port, host }) => self.connect(stream, kind, host, port),
             Ok(Packet::Data { stream, payload }) => {
-                if let Some(stream) = self.streams.get(stream) {
+                if let Some(stream) = self.streams.get(stream).cloned() {
                     stream.begins(payload.len());
-                    stream.takes(payload, 1, &self.outbox);
+                    self.give(&stream, payload, 1);
                 }
             }
             Ok(Packet::Close { stream: 0, .. }) => return Err(Ended::Closed(Some(code::NORMAL))),
@@ -354,13 +360,11 @@ impl<'a> Talk<'a> {
 
     /// What the client said of a stream has no meaning: the one it has by that number ends, and it is told.
     fn gives_up(&mut self, id: u32, reason: u8) {
-        match self.streams.remove(id).filter(|stream| !stream.is_told()) {
-            Some(stream) => stream.ends(Over::Closed),
-            // What is said of one that is not open is ignored; a CONNECT opens one.
-            None if reason != reason::INVALID => return,
-            None => {}
+        let is_open = self.streams.remove(id).is_some_and(|stream| stream.ends(Over::Closed));
+        // What is said of one that is not open is ignored; a CONNECT opens one.
+        if is_open || reason == reason::INVALID {
+            self.outbox.say(&close_packet(id, reason));
         }
-        self.outbox.say(&close_packet(id, reason));
     }
 
     fn connect(&mut self, id: u32, kind: StreamType, host: &str, port: u16) {
@@ -377,7 +381,8 @@ impl<'a> Talk<'a> {
             Ok((host, port)) if self.udp || !datagrams => Target { scheme, host, port },
             _ => return self.outbox.say(&close_packet(id, reason::INVALID)),
         };
-        let stream = Stream::new(id, datagrams, Credits::new(self.session.settings.credits));
+        let credits = Credits::new(self.session.settings.credits);
+        let stream = Stream::new(id, datagrams, credits, &self.session.reserve);
         let (outbox, opener) = (Arc::clone(&self.outbox), Arc::clone(&self.session.opener));
         let carried = Arc::clone(&stream);
         self.streams.start(id, stream, async move {
@@ -392,7 +397,9 @@ impl<'a> Talk<'a> {
             Ended::Closed(_) | Ended::Told(_) => Some(Over::Closed),
             Ended::CalledOff(_) => None,
         };
-        self.streams.drain().for_each(|stream| over.into_iter().for_each(|over| stream.ends(over)));
+        for stream in self.streams.drain() {
+            over.map(|over| stream.ends(over));
+        }
         finish(&self.outbox, async { while self.streams.reap().await {} }).await;
     }
 }

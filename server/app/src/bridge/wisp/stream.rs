@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use sockscope_sockets::errno::Errno;
 use tokio::sync::Notify;
 
-use super::{BUFFER, Credits, continue_packet, packet::close_packet};
+use super::{Credits, Loan, Reserve, continue_packet, packet::close_packet};
 use crate::bridge::outbox::Outbox;
 pub(super) use upload::Over;
 use upload::Upload;
@@ -22,14 +22,22 @@ pub(super) struct Stream {
     upload: Mutex<Upload>,
     /// Something is to be written, or it is over.
     wake: Notify,
-    /// Something was written, or it is over.
-    drained: Notify,
+    /// It is over.
+    ended: Notify,
+    /// What it may borrow of.
+    reserve: Arc<Reserve>,
 }
 
 impl Stream {
-    pub(super) fn new(id: u32, datagrams: bool, credits: Credits) -> Arc<Self> {
-        let upload = Mutex::new(Upload::new(credits));
-        Arc::new(Self { id, datagrams, upload, wake: Notify::new(), drained: Notify::new() })
+    pub(super) fn new(id: u32, datagrams: bool, credits: Credits, reserve: &Arc<Reserve>) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            datagrams,
+            upload: Mutex::new(Upload::new(credits, Loan::new(Arc::clone(reserve)))),
+            wake: Notify::new(),
+            ended: Notify::new(),
+            reserve: Arc::clone(reserve),
+        })
     }
 
     fn upload(&self) -> MutexGuard<'_, Upload> {
@@ -37,14 +45,16 @@ impl Stream {
         self.upload.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// It is over.
-    pub(super) fn ends(&self, over: Over) {
+    /// It is over. Returns whether nothing had been said of that.
+    pub(super) fn ends(&self, over: Over) -> bool {
         let mut upload = self.upload();
         upload.over.get_or_insert(over);
+        let is_first = !upload.told;
         upload.told |= matches!(over, Over::Closed | Over::Lost);
         drop(upload);
-        self.drained.notify_waiters();
+        self.ended.notify_waiters();
         self.wake.notify_one();
+        is_first
     }
 
     /// Whether the client knows that it is over.
@@ -100,30 +110,31 @@ impl Stream {
                 upload.lost += 1;
                 return;
             }
-            Ok(false) => upload.push(rest, packets),
+            Ok(false) => upload.push(rest, packets, self.datagrams),
         }
         drop(upload);
         self.wake.notify_one();
     }
 
-    /// Waits until what waits is no more than it may be. A client whose packets keep to the length its credits were made for
-    /// never gets there; for the others nothing further is read.
+    /// Waits until no more waits than may. A client whose packets keep to the length its credits were made for never gets there;
+    /// for the others nothing further is read.
     pub(super) async fn room(&self) {
         loop {
-            let drained = self.drained.notified();
-            {
-                let upload = self.upload();
-                if upload.over.is_some() || upload.bytes <= BUFFER {
-                    return;
-                }
+            let (ended, freed) = (self.ended.notified(), self.reserve.freed());
+            if !self.is_full() {
+                return;
             }
-            drained.await;
+            tokio::select! {
+                () = ended => {}
+                () = freed => {}
+            }
         }
     }
 
     /// Whether more waits than may.
     pub(super) fn is_full(&self) -> bool {
-        !self.datagrams && self.upload().bytes > BUFFER
+        let upload = self.upload();
+        upload.over.is_none() && upload.loan.is_overdrawn()
     }
 
     /// Lets the client send more, when it is time.

@@ -40,8 +40,12 @@ pub(in crate::http) async fn wisp(
         contract: Contract::Wisp,
         grant: request.extensions_mut().remove(),
     };
-    let session =
-        Session { opener: Arc::new(opener), settings: app.wisp.clone(), ending: app.ending.clone() };
+    let session = Session {
+        opener: Arc::new(opener),
+        settings: app.wisp.clone(),
+        reserve: app.wisp_reserve.clone(),
+        ending: app.ending.clone(),
+    };
     let wire = connection.wire;
     tokio::spawn(Timed::new(app, wire, async move {
         if let Some((io, early)) = upgrade.connection().await {

@@ -59,7 +59,8 @@ impl Stream {
             Ok((opened, inbox, ledger)) => (opened, inbox, Arc::new(ledger)),
             Err(refused) => {
                 self.tell(reason::of_unopened(&refused), outbox);
-                return self.ends(Over::Closed);
+                self.ends(Over::Closed);
+                return;
             }
         };
         let socket = Arc::new(match opened {
@@ -136,7 +137,6 @@ impl Stream {
                     };
                     upload.credits.written(packets);
                     self.grants(&mut upload, outbox);
-                    self.drained.notify_waiters();
                     socket.lost(std::mem::take(&mut upload.lost), ledger);
                     match upload.over {
                         None => {}
@@ -166,14 +166,14 @@ impl Stream {
         }
     }
 
-    /// Writes all that waits.
+    /// Writes all that waits; never done once the key is over, for which somebody else waits.
     async fn flush(&self, socket: &Socket, ledger: &Ledger) -> io::Result<()> {
         while {
             let mut upload = self.upload();
             upload.drain(socket, ledger)?;
             !upload.waiting.is_empty()
         } {
-            socket.writable().await?;
+            ledger.while_it_may(socket.writable()).await?;
         }
         Ok(())
     }
@@ -242,8 +242,8 @@ impl Stream {
             // The only other hold on the socket.
             upload.open = None;
             upload.over.get_or_insert(Over::Closed);
-            self.drained.notify_waiters();
-            ((upload.bytes - upload.written.min(upload.bytes)) as u64, std::mem::take(&mut upload.lost))
+            self.ended.notify_waiters();
+            (upload.give_up() as u64, std::mem::take(&mut upload.lost))
         };
         socket.lost(lost, ledger);
         match Arc::into_inner(socket) {

@@ -7,12 +7,15 @@ use sockscope_sockets::errno::Errno;
 use super::socket::Socket;
 use crate::bridge::{
     ledger::Ledger,
-    wisp::{BUFFER, Credits, Lengths},
+    wisp::{BUFFER, Credits, Lengths, Loan},
 };
 
 /// Datagrams that wait for their socket, in all no longer than [`BUFFER`]; more are lost, as the network would lose them, and
 /// counted.
 const QUEUE: usize = 64;
+
+/// Bytes of a stream that came in parts are put together up to so many.
+const PIECE: usize = 64 << 10;
 
 /// What the client sends.
 pub(super) struct Upload {
@@ -23,6 +26,7 @@ pub(super) struct Upload {
     pub(super) written: usize,
     /// How many bytes wait.
     pub(super) bytes: usize,
+    pub(super) loan: Loan,
     /// Datagrams that found no room, and that the log does not know of.
     pub(super) lost: u64,
     pub(super) credits: Credits,
@@ -54,12 +58,13 @@ pub(in crate::bridge::wisp) enum Over {
 }
 
 impl Upload {
-    pub(super) fn new(credits: Credits) -> Self {
+    pub(super) fn new(credits: Credits, loan: Loan) -> Self {
         Self {
             open: None,
             waiting: VecDeque::new(),
             written: 0,
             bytes: 0,
+            loan,
             lost: 0,
             credits,
             lengths: Lengths::default(),
@@ -97,9 +102,26 @@ impl Upload {
         self.waiting.len() < QUEUE && self.bytes + bytes <= BUFFER
     }
 
-    pub(super) fn push(&mut self, data: &[u8], packets: u32) {
+    /// Bytes that are to wait. Those of a stream are put together, however small the parts they come in.
+    pub(super) fn push(&mut self, data: &[u8], packets: u32, is_datagram: bool) {
         self.bytes += data.len();
-        self.waiting.push_back(Waiting { data: data.to_vec(), packets });
+        self.loan.holds(self.bytes);
+        match self.waiting.back_mut() {
+            Some(last) if !is_datagram && last.data.len() + data.len() <= PIECE => {
+                last.data.extend_from_slice(data);
+                last.packets += packets;
+            }
+            _ => self.waiting.push_back(Waiting { data: data.to_vec(), packets }),
+        }
+    }
+
+    /// Nothing waits any more. Returns how many bytes did and were not written.
+    pub(super) fn give_up(&mut self) -> usize {
+        let unsent = self.bytes - self.written.min(self.bytes);
+        self.waiting = VecDeque::new();
+        (self.bytes, self.written) = (0, 0);
+        self.loan.holds(0);
+        unsent
     }
 
     /// Writes what the socket takes of what waits. Returns how many packets that were, to their ends.
@@ -113,9 +135,44 @@ impl Upload {
             }
             packets += first.packets;
             self.bytes -= first.data.len();
+            self.loan.holds(self.bytes);
             self.written = 0;
             self.waiting.pop_front();
         }
         Ok(packets)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bridge::wisp::{Reserve, credits_for};
+
+    fn upload() -> Upload {
+        let credits = Credits::new(credits_for(1 << 16).expect("some"));
+        Upload::new(credits, Loan::new(Arc::<Reserve>::default()))
+    }
+
+    #[test]
+    fn what_waits_of_a_stream_is_kept_together_however_small_its_parts() {
+        let mut upload = upload();
+        for _ in 0..100_000 {
+            upload.push(b"", 0, false);
+            upload.push(b"x", 1, false);
+        }
+        assert_eq!((upload.waiting.len(), upload.bytes), (2, 100_000));
+        assert_eq!(upload.waiting.iter().map(|waiting| waiting.packets).sum::<u32>(), 100_000);
+        upload.written = 10;
+        assert_eq!(upload.give_up(), 99_990);
+        assert!(upload.waiting.is_empty() && upload.has_room(BUFFER));
+    }
+
+    #[test]
+    fn each_datagram_waits_by_itself() {
+        let mut upload = upload();
+        for _ in 0..3 {
+            upload.push(b"x", 1, true);
+        }
+        assert_eq!(upload.waiting.len(), 3);
     }
 }
