@@ -6,7 +6,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use crate::{
     kit::{Bridge, key, listed, tcp},
-    raw::{BINARY, Raw, frame, noise},
+    raw::{BINARY, Raw, ended, frame, noise},
     support::{peer, *},
 };
 
@@ -182,6 +182,41 @@ async fn a_key_that_records_has_the_kernels_side_recorded_too_and_no_other() {
             assert_eq!(states(&of_it().await), 0);
         }
     }
+}
+
+/// Nobody waits for the log, and so what is told without end must not be kept without end.
+#[tokio::test]
+async fn a_full_log_that_may_give_nothing_up_takes_no_more_from_bridges_than_their_ends() {
+    const BYTES: u64 = 4 << 20;
+    const CALLS: usize = 30_000;
+    let server = TestServer::with(&["--log-full", "pause", "--log-bytes", "4M"]);
+    let client = server.client();
+    let peer = TcpPeer::listen().await;
+    let made = key(client, &[&peer.target()], json!({ "record": true })).await;
+    let Raw { mut up, mut down } = Raw::open(&server, &tcp(&made.secret, peer.address())).await;
+    let mut stream = peer.accept().await;
+    let id = listed(client, &made.key.id).await.sockets[0];
+    let mut echo = async |bytes: &[u8]| {
+        up.frame(BINARY, bytes).await;
+        assert!(peer::read(&mut stream, bytes.len()).await == bytes);
+        peer::write(&mut stream, bytes).await;
+        assert!(down.receive(bytes.len()).await == bytes);
+    };
+    let large = noise(1 << 16);
+    for _ in 0..(BYTES >> 16) {
+        echo(&large).await;
+    }
+    for _ in 0..CALLS {
+        echo(b"x").await;
+    }
+    let used =
+        async || client.get("/api/v1/about").await.value()["log_bytes_used"].as_u64().expect("a number");
+    assert!(used().await <= BYTES, "{}", used().await);
+    drop((up, down));
+    let (_, counters) = ended(client, id).await;
+    let all = BYTES + CALLS as u64;
+    assert_eq!((counters.sent_bytes, counters.received_bytes), (all, all));
+    assert!(used().await <= BYTES, "{}", used().await);
 }
 
 /// What a bridge carries belongs to its client: a log without room keeps nobody waiting, recorded or not.

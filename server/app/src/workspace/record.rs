@@ -165,15 +165,21 @@ impl Workspace {
 }
 
 impl Inner {
-    /// Appends a fact of a socket and takes it into account, in one step. Returns whether it ended the socket.
+    /// Appends a fact of a socket and takes it into account, in one step; of the socket of a bridge, what has no room in a log that
+    /// may give nothing up is only taken into account. Returns whether it ended the socket.
     fn fact(&mut self, tag: Tag, fact: Fact, payload: Stored) -> bool {
         let seq = self.log.head().next();
         let socket = tag.socket;
         let mut ended = false;
         let mut counters = sockscope_wire::Counters::default();
+        let is_full = self.log.is_full();
         if let Some(entry) = socket.and_then(|id| self.sockets.get_mut(&id)) {
             ended = entry.fold(seq, tag.t_us, &fact);
             counters = entry.counters;
+            // A bridge waits for no room: what it tells again and again is only counted then.
+            if is_full && entry.bridge.is_some() && comes_again(&fact) {
+                return false;
+            }
         }
         let entry = match fact {
             Fact::Closed(reason, left) => Entry::Closed(Box::new((reason, left, counters))),
@@ -192,6 +198,22 @@ impl Inner {
             }
         }
         ended
+    }
+}
+
+/// Whether a socket may tell the like of it without end.
+fn comes_again(fact: &Fact) -> bool {
+    match fact {
+        Fact::Sent(_)
+        | Fact::Received(_)
+        | Fact::Relayed(_)
+        | Fact::Dropped(_)
+        | Fact::Paused(..)
+        | Fact::Resumed(..)
+        | Fact::Unserved(_) => true,
+        Fact::Failed(failed) => !failed.fatal,
+        Fact::Denied(denied) => !denied.fatal,
+        _ => false,
     }
 }
 
