@@ -1,10 +1,12 @@
 //! Who does not read holds up who sends, and nothing grows in between.
 
+use std::time::{Duration, Instant};
+
 use sockscope_wire::{Code, Fact, PauseWhat, SocketId};
 use tokio::net::TcpStream;
 
 use crate::{
-    raw::{Asking, BINARY, PING, Raw, facts, frame, logged, noise, open_server, resident, the_socket},
+    raw::{Asking, BINARY, PING, Raw, ended, facts, frame, logged, noise, open_server, resident, the_socket},
     support::{peer, *},
 };
 
@@ -189,6 +191,59 @@ async fn a_stalled_bridge_holds_up_no_other_and_ends_when_it_is_told_to() {
     client.close(id).await;
     warm(&mut other, &mut its).await;
     drop(raw);
+}
+
+/// What came from the client and went nowhere is told.
+#[tokio::test]
+async fn a_bridge_that_is_closed_before_its_target_has_read_says_how_much_was_not_sent() {
+    let server = open_server(&[]);
+    let client = server.client();
+    let (raw, mut stream) = bridged(&server).await;
+    let id = the_socket(client).await.id;
+    let message = frame(BINARY, &noise(60_000));
+    let stalls = paused(PauseWhat::Send, Code::PeerNotReading);
+    let mut at = 0;
+    let up = &raw.up;
+    fill(
+        || {
+            let n = up.try_write(&message[at % message.len()..])?;
+            at += n;
+            Some(n)
+        },
+        async || facts(client, id).await.iter().any(&stalls),
+    )
+    .await;
+    client.close(id).await;
+    let taken = ended(client, id).await.1.sent_bytes;
+    let unsent = facts(client, id).await.into_iter().find_map(|fact| match fact {
+        Fact::Closed { unsent_bytes, .. } => Some(unsent_bytes),
+        _ => None,
+    });
+    assert!(unsent.is_some_and(|unsent| (1..=128 << 10).contains(&unsent)), "{unsent:?}");
+    assert_eq!(peer::read_to_end(&mut stream).await.expect("a FIN").len() as u64, taken);
+}
+
+/// However long it takes, as long as it takes what was sent: to close before would cut it off at its next byte.
+#[tokio::test]
+async fn a_client_that_reads_slowly_has_all_that_came_before_the_targets_end_and_the_word_for_it() {
+    const SLOW: Duration = Duration::from_millis(400);
+    let server = open_server(&[]);
+    let client = server.client();
+    let (mut raw, mut stream) = bridged(&server).await;
+    let id = the_socket(client).await.id;
+    let sent = noise(200_000);
+    peer::write(&mut stream, &sent).await;
+    drop(stream);
+    logged(client, id, "the target's end", |fact| matches!(fact, Fact::Eof { offset: 200_000 })).await;
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(10) {
+        raw.down.some(4096).await;
+        tokio::time::sleep(SLOW).await;
+    }
+    raw.up.frame(PING, b"still here").await;
+    let (came, code, _) = raw.down.closed().await;
+    assert_eq!((came.len(), code), (sent.len(), Some(1000)));
+    assert!(came == sent);
 }
 
 #[tokio::test]

@@ -180,6 +180,13 @@ impl Down {
         .await
     }
 
+    /// Takes in some bytes, at most so many, of whatever frames they are.
+    pub(crate) async fn some(&mut self, most: usize) {
+        let mut bytes = vec![0; most];
+        let n = within("some bytes", self.stream.read(&mut bytes)).await.expect("it is open");
+        self.came.extend_from_slice(&bytes[..n]);
+    }
+
     /// The frame at the front of what came, once it is whole.
     fn whole(&self) -> Option<(u8, Range<usize>)> {
         let &[first, second] = self.came.first_chunk()?;

@@ -20,12 +20,15 @@ use tokio::{
 
 use super::{
     buffer::Buffer,
-    frame::{self, CONTROL, KEPT, code},
+    frame::{self, CONTROL, KEPT},
 };
 use crate::http::Counted;
 
 /// How long a client has to take a close frame, to answer it, and to end the connection.
 const GOODBYE: Duration = Duration::from_secs(2);
+
+/// So often it has as long again, while it takes what was sent to it before: some minutes in all.
+const AGAIN: usize = 150;
 
 /// So many pings are answered that came before there was time to; of more, the latest: earlier ones need no answer (RFC 6455 §5.5.3).
 const PONGS: usize = 16;
@@ -206,8 +209,13 @@ impl Client {
         Ok(())
     }
 
+    /// Whether something is begun and not written to its end.
+    pub(super) fn is_torn(&self) -> bool {
+        self.is_torn.load(Relaxed)
+    }
+
     fn torn(&self) -> MutexGuard<'_, Vec<u8>> {
-        // It is replaced whole.
+        // A panic while it was held left it as it was before, or as it was to be.
         self.torn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -218,16 +226,17 @@ impl Client {
     }
 
     /// Says the last word, if it is not said, and ends the connection so that the client has all that was sent to it: closing
-    /// with bytes unread would reset it, and take what is on its way along.
-    pub(crate) async fn part(&self, incoming: &mut Incoming, last: Option<Close>) {
-        // Whom somebody here ends is not left to the kernel, which would hold what is unsent for minutes.
-        let ended_here = |last: &Close| matches!(last.code, Some(code::POLICY | code::GOING_AWAY));
-        let cut = last.as_ref().is_some_and(ended_here);
+    /// with bytes unread, or before the client's last bytes have come, would reset it, and take what is on its way along. Whom
+    /// somebody here ends is `cut` short: the kernel would hold what is unsent for minutes.
+    pub(crate) async fn part(&self, incoming: &mut Incoming, last: Option<Close>, cut: bool) {
+        let mut unsent = self.io.unsent();
         let goodbye = async {
             if let Some(last) = last {
                 self.closes(last);
                 self.say().await?;
             }
+            // The rest of what was begun.
+            self.write(&[]).await?;
             self.io.finish()?;
             let mut beyond = 0;
             while beyond < BEYOND
@@ -237,15 +246,24 @@ impl Client {
             }
             Ok::<_, io::Error>(())
         };
-        match timeout(GOODBYE, goodbye).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!(%error, "a bridge's client left without a goodbye"),
-            Err(_) => {
-                tracing::debug!("a bridge's client did not say goodbye");
-                if cut {
-                    self.io.abort();
+        tokio::pin!(goodbye);
+        for _ in 0..AGAIN {
+            match timeout(GOODBYE, &mut goodbye).await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => {
+                    return tracing::debug!(%error, "a bridge's client left without a goodbye");
                 }
+                Err(_) => {}
             }
+            let before = std::mem::replace(&mut unsent, self.io.unsent());
+            let takes_it = 0 < unsent && unsent < before;
+            if cut || !takes_it {
+                break;
+            }
+        }
+        tracing::debug!("a bridge's client did not say goodbye");
+        if cut {
+            self.io.abort();
         }
     }
 }

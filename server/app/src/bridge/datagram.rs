@@ -55,7 +55,7 @@ pub(crate) async fn carry(
     drop(target);
     end.closed(ledger, 0);
     if !matches!(end, End::ClientLost) {
-        client.part(incoming, last).await;
+        client.part(incoming, last, end.is_ordered()).await;
     }
 }
 

@@ -90,6 +90,11 @@ impl End {
         ledger.recorder().record(Stamp::now(), &cause, Fact::Closed(reason, left), None);
     }
 
+    /// Whether somebody here wished it.
+    pub(super) fn is_ordered(&self) -> bool {
+        matches!(self, Self::Ordered(_) | Self::Key(_))
+    }
+
     /// What the client is told, if it was not.
     fn last_word(&self) -> Option<Close> {
         match self {
@@ -148,19 +153,23 @@ pub(super) async fn run(
     };
     match ended {
         Ended::Down(End::Eof) => {
-            client.closes(Close::new(code::NORMAL, "target closed"));
+            let last = Close::new(code::NORMAL, "target closed");
+            client.closes(last.clone());
+            let mut said = false;
             // The target may read on, and what the client sent before it heard of this is on its way.
-            let last = async {
-                client.say().await.ok();
-                up.await
+            let rest = async {
+                let say = async { said = client.say().await.is_ok() };
+                tokio::join!(say, up)
             };
             let end = tokio::select! {
                 biased;
                 end = outside => end,
-                _ = timeout(FLUSH, last) => End::Eof,
+                _ = timeout(FLUSH, rest) => End::Eof,
             };
             // Whether the client says goodbye or not, it was over.
-            (if matches!(end, End::ClientLost) { End::Eof } else { end }, None)
+            let end = if matches!(end, End::ClientLost) { End::Eof } else { end };
+            // One that takes its time hears it yet, and the end of one that was begun.
+            (end, (!said && !client.is_torn()).then_some(last))
         }
         // What the target said before it reset the connection may say why.
         Ended::Up(end @ End::Target(Phase::Send, _)) => {
@@ -180,7 +189,7 @@ pub(super) async fn run(
             let Some(last) = end.last_word() else { return (end, None) };
             client.closes(last.clone());
             // After the frame that is being written, if the client reads at all.
-            let patience = if matches!(end, End::Ordered(_) | End::Key(_)) { ENDED } else { FLUSH };
+            let patience = if end.is_ordered() { ENDED } else { FLUSH };
             let said = timeout(patience, down).await.is_ok();
             (end, (!said).then_some(last))
         }

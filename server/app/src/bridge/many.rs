@@ -25,13 +25,14 @@ pub(super) enum Ended {
 impl Ended {
     /// Takes leave of the client, once nobody else has its outbox.
     pub(super) async fn part(self, outbox: Arc<Outbox>, incoming: &mut Incoming) {
+        let cut = matches!(self, Self::CalledOff(_));
         let last = match self {
             Self::Closed(code) => Close { code, reason: String::new() },
             Self::Lost => return,
             Self::Told(close) | Self::CalledOff(close) => close,
         };
         if let Some(outbox) = Arc::into_inner(outbox) {
-            outbox.client.part(incoming, Some(last)).await;
+            outbox.client.part(incoming, Some(last), cut).await;
         }
     }
 }

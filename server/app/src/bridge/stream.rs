@@ -1,6 +1,10 @@
 //! One stream for one client: what wsproxy and websockify carry.
 
-use std::{io, pin::pin};
+use std::{
+    io,
+    pin::pin,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
 use sockscope_sockets::{
     errno::Errno,
@@ -27,14 +31,15 @@ pub(crate) async fn carry(
     inbox: &mut Inbox,
     ledger: &Ledger,
 ) {
-    let bridge = Bridge { client, target: &target, ledger };
+    let bridge = Bridge { client, target: &target, ledger, unsent: AtomicUsize::new(0) };
     let (end, last) = {
         let (up, down) = (pin!(bridge.up(incoming)), pin!(bridge.down()));
         run(client, ledger, inbox, up, down).await
     };
-    end.close(target, ledger, 0);
+    let unsent = bridge.unsent.into_inner();
+    end.close(target, ledger, unsent as u64);
     if !matches!(end, End::ClientLost) {
-        client.part(incoming, last).await;
+        client.part(incoming, last, end.is_ordered()).await;
     }
 }
 
@@ -42,6 +47,8 @@ struct Bridge<'a> {
     client: &'a Client,
     target: &'a TcpStream,
     ledger: &'a Ledger,
+    /// Bytes that came from the client and that the target has not taken.
+    unsent: AtomicUsize,
 }
 
 impl Bridge<'_> {
@@ -92,7 +99,11 @@ impl Bridge<'_> {
 
     /// Writes all of it to the target.
     async fn send(&self, mut data: &[u8]) -> io::Result<()> {
-        while !data.is_empty() {
+        loop {
+            self.unsent.store(data.len(), Relaxed);
+            if data.is_empty() {
+                return Ok(());
+            }
             let entered = self.ledger.entering_send();
             match self.target.try_write(data) {
                 Ok(n) => {
@@ -107,7 +118,6 @@ impl Bridge<'_> {
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
     }
 
     /// From the target to the client, and control frames in between.

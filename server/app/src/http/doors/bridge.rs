@@ -148,7 +148,7 @@ impl Wanted {
         };
         let (opened, mut inbox, ledger) = match opened {
             Ok(opened) => opened,
-            Err(why) => return client.part(&mut incoming, Some(last_word(&why))).await,
+            Err(why) => return client.part(&mut incoming, Some(last_word(&why)), false).await,
         };
         match opened {
             Opened::Stream(stream) => {
@@ -159,7 +159,7 @@ impl Wanted {
             }
             Opened::Listener(_) => {
                 let last = Close::new(code::INTERNAL, "no bridge leads to a listener");
-                client.part(&mut incoming, Some(last)).await;
+                client.part(&mut incoming, Some(last), false).await;
             }
         }
     }

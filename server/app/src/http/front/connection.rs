@@ -10,7 +10,10 @@ use std::{
 };
 
 use socket2::{SockRef, TcpKeepalive};
-use sockscope_sockets::{kernel::info::TcpInfo, stream};
+use sockscope_sockets::{
+    kernel::info::{TcpInfo, queues},
+    stream,
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::TcpStream,
@@ -93,6 +96,11 @@ impl Drop for Counted {
 impl Counted {
     pub(in crate::http) fn new(wire: Arc<Wire>, lease: Lease) -> Self {
         Self { wire, lease, blocked: None }
+    }
+
+    /// How many bytes the kernel holds that the client has not acknowledged (SIOCOUTQ, tcp(7)); 0 of a connection that is gone.
+    pub(crate) fn unsent(&self) -> u32 {
+        queues(self.wire.stream()).map_or(0, |queues| queues.send)
     }
 
     /// Has the connection end with RST, and what is unsent be forgotten, once this is dropped (SO_LINGER, socket(7)).
