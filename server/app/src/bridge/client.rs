@@ -102,7 +102,6 @@ impl Client {
     /// A client whose connection is a WebSocket from now on.
     pub(crate) fn new(io: Counted) -> Self {
         io.shorten_queue();
-        io.ask_whether_alive();
         Self {
             io,
             due: Mutex::default(),

@@ -16,7 +16,7 @@ use sockscope_sockets::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     sync::OwnedSemaphorePermit,
     time::{Sleep, sleep},
 };
@@ -53,6 +53,20 @@ pub struct ConnectionInfo {
 /// Whether a client is near, by the least round trip that was measured, in µs; 0 is none.
 const fn is_near(rtt: u32) -> bool {
     0 < rtt && rtt < NEAR
+}
+
+/// Sets what every connection inherits from the listener (Linux): what is written goes at once, since events are small and must
+/// not wait for an ACK; and the kernel asks, while nothing is heard, whether the client is still there: who has gone without a
+/// word would else hold what it has for ever. While something is unacknowledged the kernel repeats that instead, for some fifteen
+/// minutes: to give up sooner (TCP_USER_TIMEOUT) would end whom a closed window keeps waiting, too.
+///
+/// # Errors
+/// What setsockopt(2) says.
+pub(super) fn bequeath(listener: &TcpListener) -> io::Result<()> {
+    let listener = SockRef::from(listener);
+    listener.set_tcp_nodelay(true)?;
+    let alive = TcpKeepalive::new().with_time(SILENT).with_interval(AGAIN).with_retries(QUESTIONS);
+    listener.set_tcp_keepalive(&alive)
 }
 
 /// What a connection holds while it lives. It belongs to the stream itself, so it lasts exactly as long, also after an
@@ -118,14 +132,6 @@ impl Counted {
         if TcpInfo::of(stream).is_ok_and(|info| is_near(info.min_rtt_us)) {
             SockRef::from(stream).set_send_buffer_size(NEAR_QUEUE).ok();
         }
-    }
-
-    /// Has the kernel ask, while nothing is heard, whether the client is still there: who has gone without a word would else hold
-    /// what it has for ever.
-    pub(crate) fn ask_whether_alive(&self) {
-        let alive = TcpKeepalive::new().with_time(SILENT).with_interval(AGAIN).with_retries(QUESTIONS);
-        // Fails on a connection that is gone, which is met by whoever reads.
-        SockRef::from(self.wire.stream()).set_tcp_keepalive(&alive).ok();
     }
 
     /// Ends what is sent to the client: shutdown(2) of the writing direction.
@@ -247,8 +253,26 @@ impl AsyncWrite for Counted {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a listener to inherit from")]
 mod tests {
-    use super::{NEAR, is_near};
+    use socket2::SockRef;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::{AGAIN, NEAR, QUESTIONS, SILENT, bequeath, is_near};
+
+    #[tokio::test]
+    async fn what_is_accepted_waits_for_no_ack_and_is_asked_whether_it_is_there() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        bequeath(&listener).expect("set");
+        let address = listener.local_addr().expect("bound");
+        let (_client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (accepted, _) = accepted.expect("it connected");
+        let accepted = SockRef::from(&accepted);
+        assert!(accepted.tcp_nodelay().expect("asked") && accepted.keepalive().expect("asked"));
+        assert_eq!(accepted.tcp_keepalive_time().expect("asked"), SILENT);
+        assert_eq!(accepted.tcp_keepalive_interval().expect("asked"), AGAIN);
+        assert_eq!(accepted.tcp_keepalive_retries().expect("asked"), QUESTIONS);
+    }
 
     #[test]
     fn whoever_is_less_than_a_millisecond_away_is_near() {

@@ -28,7 +28,7 @@ use tower::{Layer as _, ServiceExt as _};
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
 use super::{
-    connection::{ConnectionInfo, Counted, Lease},
+    connection::{ConnectionInfo, Counted, Lease, bequeath},
     gate,
     timed::Timed,
     wire::Wire,
@@ -126,6 +126,9 @@ pub enum Served {
 /// Serves until `app.ending` is cancelled; then stops accepting, lets every connection finish what it is answering,
 /// and cuts what is left after the grace time.
 pub async fn serve(listener: TcpListener, app: App, max_connections: usize) -> Served {
+    if let Err(error) = bequeath(&listener) {
+        tracing::warn!(%error, "connections have no TCP_NODELAY, or no keepalive");
+    }
     let seats = Arc::new(Semaphore::new(max_connections));
     let refusals = Arc::new(Semaphore::new(REFUSALS));
     let connections = TaskTracker::new();
@@ -141,9 +144,6 @@ pub async fn serve(listener: TcpListener, app: App, max_connections: usize) -> S
             Ok((stream, peer)) => match Arc::clone(&seats).try_acquire_owned() {
                 Ok(seat) => {
                     let lease = Lease::new(Arc::clone(&app.traffic), seat, connections.token());
-                    // Events are small and must not wait for an ACK. A connection that is gone already says so when it
-                    // is read.
-                    stream.set_nodelay(true).ok();
                     let wire = Wire::new(stream);
                     let info = ConnectionInfo { peer, wire: Arc::clone(&wire), known: Arc::default() };
                     let work = connection(info, app.clone(), service.clone(), cut.clone(), lease);

@@ -4,6 +4,7 @@
 //! observer, does the looking. Nothing here is on the way of a byte, and nothing a socket does waits for it.
 
 mod end;
+mod ends;
 mod flows;
 mod looks;
 mod observer;
@@ -11,12 +12,11 @@ mod paths;
 mod subject;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     io,
     net::SocketAddr,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use sockscope_sockets::{
@@ -39,7 +39,8 @@ use crate::log;
 pub use looks::{LOOKED_AT, Look};
 pub(super) use observer::{run as observe, told};
 
-use flows::{Flows, Frame, Matched, canonical};
+use ends::Ends;
+use flows::{Flows, Frame, Matched};
 use looks::Looks;
 use subject::{Subject, Telling};
 
@@ -48,9 +49,6 @@ const STRETCH: usize = 64;
 
 /// Sockets under observation at once, those in TIME_WAIT among them. Of more, the one that was closed first is let go.
 const SUBJECTS: usize = 4096;
-
-/// For how long a frame may still come of a socket that is closed.
-const LATE: Duration = Duration::from_secs(1);
 
 /// What is recorded of the kernel's side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,8 +89,8 @@ struct Watched {
     /// observed.
     notices: Option<Subscription>,
     flows: Flows,
-    /// Sockets by their own address and their peer's, and when one was closed that is not observed itself.
-    by_ends: HashMap<(SocketAddr, SocketAddr), (SocketId, Option<Instant>)>,
+    /// Sockets by their ends, observed or not.
+    ends: Ends,
 }
 
 impl Kernel {
@@ -222,16 +220,7 @@ impl Kernel {
                 subject.stir(Instant::now());
             }
             // Frames from before are still to come.
-            None => {
-                let now = Instant::now();
-                watched.by_ends.retain(|_, (who, closed)| {
-                    if *who == id {
-                        *closed = Some(now);
-                    }
-                    closed.is_none_or(|closed| now < closed + LATE)
-                });
-                return;
-            }
+            None => return watched.ends.closes(id, Instant::now()),
         }
         drop(watched);
         self.stirred.notify_one();
@@ -283,7 +272,7 @@ impl Watched {
 
     fn seen(&mut self, capture: &Capture, matched: Matched) -> SeenFrame {
         let Matched { socket, sender, carried, frame, far: (remote, local), passed } = matched;
-        let far = self.at((remote, local));
+        let far = self.ends.at(remote, local);
         // Told once; both ends are to know where they are.
         if let Some(subject) = far.and_then(|far| self.subjects.get_mut(&far)) {
             passed.iter().for_each(|passed| subject.passes(passed.of_the_other()));
@@ -317,11 +306,9 @@ impl Watched {
     }
 
     fn meets(&mut self, id: SocketId, local: SocketAddr, remote: SocketAddr) {
-        let before = self.by_ends.insert((canonical(local), canonical(remote)), (id, None));
+        let before = self.ends.insert(id, local, remote);
         // What was left of the connection before is over: a SYN wakes ports out of TIME_WAIT, and the kernel does not say so.
-        if let Some(subject) =
-            before.filter(|(who, _)| *who != id).and_then(|(who, _)| self.subjects.get_mut(&who))
-        {
+        if let Some(subject) = before.and_then(|before| self.subjects.get_mut(&before)) {
             subject.stir(Instant::now());
         }
     }
@@ -329,12 +316,7 @@ impl Watched {
     /// Whether a socket's other end is one of this workspace too.
     fn is_ours(&self, id: SocketId) -> bool {
         let ends = self.subjects.get(&id).and_then(|subject| subject.remote.zip(subject.local));
-        ends.is_some_and(|(far, near)| self.at((canonical(far), canonical(near))).is_some())
-    }
-
-    /// The socket with these ends.
-    fn at(&self, (local, remote): (SocketAddr, SocketAddr)) -> Option<SocketId> {
-        self.by_ends.get(&(local, remote)).map(|(who, _)| *who)
+        ends.is_some_and(|(far, near)| self.ends.at(far, near).is_some())
     }
 
     /// Sockets that are to be looked at now.
@@ -347,10 +329,10 @@ impl Watched {
     /// tells the counters, if it is observed, else the one at the other end. Says whether it was anybody's.
     fn is_gone(&mut self, gone: &Gone, now: Instant, ours: &mut bool) -> Option<(SocketId, Telling)> {
         *ours = false;
-        let (local, remote) = (canonical(gone.local), canonical(gone.remote));
+        let (near, far) = (gone.local, gone.remote);
         let mut told = None;
-        for (ends, end) in [((local, remote), Direction::Local), ((remote, local), Direction::Peer)] {
-            let Some(id) = self.at(ends) else { continue };
+        for ((local, remote), end) in [((near, far), Direction::Local), ((far, near), Direction::Peer)] {
+            let Some(id) = self.ends.at(local, remote) else { continue };
             let Some(subject) = self.subjects.get_mut(&id) else { continue };
             subject.stir(now);
             *ours = true;
@@ -392,7 +374,7 @@ impl Watched {
         if self.subjects.remove(&id).is_some() && self.subjects.is_empty() {
             self.subscribe();
         }
-        self.by_ends.retain(|_, (who, _)| *who != id);
+        self.ends.remove(id);
         self.flows.forget(id, capture);
     }
 }
