@@ -35,6 +35,7 @@ test('a key shows its secret once, lets a program in, and is revoked with what i
     window.client.onerror = reject;
   }), url);
   await page.locator('[data-testid="key"][data-live="1"]').waitFor();
+  assert.equal(await screen.at('key-connections').innerText(), '1 WebSocket let in');
   await screen.at('key-revoke').click();
   assert.match(await screen.at('key-revoke-says').innerText(), /\b1 open socket\b/);
   await screen.at('key-revoke-do').click();

@@ -6,7 +6,7 @@ use anyhow::{Context as _, ensure};
 use clap::Args;
 use http::Method;
 use serde::Serialize;
-use sockscope_wire::{KeyList, KeyMade, KeyRequest, SessionRequest, SessionToken};
+use sockscope_wire::{BridgeKey, KeyList, KeyMade, KeyRequest, SessionRequest, SessionToken};
 
 use crate::{
     compare::{Http, Place},
@@ -145,7 +145,8 @@ fn table(list: &KeyList) -> anyhow::Result<String> {
     let mut text = String::new();
     for key in &list.keys {
         let (open, targets) = (key.sockets.len(), key.targets.join(" "));
-        write!(text, "{}  {open} open, {} in all, {} bytes  {targets}", key.id, key.opened, key.bytes)?;
+        let BridgeKey { id, connections, opened, bytes, .. } = key;
+        write!(text, "{id}  {open} open over {connections}, {opened} in all, {bytes} bytes  {targets}")?;
         match &key.name {
             // Anybody with the token may have named it: what a terminal would obey is shown as an escape.
             Some(name) => writeln!(text, "  {}", name.escape_debug())?,

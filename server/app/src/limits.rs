@@ -12,6 +12,9 @@ const SOCKETS: usize = 1024;
 /// The most connections unless a flag says otherwise: a thousand viewers, and room for what a browser opens beside them.
 const CONNECTIONS: usize = 2048;
 
+/// Of the connections, the part that bridge keys leave to those who made them.
+const KEPT: usize = 16;
+
 /// How many sockets and HTTP connections there may be at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
@@ -72,6 +75,12 @@ pub fn share(
     Ok(budget)
 }
 
+/// So many of the connections may be let in by bridge keys. At least one is not.
+#[must_use]
+pub const fn keyed(connections: usize) -> usize {
+    connections - connections.div_ceil(KEPT)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,5 +93,10 @@ mod tests {
         assert_eq!(share(1024, Some(900), None), Ok(Budget { sockets: 900, connections: 60 }));
         assert!(share(1024, Some(2000), None).is_err());
         assert!(share(64, None, None).is_err());
+    }
+
+    #[test]
+    fn keys_let_in_all_but_a_sixteenth_and_never_all() {
+        assert_eq!([1, 2, 16, 17, 2048].map(keyed), [0, 1, 15, 15, 1920]);
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     config::ServeArgs,
     http::{self, App, AppState, Auth, CAPTURES, Crowds, Gate, Served},
     launch,
-    limits::{self, Budget},
+    limits::{self, Budget, keyed},
     meter::Meters,
     workspace::{Workspace, WorkspaceConfig},
 };
@@ -87,6 +87,7 @@ impl Server {
             wisp: Arc::new(args.wisp.settings()?),
             wisp_reserve: Arc::default(),
             wisp_prefixes: args.wisp.prefixes.clone(),
+            keyed_seats: Arc::new(Semaphore::new(keyed(budget.connections))),
             address,
             max_connections: budget.connections,
         });

@@ -37,7 +37,7 @@ pub struct KeyRequest {
     #[serde(default)]
     #[cfg_attr(feature = "codegen", ts(optional, as = "Option<Vec<String>>"))]
     pub origins: Vec<String>,
-    /// The most sockets at once (1 to 65,536; default 64).
+    /// The most sockets at once, and the most connections that carry many (1 to 65,536; default 64).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub max_streams: Option<u32>,
@@ -67,7 +67,7 @@ pub struct BridgeKey {
     pub targets: Vec<String>,
     /// Pages that may use it.
     pub origins: Vec<String>,
-    /// The most sockets at once.
+    /// The most sockets at once, and the most connections that carry many.
     pub max_streams: u32,
     /// The most sockets opened in a second.
     pub connects_per_second: u32,
@@ -77,6 +77,8 @@ pub struct BridgeKey {
     pub record: bool,
     /// When it was made: RFC 3339, UTC.
     pub made_at: String,
+    /// WebSockets it has let in that are open now.
+    pub connections: u32,
     /// Its sockets that are open now.
     pub sockets: Vec<SocketId>,
     /// Sockets opened with it in all.

@@ -6,6 +6,7 @@
 mod support;
 
 mod command;
+mod crowding;
 mod direct;
 mod flow;
 mod frames;

@@ -89,7 +89,7 @@ targets: Array<string>,
  */
 origins: Array<string>, 
 /**
- * The most sockets at once.
+ * The most sockets at once, and the most connections that carry many.
  */
 max_streams: number, 
 /**
@@ -108,6 +108,10 @@ record: boolean,
  * When it was made: RFC 3339, UTC.
  */
 made_at: string, 
+/**
+ * WebSockets it has let in that are open now.
+ */
+connections: number, 
 /**
  * Its sockets that are open now.
  */
@@ -1537,7 +1541,7 @@ targets: Array<string>,
  */
 origins?: Array<string>, 
 /**
- * The most sockets at once (1 to 65,536; default 64).
+ * The most sockets at once, and the most connections that carry many (1 to 65,536; default 64).
  */
 max_streams?: number, 
 /**

@@ -7,7 +7,7 @@ use sockscope_wire::{Contract, SocketId};
 use tokio::net::TcpStream;
 
 use super::{
-    keys::{Grant, NoLease, Over, TARGETS},
+    keys::{NoLease, Over, TARGETS, Visit},
     ledger::Ledger,
 };
 use crate::{
@@ -23,8 +23,8 @@ pub(crate) struct Opener {
     /// What its sockets are called.
     pub(crate) name: Box<str>,
     pub(crate) contract: Contract,
-    /// The key that let it in, where one did.
-    pub(crate) grant: Option<Grant>,
+    /// The key that let it in, where one did, and its place among those that it lets in.
+    pub(crate) grant: Option<Arc<Visit>>,
 }
 
 /// Why a socket was not opened.
@@ -60,7 +60,8 @@ impl Opener {
         let order = Order::new(workspace.name('b'), principal);
         let name = Some(name.clone());
         let Some(grant) = grant else {
-            let attached = workspace.attach_bridge(&order, wish, name, *contract, false).await;
+            let seat = workspace.seat().map_err(Unopened::Refused)?;
+            let attached = workspace.attach_bridge(&order, wish, name, *contract, false, seat).await;
             return attached.map(|attached| carried(attached, false)).map_err(Unopened::Refused);
         };
         let tell = |rule| {
@@ -78,13 +79,15 @@ impl Opener {
             tell(TARGETS);
             return Err(Unopened::Target);
         }
-        let attaching = workspace.attach_bridge(&order, wish, name.clone(), *contract, grant.records());
+        let seat = workspace.common_seat().map_err(Unopened::Refused)?;
+        let records = grant.records();
+        let attaching = workspace.attach_bridge(&order, wish, name.clone(), *contract, records, seat);
         let attached = tokio::select! {
             biased;
             over = grant.over() => return Err(Unopened::Over(over)),
             attached = attaching => attached.map_err(Unopened::Refused)?,
         };
-        let (opened, inbox, ledger) = carried(attached, grant.records());
+        let (opened, inbox, ledger) = carried(attached, records);
         Ok((opened, inbox, ledger.under(Some(lease))))
     }
 }

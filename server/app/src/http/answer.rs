@@ -33,7 +33,12 @@ impl IntoResponse for No {
             Code::RateLimited => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
             }
-            Code::TooManyConnections | Code::ShuttingDown => {
+            Code::TooManyConnections => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+                // It is one of those that are too many.
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Code::ShuttingDown => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             _ => {}

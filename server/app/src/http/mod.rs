@@ -67,6 +67,8 @@ pub struct AppState {
     pub wisp_reserve: Arc<wisp::Reserve>,
     /// Where they are served beside `/wisp/`.
     pub wisp_prefixes: Vec<WispPrefix>,
+    /// Places for connections that keys let in: fewer than there are for all, so that who gave them away can take them back.
+    pub keyed_seats: Arc<Semaphore>,
     /// Where this server listens.
     pub address: SocketAddr,
     /// The most connections served at once.

@@ -56,6 +56,12 @@ pub(super) fn is_bridge(path: &str) -> bool {
     path.starts_with("/bridge/") || path.starts_with("/wisp/") || is_websockify(path)
 }
 
+/// Whether a bridge carries many sockets over one connection.
+#[must_use]
+pub(super) fn carries_many(path: &str) -> bool {
+    matches!(path, "/wisp/" | "/bridge/sockets")
+}
+
 /// Whether paths of our own begin with this segment: a route's, one of the page's files, a module for other pages, or a key's.
 #[must_use]
 pub(super) fn is_own(first: &str) -> bool {

@@ -11,7 +11,7 @@ use sockscope_sockets::{
     target::Target,
 };
 use sockscope_wire::{Code, Contract, SocketId};
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, sync::OwnedSemaphorePermit};
 
 use super::{
     Order, SocketRecorder, Workspace,
@@ -50,7 +50,7 @@ impl From<Target> for Wish {
 
 impl Workspace {
     /// Opens a socket for a bridge. With `recorded`, all that happens to it goes into the log, the kernel's side included: to
-    /// look at that costs more than to carry what a connection carries.
+    /// look at that costs more than to carry what a connection carries. The seat says whose socket it is.
     ///
     /// # Errors
     /// Why it did not open.
@@ -61,11 +61,12 @@ impl Workspace {
         name: Option<Box<str>>,
         bridge: Contract,
         recorded: bool,
+        seat: OwnedSemaphorePermit,
     ) -> Result<Attached, Refused> {
         let Wish { target, options, family } = wish;
         let like = Making::of(target, options);
         let making = Making { family: *family, name, bridge: Some(bridge), observed: recorded, ..like };
-        self.attach(order, making).await
+        self.attach(order, making, seat).await
     }
 
     /// Takes what the listener of a bridge has accepted, for the same bridge. `None` where no more sockets may be open, or the
@@ -79,7 +80,7 @@ impl Workspace {
         bridge: Contract,
         recorded: bool,
     ) -> Option<Attached> {
-        let seat = Arc::clone(&self.seats).try_acquire_owned().ok()?;
+        let seat = self.common_seat().ok()?;
         let newcomer = Newcomer {
             parent,
             stream: &stream,
@@ -108,7 +109,7 @@ impl Workspace {
     ) -> Result<(), Refused> {
         let options = Options::default();
         let making = Making { name, bridge: Some(bridge), observed: false, ..Making::of(target, &options) };
-        let seat = self.seat()?;
+        let seat = self.common_seat()?;
         let New { recorder, .. } = self.register(order.cause(), making, seat)?;
         let denied = Denied { target: target.to_string(), address: None, class: None, rule, fatal: true };
         recorder.record(Stamp::now(), &order.cause(), Fact::Denied(Box::new(denied)), None);
@@ -123,9 +124,9 @@ impl Workspace {
         self: &Arc<Self>,
         order: &Order,
         making: Making<'_>,
+        seat: OwnedSemaphorePermit,
     ) -> Result<Attached, Refused> {
         let (target, options, family) = (making.target, making.options.clone(), making.family);
-        let seat = self.seat()?;
         let New { id, mut inbox, recorder } = self.register(order.cause(), making, seat)?;
         let watch = Watching::new(self, order, id);
         let opening = Opening { options, family, ..self.dialling(target, order.cause(), recorder.clone()) };

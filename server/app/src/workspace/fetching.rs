@@ -192,7 +192,8 @@ impl Line {
     async fn open(workspace: &Arc<Workspace>, order: &Order, target: &Target) -> Result<Self, Refused> {
         let options = Options::default();
         let making = Making { name: Some("HTTP client".into()), ..Making::of(target, &options) };
-        let Attached { id, opened, recorder, inbox } = workspace.attach(order, making).await?;
+        let Attached { id, opened, recorder, inbox } =
+            workspace.attach(order, making, workspace.seat()?).await?;
         match opened {
             Opened::Stream(stream) => {
                 let ending: Ending = Arc::new(Mutex::new((order.cause(), EndReason::Closed)));

@@ -53,7 +53,7 @@ use watch::Watches;
 /// Closed sockets that stay listed; the one closed longest ago leaves.
 const CLOSED_LISTED: usize = 1000;
 
-/// Of the sockets that may be open, the part that listeners leave to those whom somebody opens.
+/// Of the sockets that may be open, the part that listeners and bridge keys leave to those that somebody opens.
 const KEPT: usize = 16;
 
 /// How many seqs a trim gives up in one go, with the log locked.
@@ -90,7 +90,7 @@ pub struct Workspace {
     room: Notify,
     /// One permit a socket that may be open.
     seats: Arc<Semaphore>,
-    /// The same, for sockets that somebody opens: listeners that accept more and more cannot have these.
+    /// The same, for sockets that somebody opens: listeners that accept more and more cannot have these, nor bridge keys.
     kept_seats: Arc<Semaphore>,
     /// What the kernel and the wire do with them.
     kernel: Kernel,

@@ -214,13 +214,17 @@ impl Workspace {
         }
     }
 
-    pub(super) fn seat(&self) -> Result<OwnedSemaphorePermit, Refused> {
-        [&self.seats, &self.kept_seats]
-            .into_iter()
-            .find_map(|seats| Arc::clone(seats).try_acquire_owned().ok())
-            .ok_or_else(|| {
-                problem(Code::TooManySockets, "close a socket first").with("max", self.config.max_sockets)
-            })
+    /// A place for a socket that somebody opens who has the run of this server.
+    pub(crate) fn seat(&self) -> Result<OwnedSemaphorePermit, Refused> {
+        self.common_seat()
+            .or_else(|refused| Arc::clone(&self.kept_seats).try_acquire_owned().map_err(|_| refused))
+    }
+
+    /// The same for a socket of anybody else's: the kept places are not for these.
+    pub(crate) fn common_seat(&self) -> Result<OwnedSemaphorePermit, Refused> {
+        Arc::clone(&self.seats).try_acquire_owned().map_err(|_| {
+            problem(Code::TooManySockets, "close a socket first").with("max", self.config.max_sockets)
+        })
     }
 
     /// Which practice peer a socket is.
@@ -310,10 +314,8 @@ pub struct Leg {
 impl Leg {
     /// Connects to where the relay stands. The policy is the one for what people dial: they named the target.
     pub(crate) async fn open(workspace: &Arc<Workspace>, target: &Target) -> Result<Self, Refused> {
-        // Somebody connected, nobody opened: the kept places are not for this.
-        let seat = Arc::clone(&workspace.seats).try_acquire_owned().map_err(|_| {
-            problem(Code::TooManySockets, "close a socket first").with("max", workspace.config.max_sockets)
-        })?;
+        // Somebody connected, nobody opened.
+        let seat = workspace.common_seat()?;
         let options = Options::default();
         let making = Making { practice: Some(PeerKind::Middlebox), ..Making::of(target, &options) };
         let New { mut inbox, recorder, .. } = workspace.register(None, making, seat)?;

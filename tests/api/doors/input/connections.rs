@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use sockscope_wire::{Code, Problem};
+use serde_json::json;
+use sockscope_wire::{Code, KeyMade, Problem};
 use tokio::task::JoinSet;
 
 use crate::support::{wait::within_time, *};
@@ -68,14 +69,19 @@ async fn a_thousand_connections_that_dribble_a_header_are_cut_and_the_api_still_
 
 /// What is to be had without a token (health, the page's files) holds no place among the connections for long.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_that_shows_no_credential_is_not_kept() {
+async fn a_connection_that_shows_no_credential_or_a_bridge_key_and_no_bridge_is_not_kept() {
     let server = TestServer::start();
-    let mut stranger = Conn::connect(server.address()).await;
     let mut known = Conn::connect(server.address()).await;
+    let key: KeyMade = server.client().post("keys", &json!({ "targets": ["tcp://*:*"] })).await.ok();
+    let key = Request::bare("GET", &format!("/k/{}/wisp/", key.secret)).header("Host", &server.host());
     let health = Request::bare("GET", "/healthz").header("Host", &server.host());
+    let mut strangers = Vec::new();
+    for (request, status) in [(health, 200), (key, 426)] {
+        strangers.push((Conn::connect(server.address()).await, request, status));
+    }
     let begun = Instant::now();
     let mut pace = tokio::time::interval(Duration::from_secs(2));
-    loop {
+    while !strangers.is_empty() {
         pace.tick().await;
         let with_token = server.client().request("GET", "/healthz");
         let with_token = if begun.elapsed() < Duration::from_secs(1) {
@@ -84,9 +90,11 @@ async fn a_connection_that_shows_no_credential_is_not_kept() {
             with_token
         };
         assert_eq!(known.ask(&with_token).await.expect("it is kept").status, 200);
-        match stranger.ask(&health).await {
-            Some(answer) => assert_eq!(answer.status, 200),
-            None => break,
+        for (mut conn, request, status) in std::mem::take(&mut strangers) {
+            if let Some(answer) = conn.ask(&request).await {
+                assert_eq!(answer.status, status);
+                strangers.push((conn, request, status));
+            }
         }
         assert!(begun.elapsed() < Duration::from_secs(30), "it is there for ever");
     }

@@ -62,6 +62,8 @@ export const keys = {
   originsNone: 'no page, programs only',
   limits: 'Limits',
   limitsText: (streams: number, rate: number, bytes: string | null) => `${many(streams, 'socket', 'sockets')} at once, ${n(rate)} new a second, ${bytes ?? 'any number of bytes'}`,
+  connections: 'Connections',
+  connectionsText: (count: number) => (count === 0 ? 'none' : `${many(count, 'WebSocket', 'WebSockets')} let in`),
   live: 'Open now',
   liveNone: 'none',
   liveMore: (count: number) => `and ${n(count)} more`,

@@ -60,6 +60,8 @@ export const keys: KeysMessages = {
   originsNone: '没有页面，仅限程序',
   limits: '限额',
   limitsText: (streams, rate, bytes) => `同时 ${n(streams)} 个套接字，每秒新建 ${n(rate)} 个，${bytes ?? '字节数不限'}`,
+  connections: '连接',
+  connectionsText: (count) => (count === 0 ? '无' : `已接入 ${n(count)} 个 WebSocket`),
   live: '当前打开',
   liveNone: '无',
   liveMore: (count) => `以及另外 ${n(count)} 个`,

@@ -22,7 +22,7 @@ pub(crate) const TARGETS: &str = "key:targets";
 /// How often the log is told that more is opened a second than a key allows: asking is free, and the log is everybody's.
 const TELL: Duration = Duration::from_secs(1);
 
-/// A key that let a connection in.
+/// A key, as whoever it let in holds it.
 pub(crate) type Grant = Arc<Key>;
 
 /// A key.
@@ -64,6 +64,8 @@ impl Over {
 
 /// What is done with a key.
 struct Used {
+    /// Connections it let in.
+    connections: u32,
     /// Leases that are out.
     streams: u32,
     /// Those of them that have a socket.
@@ -115,6 +117,7 @@ impl NoLease {
 impl Key {
     pub(super) fn new(id: String, secret: Box<str>, number: u64, made_at: String, terms: Terms) -> Self {
         let used = Used {
+            connections: 0,
             streams: 0,
             sockets: BTreeSet::new(),
             opened: 0,
@@ -166,6 +169,20 @@ impl Key {
     /// Whether this is one of its targets. The policy still decides about the address behind it.
     pub(crate) fn allows(&self, target: &Target) -> bool {
         self.terms.targets.iter().any(|pattern| pattern.matches(target))
+    }
+
+    /// Counts one more connection, unless it is for `many` sockets and there are as many as the key allows sockets. Returns
+    /// whether it did.
+    pub(super) fn connect(&self, many: bool) -> bool {
+        let mut used = self.used();
+        let begins = !many || used.connections < self.terms.max_streams;
+        used.connections += u32::from(begins);
+        begins
+    }
+
+    /// One of them is over.
+    pub(super) fn disconnect(&self) {
+        self.used().connections -= 1;
     }
 
     /// A place for one more socket.
@@ -231,6 +248,7 @@ impl Key {
             max_bytes: self.terms.max_bytes,
             record: self.terms.record,
             made_at: self.made_at.clone(),
+            connections: used.connections,
             sockets: used.sockets.iter().copied().collect(),
             opened: used.opened,
             bytes: self.bytes.load(Relaxed),

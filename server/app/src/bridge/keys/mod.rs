@@ -1,7 +1,7 @@
 //! Keys for bridges: what lets a program that has no token reach the targets somebody named, and nothing else.
 //!
-//! They live in memory and end with the server. A connection that a key let in holds it as a `Grant`; each socket it opens
-//! holds a `Lease`, which counts and gives its place back.
+//! They live in memory and end with the server. A connection that a key let in holds it as a `Visit`; each socket it opens
+//! holds a `Lease`. Both count and give their places back.
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
@@ -9,6 +9,7 @@ mod key;
 mod pattern;
 mod permit;
 mod terms;
+mod visit;
 
 use std::{
     collections::HashMap,
@@ -26,6 +27,7 @@ use crate::{
 use key::Key;
 pub(crate) use key::{Grant, Lease, NoLease, Over, TARGETS};
 use terms::Terms;
+pub(crate) use visit::Visit;
 
 /// The most keys there are; one more is refused.
 const KEYS: usize = 256;

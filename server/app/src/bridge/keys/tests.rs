@@ -1,6 +1,7 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use sockscope_wire::SocketId;
+use tokio::sync::Semaphore;
 
 use super::{pattern::Pattern, *};
 
@@ -220,6 +221,25 @@ async fn leases_are_counted_given_back_and_limited_in_a_second() {
     tokio::time::advance(Duration::from_millis(250)).await;
     assert!(key.lease().is_ok());
     assert!(matches!(key.lease(), Err(NoLease::Rate { tell: false })));
+}
+
+#[test]
+fn connections_are_counted_and_those_for_many_sockets_limited() {
+    let key = key(&KeyRequest { max_streams: Some(2), ..request(&["tcp://*:*"]) });
+    let seats = Arc::new(Semaphore::new(8));
+    let begin = |many| {
+        let seat = Arc::clone(&seats).try_acquire_owned().expect("a seat");
+        Visit::begin(Grant::clone(&key), many, seat)
+    };
+    let one = begin(false).expect("the first");
+    let many = begin(true).expect("the second");
+    assert!(begin(true).is_none(), "as many as it allows sockets");
+    let more = begin(false).expect("that is no question for one socket");
+    assert_eq!((key.shown().connections, seats.available_permits()), (3, 5));
+    drop((one, more));
+    let other = begin(true).expect("there is room again");
+    drop((many, other));
+    assert_eq!((key.shown().connections, seats.available_permits()), (0, 8));
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Bridges: a WebSocket in, a socket out.
 
+use std::sync::Arc;
+
 use axum::{
     extract::{Extension, FromRequestParts, Path, Request, rejection::ExtensionRejection},
     response::Response,
@@ -15,7 +17,7 @@ use crate::{
     ask,
     bridge::{
         self, Client, Close, Incoming, Opener, Unopened, code,
-        keys::{Grant, NoLease},
+        keys::{NoLease, Visit},
     },
     http::{
         App,
@@ -135,7 +137,7 @@ impl Wanted {
         Ok(response)
     }
 
-    async fn serve(self, client: Client, mut incoming: Incoming, grant: Option<Grant>) {
+    async fn serve(self, client: Client, mut incoming: Incoming, grant: Option<Arc<Visit>>) {
         let Self { caller: Caller { app, principal, connection }, target, contract } = self;
         let name = format!("bridge of {}", connection.peer).into();
         let workspace = app.workspace.clone();

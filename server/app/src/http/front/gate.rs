@@ -3,7 +3,10 @@
 //! Deny by default: a path this gate does not know needs a token. The Origin being equal to the Host is not enough
 //! alone, since under DNS rebinding both are the attacker's; the Host is therefore held against a list first.
 
-use std::{net::IpAddr, sync::atomic::Ordering};
+use std::{
+    net::IpAddr,
+    sync::{Arc, atomic::Ordering},
+};
 
 use axum::{
     extract::{Request, State},
@@ -26,6 +29,7 @@ use crate::http::{
 };
 use crate::{
     ask::number,
+    bridge::keys::Visit,
     problem::{Refused, problem},
 };
 
@@ -164,7 +168,10 @@ pub(in crate::http) async fn gate(State(app): State<App>, mut request: Request, 
         Ok(Some(principal)) => {
             let meter = app.meters.named_in(request.uri().query());
             if let Some(connection) = request.extensions().get::<ConnectionInfo>() {
-                connection.known.store(true, Ordering::Relaxed);
+                // Who has a key is known by the bridge it opens; who opens none with it is as good as a stranger.
+                if request.extensions().get::<Arc<Visit>>().is_none() {
+                    connection.known.store(true, Ordering::Relaxed);
+                }
                 if let Some(meter) = &meter {
                     connection.wire.claim(meter);
                 }
@@ -184,7 +191,7 @@ fn pass(app: &App, request: &mut Request) -> Result<Option<Principal>, Refused> 
     let host = app.gate.host(request)?;
     if let Some(keyed) = Keyed::of(app, request.uri())? {
         keyed.check(request.headers(), host)?;
-        return Ok(Some(keyed.enter(request)));
+        return keyed.enter(app, request).map(Some);
     }
     // Of whatever origin it is; no prefix begins like that.
     if access(request.method(), request.uri().path()) == Access::Shared {

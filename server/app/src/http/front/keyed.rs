@@ -1,6 +1,8 @@
 //! Requests that a bridge key lets in: by its secret, `/k/{secret}` and behind it the path of a bridge, or by a permit that was
 //! signed with it, as the token of a websockify client.
 
+use std::sync::Arc;
+
 use axum::extract::{Query, Request};
 use http::{HeaderMap, Uri, uri::PathAndQuery};
 use serde::Deserialize;
@@ -13,10 +15,10 @@ use super::{
     prefix::{WispPrefix, meant},
 };
 use crate::{
-    bridge::keys::Grant,
+    bridge::keys::{Grant, Visit},
     http::{
         App,
-        routes::{is_bridge, is_websockify},
+        routes::{carries_many, is_bridge, is_websockify},
     },
     problem::{Refused, problem},
 };
@@ -77,18 +79,27 @@ impl Keyed {
         }
     }
 
-    /// Lets the request in as the key's.
-    pub(super) fn enter(self, request: &mut Request) -> Principal {
+    /// Lets the request in as the key's, in a place among the connections that keys may let in.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(super) fn enter(self, app: &App, request: &mut Request) -> Result<Principal, Refused> {
         let Self { grant, uri, permitted } = self;
         if let Some(uri) = uri {
             *request.uri_mut() = uri;
         }
         let principal = Principal { name: format!("key:{}", grant.id()).into() };
-        request.extensions_mut().insert(grant);
+        let full = |why: &str| problem(Code::TooManyConnections, why);
+        let seat = Arc::clone(&app.keyed_seats)
+            .try_acquire_owned()
+            .map_err(|_| full("bridge keys let in no more: the rest is kept for who has the token"))?;
+        let visit = Visit::begin(grant, carries_many(request.uri().path()), seat)
+            .ok_or_else(|| full("the key allows no more connections at once"))?;
+        request.extensions_mut().insert(Arc::new(visit));
         if let Some(permitted) = permitted {
             request.extensions_mut().insert(permitted);
         }
-        principal
+        Ok(principal)
     }
 }
 
