@@ -45,7 +45,7 @@ pub struct KeyRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub connects_per_second: Option<u32>,
-    /// The most bytes in all, both ways together; absent: as many as come.
+    /// The most bytes in all, both ways together, an empty datagram being one; absent: as many as come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub max_bytes: Option<u64>,
@@ -83,7 +83,7 @@ pub struct BridgeKey {
     pub sockets: Vec<SocketId>,
     /// Sockets opened with it in all.
     pub opened: u64,
-    /// Bytes in all, both ways together.
+    /// Bytes in all, both ways together, an empty datagram being one.
     pub bytes: u64,
 }
 

@@ -1,5 +1,7 @@
 //! How much a key allows.
 
+use std::time::Instant;
+
 use serde_json::json;
 use sockscope_wire::{Code, Fact};
 use tokio::io::AsyncWriteExt as _;
@@ -93,6 +95,54 @@ async fn a_key_whose_bytes_are_spent_ends_its_bridges_and_opens_no_more() {
     let mut late = Bridge::open(server.address(), &path, &[]).await.expect("let in");
     assert_eq!(late.closed().await, (1008, "key spent".to_owned()));
     assert_eq!(listed(client, &made.key.id).await.bytes, 10);
+}
+
+/// What is closed stays listed for a while, and the log is everybody's: nobody takes that from others by asking in vain.
+#[tokio::test]
+async fn a_spent_key_that_is_tried_again_and_again_is_told_of_once_a_second() {
+    const TRIED: usize = 200;
+    let server = TestServer::start();
+    let client = server.client();
+    let peer = TcpPeer::listen().await;
+    let made =
+        key(client, &[&peer.target()], json!({ "max_bytes": 1, "connects_per_second": 100_000 })).await;
+    let path = tcp(&made.secret, peer.address());
+    let mut bridge = Bridge::open(server.address(), &path, &[]).await.expect("let in");
+    let mut stream = peer.accept().await;
+    peer::write(&mut stream, b"x").await;
+    assert_eq!(bridge.closed().await, (1008, "key spent".to_owned()));
+    let begun = Instant::now();
+    for _ in 0..TRIED {
+        let mut late = Bridge::open(server.address(), &path, &[]).await.expect("let in");
+        assert_eq!(late.closed().await, (1008, "key spent".to_owned()));
+    }
+    let most = begun.elapsed().as_secs() + 1;
+    let events = client.events().await;
+    let told = events
+        .iter()
+        .filter(|event| matches!(&event.fact, Fact::RefusedByPolicy { rule, .. } if rule == "key:max_bytes"))
+        .count();
+    assert!((1..=usize::try_from(most).expect("few")).contains(&told), "{told} in {most} s");
+}
+
+#[tokio::test]
+async fn an_empty_datagram_costs_a_key_a_byte() {
+    const MOST: usize = 20;
+    let server = TestServer::start();
+    let client = server.client();
+    let peer = UdpPeer::bind().await;
+    let made = key(client, &[&peer.target()], json!({ "max_bytes": MOST })).await;
+    let address = peer.address();
+    let path = format!("/k/{}/bridge/udp/{}/{}", made.secret, address.ip(), address.port());
+    let mut bridge = Bridge::open(server.address(), &path, &[]).await.expect("let in");
+    for sent in 1..MOST {
+        bridge.send(b"").await;
+        assert_eq!(peer.receive().await.0, b"");
+        let bytes = async || listed(client, &made.key.id).await.bytes;
+        eventually("it is counted", async || bytes().await == sent as u64).await;
+    }
+    bridge.send(b"").await;
+    assert_eq!(bridge.closed().await, (1008, "key spent".to_owned()));
 }
 
 #[tokio::test]

@@ -121,7 +121,7 @@ sockets: Array<SocketId>,
  */
 opened: number, 
 /**
- * Bytes in all, both ways together.
+ * Bytes in all, both ways together, an empty datagram being one.
  */
 bytes: number, };
 
@@ -1549,7 +1549,7 @@ max_streams?: number,
  */
 connects_per_second?: number, 
 /**
- * The most bytes in all, both ways together; absent: as many as come.
+ * The most bytes in all, both ways together, an empty datagram being one; absent: as many as come.
  */
 max_bytes?: number, 
 /**

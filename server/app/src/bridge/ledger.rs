@@ -177,7 +177,8 @@ impl Ledger {
         let before = way.bytes.load(Relaxed);
         way.bytes.store(before + bytes.len() as u64, Relaxed);
         if let Some(lease) = &self.lease {
-            lease.spend(bytes.len());
+            // An empty datagram is not for nothing either: who sends them without end would else pay for none.
+            lease.spend(bytes.len().max(1));
         }
         let shown = usize::try_from(self.first.saturating_sub(before)).unwrap_or(usize::MAX).min(bytes.len());
         // Empty datagrams are told like the others where all is; they cost no bytes, of which the first would have room for.

@@ -70,7 +70,7 @@ impl Opener {
             }
         };
         let lease = grant.lease().map_err(|why| {
-            if !matches!(why, NoLease::Rate { tell: false }) {
+            if grant.is_news(&why) {
                 tell(why.rule());
             }
             Unopened::NoLease(why)

@@ -19,7 +19,8 @@ use super::terms::Terms;
 /// The rule by which a target that a key does not name is refused.
 pub(crate) const TARGETS: &str = "key:targets";
 
-/// How often the log is told that more is opened a second than a key allows: asking is free, and the log is everybody's.
+/// How often the log is told that more is opened a second than a key allows, or that it is over: asking is free, and the log is
+/// everybody's.
 const TELL: Duration = Duration::from_secs(1);
 
 /// A key, as whoever it let in holds it.
@@ -75,8 +76,19 @@ struct Used {
     /// How many may be opened now, as of then: a bucket that fills with `connects_per_second` up to as many.
     tokens: f64,
     filled: Instant,
-    /// When the log was last told that it is empty.
+    /// When the log was last told that there are none, or that the key is over.
     told: Option<Instant>,
+}
+
+impl Used {
+    /// Whether it is time to tell the log of another refusal that costs whoever asks nothing; it is told then.
+    fn tells(&mut self, now: Instant) -> bool {
+        let tells = self.told.is_none_or(|told| now.duration_since(told) >= TELL);
+        if tells {
+            self.told = Some(now);
+        }
+        tells
+    }
 }
 
 /// Why there is no lease.
@@ -199,11 +211,7 @@ impl Key {
         let filled = used.tokens + now.duration_since(used.filled).as_secs_f64() * most;
         (used.tokens, used.filled) = (filled.min(most), now);
         if used.tokens < 1.0 {
-            let tell = used.told.is_none_or(|told| now.duration_since(told) >= TELL);
-            if tell {
-                used.told = Some(now);
-            }
-            return Err(NoLease::Rate { tell });
+            return Err(NoLease::Rate { tell: used.tells(now) });
         }
         used.tokens -= 1.0;
         if used.streams >= self.terms.max_streams {
@@ -211,6 +219,15 @@ impl Key {
         }
         used.streams += 1;
         Ok(Lease { key: Arc::clone(self), socket: OnceLock::new(), ended: AtomicBool::new(false) })
+    }
+
+    /// Whether the log is to be told why there was no lease, if it was not told of others just now.
+    pub(crate) fn is_news(&self, why: &NoLease) -> bool {
+        match why {
+            NoLease::Streams => true,
+            NoLease::Rate { tell } => *tell,
+            NoLease::Over(_) => self.used().tells(Instant::now()),
+        }
     }
 
     /// It opens nothing any more, and whoever holds it hears of that. What is said first is said.

@@ -252,3 +252,17 @@ async fn a_key_is_over_when_its_bytes_are_spent() {
     assert!(matches!(key.over().await, Over::Spent));
     assert!(matches!(key.lease(), Err(NoLease::Over(Over::Spent))));
 }
+
+#[tokio::test(start_paused = true)]
+async fn that_a_key_is_over_is_told_once_a_second() {
+    let key = key(&KeyRequest { max_bytes: Some(1), ..request(&["tcp://*:*"]) });
+    key.lease().expect("the first").spend(1);
+    let tells = || {
+        let why = key.lease().err().expect("it is spent");
+        assert!(matches!(why, NoLease::Over(Over::Spent)));
+        key.is_news(&why)
+    };
+    assert_eq!([tells(), tells(), tells()], [true, false, false]);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!([tells(), tells()], [true, false]);
+}
