@@ -193,6 +193,34 @@ async fn a_password_is_asked_for_on_top_of_a_key() {
 }
 
 #[tokio::test]
+async fn wrong_passwords_are_told_with_whose_they_are_ten_a_minute_and_a_right_one_comes_in() {
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    writeln!(file, "ann:secret").expect("written");
+    let server = TestServer::with(&["--wisp-passwords-file", file.path().to_str().expect("UTF-8")]);
+    let peer = TcpPeer::listen().await;
+    let made = key(server.client(), &[&peer.target()], json!({})).await;
+    let path = format!("/k/{}/wisp/", made.secret);
+    let asking = Asking { headers: &[("Sec-WebSocket-Protocol", "wisp-v2")], ..Asking::default() };
+    for _ in 0..14 {
+        let mut wisp = Wisp::ask(&server, &path, &asking).await;
+        wisp.hear().await;
+        wisp.say(&info(&[(2, b"\x03annguessed")])).await;
+        assert_eq!(wisp.over(0).await, 0xc0);
+        wisp.left().await;
+    }
+    let mut wisp = Wisp::ask(&server, &path, &asking).await;
+    wisp.hear().await;
+    wisp.say(&info(&[(2, b"\x03annsecret")])).await;
+    let mut stream = wisp.stream(1, &peer).await;
+    wisp.alive(1, &mut stream).await;
+    let told = |what: &str| server.stderr().lines().filter(|line| line.contains(what)).count();
+    let by = format!("by=\"key:{}\"}}", made.key.id);
+    eventually("that is told last", async || told("more of this minute are not told") == 1).await;
+    assert_eq!((told("has sent a wrong password"), told(&by)), (11, 11), "{}", server.stderr());
+    assert!(!server.stderr().contains("guessed"), "what was sent may be nearly right");
+}
+
+#[tokio::test]
 async fn a_client_that_names_a_version_and_says_nothing_is_spoken_to_as_of_the_first() {
     let server = open_server(&[]);
     let peer = TcpPeer::listen().await;

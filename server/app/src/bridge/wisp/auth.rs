@@ -1,16 +1,25 @@
 //! Who may connect: passwords (extension 0x02) and keys (extension 0x03).
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use ed25519_dalek::{Signature, VerifyingKey};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
+use tokio::time::Instant;
 
 /// How many bytes a client signs.
 pub const CHALLENGE: usize = 64;
 
 /// The only algorithm there is, a bit of a mask.
 const ED25519: u8 = 1;
+
+/// So many wrong credentials of a minute are told, of everybody together: whoever guesses leaves a trace, and fills no disk.
+const TOLD: u32 = 10;
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// A user's name is longer than the 255 bytes that a client can say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +39,7 @@ pub struct NoKey;
 pub struct Passwords {
     required: bool,
     hashes: Vec<[u8; 32]>,
+    wrong: Arc<Wrong>,
 }
 
 impl Passwords {
@@ -55,7 +65,7 @@ impl Passwords {
                 hashes.push(hash(&[name, low, high]));
             }
         }
-        Ok(Self { required, hashes })
+        Ok(Self { required, hashes, wrong: Arc::default() })
     }
 
     /// Whether a client must send a password.
@@ -71,7 +81,9 @@ impl Passwords {
     /// Whether a client that sends this is one of the users. All are compared, whichever it is.
     pub(super) fn check(&self, payload: &[u8]) -> bool {
         let sent = Sha256::digest(payload);
-        self.hashes.iter().fold(Choice::from(0), |found, hash| found | hash.ct_eq(sent.as_slice())).into()
+        let found =
+            self.hashes.iter().fold(Choice::from(0), |found, hash| found | hash.ct_eq(sent.as_slice()));
+        self.wrong.unless(found.into(), "a Wisp client has sent a wrong password")
     }
 }
 
@@ -88,6 +100,7 @@ pub struct Keys {
     required: bool,
     /// Each with its SHA-256, by which a client names it.
     keys: Vec<([u8; 32], VerifyingKey)>,
+    wrong: Arc<Wrong>,
 }
 
 impl Keys {
@@ -100,7 +113,7 @@ impl Keys {
             let parsed = VerifyingKey::from_bytes(&key).ok().filter(|parsed| !parsed.is_weak());
             Ok((Sha256::digest(key).into(), parsed.ok_or(NoKey)?))
         });
-        Ok(Self { required, keys: keys.collect::<Result<_, _>>()? })
+        Ok(Self { required, keys: keys.collect::<Result<_, _>>()?, wrong: Arc::default() })
     }
 
     /// Whether a client must sign.
@@ -119,11 +132,39 @@ impl Keys {
 
     /// Whether a client that sends this has one of the keys: `algorithm: u8 | SHA-256 of the public key | signature`.
     pub(super) fn check(&self, challenge: &[u8; CHALLENGE], payload: &[u8]) -> bool {
+        self.wrong.unless(self.is_signed(challenge, payload), "a Wisp client has sent a wrong signature")
+    }
+
+    fn is_signed(&self, challenge: &[u8; CHALLENGE], payload: &[u8]) -> bool {
         let Some((&ED25519, rest)) = payload.split_first() else { return false };
         let Some((hash, signature)) = rest.split_first_chunk::<32>() else { return false };
         let Ok(signature) = Signature::from_slice(signature) else { return false };
         let mut named = self.keys.iter().filter(|(known, _)| known == hash);
         named.any(|(_, key)| key.verify_strict(challenge, &signature).is_ok())
+    }
+}
+
+/// The wrong credentials of this minute: since when, and how many.
+#[derive(Debug, Default)]
+struct Wrong(Mutex<Option<(Instant, u32)>>);
+
+impl Wrong {
+    /// Says in the server's own log what happened unless all is right, which is returned.
+    fn unless(&self, right: bool, what: &str) -> bool {
+        if right {
+            return true;
+        }
+        // It is replaced whole.
+        let mut wrong = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, count) =
+            wrong.filter(|(since, _)| since.elapsed() < MINUTE).unwrap_or((Instant::now(), 0));
+        *wrong = Some((since, count.saturating_add(1)));
+        match count {
+            ..TOLD => tracing::warn!("{what}"),
+            TOLD => tracing::warn!("{what}; more of this minute are not told"),
+            _ => {}
+        }
+        false
     }
 }
 

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use axum::extract::Request;
 use http::HeaderValue;
 use sockscope_wire::Contract;
+use tracing::{Instrument as _, Span, warn_span};
 
 use super::bridge::Caller;
 use crate::{
     bridge::{
         Client, Incoming, Opener,
-        wisp::{Session, Version},
+        wisp::{Session, Settings, Version},
     },
     http::{
         answer::Answer,
@@ -33,6 +34,11 @@ pub(in crate::http) async fn wisp(
     let version = if protocol.is_some() { Version::V2 } else { Version::V1 };
     // What is no header value was not offered in one.
     let response = upgrade.grant(protocol.and_then(|protocol| HeaderValue::from_str(protocol).ok()));
+    // What is told of wrong credentials is told with whose they are.
+    let span = match *app.wisp {
+        Settings { passwords: None, keys: None, .. } => Span::none(),
+        _ => warn_span!("wisp", peer = %connection.peer, by = &*principal.name),
+    };
     let opener = Opener {
         workspace: app.workspace.clone(),
         principal: principal.name,
@@ -49,7 +55,7 @@ pub(in crate::http) async fn wisp(
     let wire = connection.wire;
     tokio::spawn(Timed::new(app, wire, async move {
         if let Some((io, early)) = upgrade.connection().await {
-            session.serve(Client::new(io), Incoming::new(early), version).await;
+            session.serve(Client::new(io), Incoming::new(early), version).instrument(span).await;
         }
     }));
     Ok(response)
