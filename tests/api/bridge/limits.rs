@@ -97,6 +97,24 @@ async fn a_key_whose_bytes_are_spent_ends_its_bridges_and_opens_no_more() {
     assert_eq!(listed(client, &made.key.id).await.bytes, 10);
 }
 
+#[tokio::test]
+async fn a_client_whose_target_and_key_end_at_once_hears_a_last_word() {
+    let server = TestServer::start();
+    let peer = TcpPeer::listen().await;
+    // Which of the two is seen first is left to chance.
+    for _ in 0..10 {
+        let made = key(server.client(), &[&peer.target()], json!({ "max_bytes": 1 })).await;
+        let path = tcp(&made.secret, peer.address());
+        let mut bridge = Bridge::open(server.address(), &path, &[]).await.expect("let in");
+        let mut stream = peer.accept().await;
+        peer::write(&mut stream, b"x").await;
+        drop(stream);
+        let last = bridge.closed().await;
+        let either = [(1000, "target closed".to_owned()), (1008, "key spent".to_owned())];
+        assert!(either.contains(&last), "{last:?}");
+    }
+}
+
 /// What is closed stays listed for a while, and the log is everybody's: nobody takes that from others by asking in vain.
 #[tokio::test]
 async fn a_spent_key_that_is_tried_again_and_again_is_told_of_once_a_second() {
