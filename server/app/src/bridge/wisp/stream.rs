@@ -96,7 +96,9 @@ impl Stream {
         }
         let mut rest = data;
         let all = match &upload.open {
-            Some((socket, ledger)) if upload.waiting.is_empty() => socket.send(&mut rest, ledger),
+            Some((socket, ledger)) if upload.waiting.is_empty() => {
+                socket.send(&mut rest, ledger).inspect_err(|_| ledger.breaks())
+            }
             _ => Ok(false),
         };
         match all {

@@ -94,11 +94,11 @@ impl Stream {
         let mut down = Box::pin(self.down(socket, ledger, outbox));
         let ordered = ordered(ledger, inbox);
         tokio::pin!(up, ordered);
-        let end = tokio::select! {
+        let (end, has_all) = tokio::select! {
             biased;
             end = &mut ordered => return end,
-            end = &mut up => end,
-            end = &mut down => end,
+            end = &mut up => (end, false),
+            end = &mut down => (self.unless_failed(end), true),
         };
         let rest = async {
             match end {
@@ -108,7 +108,7 @@ impl Stream {
                     drop(self.flush(socket, ledger).await);
                 }
                 // What the target said before it reset the connection may say why.
-                End::Target(Phase::Send, _) => drop(down.await),
+                End::Target(Phase::Send, _) if !has_all => drop(down.await),
                 _ => {}
             }
         };
@@ -166,6 +166,14 @@ impl Stream {
         }
     }
 
+    /// Whoever reads the connection may have met the target's reset in writing, and the end behind it is no FIN.
+    fn unless_failed(&self, end: End) -> End {
+        match (end, self.upload().over) {
+            (End::Eof, Some(Over::Failed(errno))) => End::Target(Phase::Send, errno),
+            (end, _) => end,
+        }
+    }
+
     /// Writes all that waits; never done once the key is over, for which somebody else waits.
     async fn flush(&self, socket: &Socket, ledger: &Ledger) -> io::Result<()> {
         while {
@@ -199,6 +207,8 @@ impl Stream {
                 Turn::Nothing => {}
                 Turn::Wrote(n) => pace.round(n).await,
                 Turn::Over(End::Eof) => {
+                    // A write that met a reset meanwhile is known to the ledger once it is done.
+                    drop(self.upload());
                     ledger.eof();
                     return End::Eof;
                 }
