@@ -74,6 +74,11 @@ impl<S: Send + Sync + 'static> Streams<S> {
         Self { by_id: HashMap::new(), tasks: JoinSet::new() }
     }
 
+    /// How many there are, those among them that are being opened.
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
     pub(super) fn get(&self, id: u32) -> Option<&Arc<S>> {
         self.by_id.get(&id)
     }

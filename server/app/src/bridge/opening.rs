@@ -48,6 +48,12 @@ impl Opener {
         }
     }
 
+    /// How many sockets may be open at once, at most.
+    pub(super) fn most_sockets(&self) -> usize {
+        let most = self.workspace.most_sockets();
+        self.grant.as_ref().map_or(most, |grant| most.min(grant.most_sockets()))
+    }
+
     /// Opens it. Whatever keeps it from opening is in the log.
     pub(crate) async fn open(&self, target: &Target) -> Result<(Opened, Inbox, Ledger), Unopened> {
         self.open_as(&target.clone().into()).await

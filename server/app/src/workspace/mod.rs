@@ -201,6 +201,12 @@ impl Workspace {
         (inner.log.first(sockscope_wire::ShelfName::Conversation), inner.log.head())
     }
 
+    /// How many sockets may be open at once.
+    #[must_use]
+    pub fn most_sockets(&self) -> usize {
+        self.config.max_sockets
+    }
+
     /// How many sockets are open now.
     #[must_use]
     pub fn open_sockets(&self) -> usize {

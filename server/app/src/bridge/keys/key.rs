@@ -173,6 +173,11 @@ impl Key {
         self.terms.record
     }
 
+    /// How many sockets it allows at once.
+    pub(crate) fn most_sockets(&self) -> usize {
+        self.terms.max_streams as usize
+    }
+
     /// Whether pages of this origin may use it.
     pub(crate) fn admits(&self, origin: &[u8]) -> bool {
         self.terms.origins.iter().any(|listed| listed.as_bytes() == origin)

@@ -27,6 +27,10 @@ use crate::bridge::{
 /// How long a client may take to say which version it speaks: one of before v2 that names a subprotocol says nothing.
 const SILENCE: Duration = Duration::from_secs(5);
 
+/// So many streams more than there may be are asked for at once, each to be refused by what it is refused by, and to be listed;
+/// of more it is only said that they are too many.
+const REFUSED: usize = 256;
+
 /// The longest packet that is taken in whole: a datagram.
 const LONGEST: usize = Head::LEN + MAX_DATAGRAM;
 
@@ -381,6 +385,10 @@ impl<'a> Talk<'a> {
             Ok((host, port)) if self.udp || !datagrams => Target { scheme, host, port },
             _ => return self.outbox.say(&close_packet(id, reason::INVALID)),
         };
+        // Each has a task before it is known whether there is room for it.
+        if self.streams.len() >= self.session.opener.most_sockets() + REFUSED {
+            return self.outbox.say(&close_packet(id, reason::THROTTLED));
+        }
         let credits = Credits::new(self.session.settings.credits);
         let stream = Stream::new(id, datagrams, credits, &self.session.reserve);
         let (outbox, opener) = (Arc::clone(&self.outbox), Arc::clone(&self.session.opener));
