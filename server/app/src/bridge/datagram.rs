@@ -12,11 +12,14 @@ use socket2::SockRef;
 use sockscope_sockets::{
     drops::Drops,
     errno::Errno,
-    fact::{Fact, Failed, Failure, PauseReason, Phase, Recorder as _, Stamp, What},
+    fact::{PauseReason, Phase, What},
     mailbox::Inbox,
     options::MAX_DATAGRAM,
 };
 use tokio::{io::Interest, net::UdpSocket};
+
+// Where Wisp looks for it.
+pub(super) use super::udp_errors::failed;
 
 use super::{
     buffer::{Buffer, READ},
@@ -25,6 +28,7 @@ use super::{
     frame::{self, HEADER, Item, Kind, code},
     ledger::Ledger,
     pace::Pace,
+    udp_errors::{Met, refusal, stirred},
 };
 
 /// So many datagrams leave in one call: as many as any kernel takes (UDP_MAX_SEGMENTS of linux/udp.h), and together no longer than
@@ -289,44 +293,6 @@ impl Bridge<'_> {
         }
         Arrived { len, over: 0 }
     }
-}
-
-/// What sending one datagram has met. An error may be word of a datagram of before (ICMP), which is told once; what is met again is
-/// about this one.
-#[derive(Default)]
-pub(super) struct Met(Option<Errno>);
-
-impl Met {
-    /// Says in the log that a call failed, if that is news. Returns the error if it is about this datagram, which else is to be tried
-    /// again.
-    pub(super) fn failed(&mut self, error: &io::Error, ledger: &Ledger) -> Option<Errno> {
-        let errno = Errno::from(error);
-        // However often: that is never about the datagram at hand.
-        if self.0.replace(errno) == Some(errno) && errno != Errno::ECONNREFUSED {
-            return Some(errno);
-        }
-        failed(ledger, Phase::Send, errno);
-        None
-    }
-}
-
-/// A call about a datagram failed; the socket survives that.
-pub(super) fn failed(ledger: &Ledger, phase: Phase, errno: Errno) {
-    let failed = Failed::minor(Failure::Os(errno), phase);
-    ledger.recorder().record(Stamp::now(), &None, Fact::Failed(Box::new(failed)), None);
-}
-
-/// Waits until a datagram has come, or word that one of before was refused (ICMP), which wakes nobody who waits for datagrams.
-pub(super) async fn stirred(target: &UdpSocket) -> io::Result<()> {
-    target.ready(Interest::READABLE | Interest::ERROR).await.map(drop)
-}
-
-/// Word that a datagram of before was refused, where that has come.
-pub(super) fn refusal(target: &UdpSocket) -> Option<io::Error> {
-    // Without an error there is nothing to be ready for.
-    target
-        .try_io(Interest::ERROR, || target.take_error()?.ok_or_else(|| io::ErrorKind::WouldBlock.into()))
-        .ok()
 }
 
 /// Frames that are to be sent.

@@ -19,6 +19,7 @@ mod opening;
 mod outbox;
 mod pace;
 mod stream;
+mod udp_errors;
 mod websockify;
 
 pub(crate) use client::{Client, Close, Incoming};

@@ -9,8 +9,8 @@ use sockscope_sockets::{drops::Drops, fact::DropReason, options::MAX_DATAGRAM, s
 use tokio::net::{TcpStream, UdpSocket};
 
 use crate::bridge::{
-    datagram::{Met, refusal, stirred},
     ledger::Ledger,
+    udp_errors::{Met, refusal, stirred},
 };
 
 pub(super) enum Socket {
