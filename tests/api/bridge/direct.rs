@@ -15,6 +15,8 @@ use crate::{
     support::{peer, wait::within_time, *},
 };
 
+mod datagrams;
+
 const OPEN: u8 = 1;
 const DATA: u8 = 2;
 const DATAGRAM: u8 = 3;

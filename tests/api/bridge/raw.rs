@@ -11,7 +11,7 @@ use tokio::{
     },
 };
 
-use crate::support::*;
+use crate::support::{network::run, *};
 
 pub(crate) const TEXT: u8 = 0x81;
 pub(crate) const BINARY: u8 = 0x82;
@@ -306,6 +306,21 @@ pub(crate) fn resident(server: &TestServer) -> u64 {
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
     let kib: u64 = line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number");
     kib * 1024
+}
+
+/// A firewall that rejects datagrams to this port, in the namespace of this thread, and says so of each: a call that sends meets EPERM,
+/// and the next ECONNREFUSED, which is word of the one before.
+pub(crate) fn reject(port: u16) {
+    std::fs::write("/proc/sys/net/ipv4/icmp_ratemask", "0").expect("a namespace of ours");
+    run("iptables", &format!("-A OUTPUT -p udp --dport {port} -j REJECT"));
+}
+
+/// CPU time a server has used, in hundredths of a second.
+pub(crate) fn cpu(server: &TestServer) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid())).expect("it runs");
+    // Behind the name, which may hold anything: utime and stime are the 12th and 13th words (proc(5)).
+    let words: Vec<&str> = stat.rsplit(')').next().expect("a name").split_whitespace().collect();
+    words[11..13].iter().map(|ticks| ticks.parse::<u64>().expect("a number")).sum()
 }
 
 /// A name server that knows no name.

@@ -6,7 +6,7 @@ use sockscope_wire::{Code, Fact, SocketId};
 use tokio::{net::UdpSocket, sync::watch, time::timeout};
 
 use crate::{
-    raw::{Asking, BINARY, ended, facts, frame, noise, open_server, the_socket},
+    raw::{Asking, BINARY, ended, facts, frame, logged, noise, open_server, reject, the_socket},
     support::{
         network::{alone, run},
         *,
@@ -168,5 +168,29 @@ fn datagrams_that_an_open_socket_does_not_take_wait_or_are_counted() {
         let dropped = counters().await.dropped;
         assert!(dropped > 0, "some were lost, or this shows nothing");
         assert_eq!(lost(client, id, Code::QueueFull).await, dropped);
+    });
+}
+
+#[test]
+fn a_datagram_that_a_firewall_rejects_is_told_and_its_stream_ends_when_it_is_closed() {
+    alone(async || {
+        let server = open_server(&[]);
+        let client = server.client();
+        let peer = UdpPeer::bind().await;
+        let port = peer.address().port();
+        let mut wisp = Wisp::v1(&server).await;
+        wisp.say(&connect(1, UDP, "127.0.0.1", port)).await;
+        wisp.say(&packet(DATA, 1, b"hello")).await;
+        assert_eq!(peer.receive().await.0, b"hello");
+        let id = the_socket(client).await.id;
+        reject(port);
+        for _ in 0..3 {
+            wisp.say(&packet(DATA, 1, b"rejected")).await;
+        }
+        let rejected = |fact: &Fact| matches!(fact, Fact::Failed { errno: Some(errno), fatal: false, .. } if errno == "EPERM");
+        logged(client, id, "why it did not go", rejected).await;
+        wisp.say(&packet(OVER, 1, &[2])).await;
+        let (reason, counters) = ended(client, id).await;
+        assert_eq!((reason, counters.sent_events), (Code::ClientClosed, 1));
     });
 }

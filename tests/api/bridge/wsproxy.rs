@@ -20,6 +20,8 @@ use crate::{
     support::{peer, *},
 };
 
+mod datagrams;
+
 /// The path to a TCP peer.
 fn to(peer: &TcpPeer) -> String {
     format!("/bridge/tcp/127.0.0.1/{}", peer.address().port())

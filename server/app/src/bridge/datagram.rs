@@ -150,36 +150,38 @@ impl Bridge<'_> {
         }
         // The first error may be word of a datagram of before (ICMP).
         let mut word = None;
-        loop {
+        let taken = loop {
             let sent = self.target.try_io(Interest::WRITABLE, || {
                 // Less than TOGETHER.
                 let length = [ControlMessage::UdpGsoSegments(&(long as u16))];
                 let piece = [IoSlice::new(data)];
                 Ok(sendmsg::<()>(self.target.as_raw_fd(), &piece, &length, MsgFlags::MSG_NOSIGNAL, None)?)
             });
-            let taken = match sent {
-                Ok(_) => true,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
-                Err(error) => {
-                    let errno = Errno::from(&error);
-                    if word.replace(errno).is_none() {
-                        continue;
-                    }
-                    if errno != Errno::ECONNREFUSED {
-                        self.cuts.store(long, Relaxed);
-                        return false;
-                    }
-                    false
-                }
+            let errno = match sent {
+                Ok(_) => break true,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break false,
+                Err(error) => Errno::from(&error),
             };
-            if let Some(errno) = word {
+            if word.is_none() {
+                word = Some(errno);
+                continue;
+            }
+            if errno == Errno::ECONNREFUSED {
                 failed(self.ledger, Phase::Send, errno);
+            } else {
+                self.cuts.store(long, Relaxed);
+                // Met again it was no word, but about the piece.
+                word = word.filter(|word| *word != errno);
             }
-            if taken {
-                data.chunks(long).for_each(|datagram| self.ledger.sent(None, datagram));
-            }
-            return taken;
+            break false;
+        };
+        if let Some(errno) = word {
+            failed(self.ledger, Phase::Send, errno);
         }
+        if taken {
+            data.chunks(long).for_each(|datagram| self.ledger.sent(None, datagram));
+        }
+        taken
     }
 
     /// Sends one, or says in the log why not: a socket survives that, and may have been told of an earlier one. Returns whether

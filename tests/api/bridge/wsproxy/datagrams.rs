@@ -1,0 +1,67 @@
+//! Datagrams that meet errors, or the end of their bridge.
+
+use std::time::Duration;
+
+use sockscope_wire::{Code, Fact};
+
+use super::{closed_port, datagrams, facts, udp_to};
+use crate::{
+    raw::{
+        Asking, BINARY, CLOSE, PING, Raw, closing, cpu, ended, frame, logged, noise, open_server, reject,
+        the_socket,
+    },
+    support::{
+        network::{alone, run},
+        *,
+    },
+};
+
+/// A call that failed, and the socket lives.
+fn failed(fact: &Fact, name: &str) -> bool {
+    matches!(fact, Fact::Failed { errno: Some(errno), fatal: false, .. } if errno == name)
+}
+
+#[test]
+fn datagrams_that_a_firewall_rejects_are_told_and_the_bridge_goes_on() {
+    alone(async || {
+        let server = open_server(&[]);
+        let client = server.client();
+        let (mut raw, peer, _) = datagrams(&server, &Asking::default()).await;
+        // More than is recorded of every bridge: from now on several may leave in one call.
+        raw.send(&noise(2000)).await;
+        assert_eq!(peer.receive().await.0.len(), 2000);
+        let id = the_socket(client).await.id;
+        reject(peer.address().port());
+        raw.up.bytes(&[frame(BINARY, &[7; 100]).repeat(150), frame(PING, b"behind")].concat()).await;
+        raw.down.pong(b"behind").await;
+        logged(client, id, "why they did not go", |fact| failed(fact, "EPERM")).await;
+        let before = cpu(&server);
+        // No condition: what turns in place without holding up others is seen by its CPU alone.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let hundredths = cpu(&server) - before;
+        assert!(hundredths < 25, "{hundredths} hundredths of a second of CPU for nothing");
+        run("iptables", "-F OUTPUT");
+        raw.send(b"now").await;
+        assert_eq!(peer.receive().await.0, b"now");
+        raw.up.frame(CLOSE, &closing(1000, "")).await;
+        let (reason, counters) = ended(client, id).await;
+        assert_eq!((reason, counters.sent_events), (Code::ClientClosed, 3));
+    });
+}
+
+#[test]
+fn each_word_of_a_refusal_is_told_also_where_the_call_that_met_it_was_too_long() {
+    alone(async || {
+        // Datagrams that fit no frame are not taken in one call.
+        run("ip", "link set lo mtu 1500");
+        let server = open_server(&[]);
+        let client = server.client();
+        let (port, _held) = closed_port().await;
+        let mut raw = Raw::open(&server, &udp_to(port)).await;
+        raw.up.bytes(&[frame(BINARY, &noise(2000)), frame(BINARY, &[7; 1900]).repeat(4)].concat()).await;
+        let id = the_socket(client).await.id;
+        let refused =
+            async || facts(client, id).await.iter().filter(|fact| failed(fact, "ECONNREFUSED")).count();
+        eventually("a refusal of each", async || refused().await == 5).await;
+    });
+}
