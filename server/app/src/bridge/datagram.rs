@@ -1,14 +1,13 @@
 //! One datagram socket for one client: a message is a datagram.
 
 use std::{
-    io::{self, IoSlice, IoSliceMut, Read as _},
+    io::{self, IoSlice},
     os::fd::AsRawFd as _,
     pin::pin,
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
 use nix::sys::socket::{ControlMessage, MsgFlags, getsockopt, sendmsg, sockopt};
-use socket2::SockRef;
 use sockscope_sockets::{
     drops::Drops,
     errno::Errno,
@@ -22,7 +21,7 @@ use tokio::{io::Interest, net::UdpSocket};
 pub(super) use super::udp_errors::failed;
 
 use super::{
-    buffer::{Buffer, READ},
+    buffer::Buffer,
     client::{Client, Incoming},
     end::{End, run},
     frame::{self, HEADER, Item, Kind, code},
@@ -234,71 +233,48 @@ impl Bridge<'_> {
             if let Some(error) = refusal(self.target) {
                 failed(self.ledger, Phase::Receive, Errno::from(&error));
             }
-            let (mut buffer, mut beyond) = (Buffer::take(), Buffer::take());
-            let Arrived { len, over } = self.receive(&mut buffer, &mut beyond);
+            let mut buffer = Buffer::take();
+            let len = self.receive(&mut buffer);
             if len == 0 {
                 continue;
             }
-            let write = async {
-                self.client.write(&buffer[..len]).await?;
-                self.client.write(&beyond[..over]).await
-            };
+            let write = self.client.write(&buffer[..len]);
             if self.ledger.stand_still(What::Read, PauseReason::ClientNotReading, write).await.is_err() {
                 return End::ClientLost;
             }
             drops.look(self.target, self.ledger.recorder().as_ref());
-            drop((buffer, beyond));
-            pace.round(len + over).await;
+            drop(buffer);
+            pace.round(len).await;
         }
     }
 
-    /// Takes what has come, as frames: in `buffer`, and of one that did not fit there the rest in `beyond`.
-    fn receive(&self, buffer: &mut [u8], beyond: &mut [u8]) -> Arrived {
+    /// Takes what has come, as frames, for as long as there is room for the longest. Returns how long they are together.
+    fn receive(&self, buffer: &mut [u8]) -> usize {
         let mut len = 0;
         for _ in 0..MANY {
-            if len >= READ {
+            if buffer.len() - len < HEADER + MAX_DATAGRAM {
                 break;
             }
             let entered = self.ledger.entering_receive();
-            // A buffer has room for a header behind what one read may bring.
-            let (header, payload) = buffer[len..].split_at_mut(HEADER);
-            let room = payload.len();
-            let result = self.target.try_io(Interest::READABLE, || {
-                let mut parts = [IoSliceMut::new(payload), IoSliceMut::new(beyond)];
-                (&*SockRef::from(self.target)).read_vectored(&mut parts)
-            });
-            let n = match result {
+            let payload = len + HEADER;
+            let n = match self.target.try_recv(&mut buffer[payload..]) {
                 Ok(n) => n,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Arrived { len, over: 0 },
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => {
                     failed(self.ledger, Phase::Receive, Errno::from(&error));
                     continue;
                 }
             };
-            let over = n.saturating_sub(room);
-            if over == 0 {
-                self.ledger.received(entered, &payload[..n]);
-            } else {
-                self.ledger.received(entered, &[&*payload, &beyond[..over]].concat());
-            }
+            self.ledger.received(entered, &buffer[payload..payload + n]);
             let mut head = [0; HEADER];
             let start = frame::header(&mut head, Kind::Binary, n);
             let head = &head[start..];
             // The header is shorter than the room for it: the payload moves up to it.
-            header[..head.len()].copy_from_slice(head);
-            let kept = n - over;
-            buffer.copy_within(len + HEADER..len + HEADER + kept, len + head.len());
-            len += head.len() + kept;
-            if over > 0 {
-                return Arrived { len, over };
-            }
+            buffer[len..len + head.len()].copy_from_slice(head);
+            len += head.len();
+            buffer.copy_within(payload..payload + n, len);
+            len += n;
         }
-        Arrived { len, over: 0 }
+        len
     }
-}
-
-/// Frames that are to be sent.
-struct Arrived {
-    len: usize,
-    over: usize,
 }

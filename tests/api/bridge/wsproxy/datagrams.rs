@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use sockscope_wire::{Code, Fact};
 
 use super::{closed_port, datagrams, facts, udp_to};
@@ -64,4 +65,47 @@ fn each_word_of_a_refusal_is_told_also_where_the_call_that_met_it_was_too_long()
             async || facts(client, id).await.iter().filter(|fact| failed(fact, "ECONNREFUSED")).count();
         eventually("a refusal of each", async || refused().await == 5).await;
     });
+}
+
+#[tokio::test]
+async fn who_ends_a_bridge_while_datagrams_are_written_is_heard_behind_whole_frames() {
+    let server = open_server(&[]);
+    let client = server.client();
+    let asking = Asking { receive_buffer: Some(4096), ..Asking::default() };
+    let (mut raw, peer, from) = datagrams(&server, &asking).await;
+    let id = the_socket(client).await.id;
+    // Together a little more than a buffer.
+    let pair = [noise(64_590), noise(65_507)];
+    let stands = |fact: &Fact| matches!(fact, Fact::Paused { reason: Code::ClientNotReading, .. });
+    let mut sent = 0;
+    loop {
+        // Both are there when the server looks.
+        server.signal(Signal::SIGSTOP);
+        for datagram in &pair {
+            peer.send(datagram, &from).await;
+        }
+        server.signal(Signal::SIGCONT);
+        sent += 2;
+        let mut stuck = false;
+        eventually("they are received, or the client's kernel takes no more", async || {
+            stuck = facts(client, id).await.iter().any(stands);
+            stuck || client.socket(id).await.counters.received_events == sent
+        })
+        .await;
+        if stuck {
+            break;
+        }
+    }
+    assert_eq!(client.delete(&format!("sockets/{id}")).await.status(), 204);
+    let (_, counters) = ended(client, id).await;
+    let mut came = 0;
+    loop {
+        match raw.down.frame().await {
+            Some((BINARY, payload)) => assert!(payload == pair[came % 2], "datagram {came} is whole"),
+            Some((CLOSE, payload)) => break assert_eq!(payload[..2], 1001_u16.to_be_bytes()),
+            other => panic!("{other:?} after {came} datagrams"),
+        }
+        came += 1;
+    }
+    assert_eq!(came as u64, counters.received_events);
 }
