@@ -26,7 +26,7 @@ use super::{
     end::{End, run},
     frame::{self, HEADER, Item, Kind, code},
     ledger::Ledger,
-    pace::Pace,
+    pace::{CALLS, Pace},
     udp_errors::{Met, refusal, stirred},
 };
 
@@ -34,9 +34,6 @@ use super::{
 /// one can be.
 const AT_ONCE: usize = 64;
 const TOGETHER: usize = 65_507;
-
-/// And so many are received before others have their turn.
-const MANY: usize = 256;
 
 /// Carries datagrams both ways until one side ends.
 pub(crate) async fn carry(
@@ -102,15 +99,14 @@ impl Bridge<'_> {
                             let (end, all) =
                                 incoming.reader.alike(&mut buffer[..len], first, most, at + used);
                             used = all - at;
-                            self.send_all(&buffer[start..end], long).await
+                            self.send_all(&buffer[start..end], long, &mut pace).await
                         } else {
                             pieces.extend_from_slice(&buffer[start..start + long]);
-                            !last || self.send(&std::mem::take(&mut pieces)).await
+                            !last || self.send(&std::mem::take(&mut pieces), &mut pace).await
                         };
                         if !fits {
                             return End::ClientFailed(code::TOO_BIG);
                         }
-                        pace.call().await;
                     }
                     Item::Ping(said) => self.client.pinged(said),
                     Item::Pong(_) => {}
@@ -125,15 +121,16 @@ impl Bridge<'_> {
     }
 
     /// Sends datagrams of this length, which lie one behind the other. Returns whether a datagram can be that long.
-    async fn send_all(&self, data: &[u8], long: usize) -> bool {
+    async fn send_all(&self, data: &[u8], long: usize, pace: &mut Pace) -> bool {
         if data.len() == long {
-            return self.send(data).await;
+            return self.send(data, pace).await;
         }
+        pace.call().await;
         if self.send_at_once(data, long) {
             return true;
         }
         for datagram in data.chunks(long) {
-            if !self.send(datagram).await {
+            if !self.send(datagram, pace).await {
                 return false;
             }
         }
@@ -185,7 +182,8 @@ impl Bridge<'_> {
 
     /// Sends one, or says in the log why not: a socket survives that, and may have been told of an earlier one. Returns whether
     /// a datagram can be that long.
-    async fn send(&self, data: &[u8]) -> bool {
+    async fn send(&self, data: &[u8], pace: &mut Pace) -> bool {
+        pace.call().await;
         let mut met = Met::default();
         loop {
             let entered = self.ledger.entering_send();
@@ -234,8 +232,8 @@ impl Bridge<'_> {
                 failed(self.ledger, Phase::Receive, Errno::from(&error));
             }
             let mut buffer = Buffer::take();
-            let len = self.receive(&mut buffer);
-            if len == 0 {
+            let (count, len) = self.receive(&mut buffer);
+            if count == 0 {
                 continue;
             }
             let write = self.client.write(&buffer[..len]);
@@ -244,14 +242,15 @@ impl Bridge<'_> {
             }
             drops.look(self.target, self.ledger.recorder().as_ref());
             drop(buffer);
-            pace.round(len).await;
+            pace.round_of(count, len).await;
         }
     }
 
-    /// Takes what has come, as frames, for as long as there is room for the longest. Returns how long they are together.
-    fn receive(&self, buffer: &mut [u8]) -> usize {
-        let mut len = 0;
-        for _ in 0..MANY {
+    /// Takes what has come, as frames: no more than a turn, and for as long as there is room for the longest. Returns how many there
+    /// are, and how long they are together.
+    fn receive(&self, buffer: &mut [u8]) -> (usize, usize) {
+        let (mut count, mut len) = (0, 0);
+        for _ in 0..CALLS {
             if buffer.len() - len < HEADER + MAX_DATAGRAM {
                 break;
             }
@@ -274,7 +273,8 @@ impl Bridge<'_> {
             len += head.len();
             buffer.copy_within(payload..payload + n, len);
             len += n;
+            count += 1;
         }
-        len
+        (count, len)
     }
 }
