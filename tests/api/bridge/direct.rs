@@ -16,6 +16,7 @@ use crate::{
 };
 
 mod datagrams;
+mod listeners;
 
 const OPEN: u8 = 1;
 const DATA: u8 = 2;

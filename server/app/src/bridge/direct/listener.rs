@@ -29,6 +29,26 @@ pub(super) struct Born {
     pub(super) opened: Open,
 }
 
+/// A connection that was accepted, until somebody has it: dropped before, it is closed, which is in the log.
+struct Unserved<'a> {
+    remote: Option<SocketAddr>,
+    ledger: &'a Ledger,
+}
+
+impl Unserved<'_> {
+    fn found_a_place(mut self) {
+        self.remote = None;
+    }
+}
+
+impl Drop for Unserved<'_> {
+    fn drop(&mut self) {
+        if let Some(remote) = self.remote {
+            self.ledger.recorder().record(Stamp::now(), &None, Fact::Unserved(Box::new(remote)), None);
+        }
+    }
+}
+
 impl Stream {
     /// Accepts connections until the listener is over.
     pub(super) async fn accept(
@@ -40,16 +60,17 @@ impl Stream {
         let recorder = ledger.recorder();
         loop {
             self.affords(1).await;
-            // First of all a place to put it: what nobody takes stays in the kernel.
-            let Ok(place) = channel.births.reserve().await else { return End::ClientLost };
             let entered = Instant::now();
             match socket.accept().await {
                 Ok((stream, remote)) => {
-                    if let Some(born) = self.born(stream, remote, Stamp::since(entered), ledger, channel) {
+                    let stamp = Stamp::since(entered);
+                    let unserved = Unserved { remote: Some(remote), ledger };
+                    // One waits here at most, the others in the kernel. A place is taken only now: an idle listener holds none.
+                    let Ok(place) = channel.births.reserve().await else { return End::ClientLost };
+                    if let Some(born) = self.born(stream, remote, stamp, ledger, channel) {
+                        unserved.found_a_place();
                         place.send(born);
                         self.spends(1);
-                    } else {
-                        recorder.record(Stamp::now(), &None, Fact::Unserved(Box::new(remote)), None);
                     }
                 }
                 Err(error) => {

@@ -28,7 +28,7 @@ const LONGEST: usize = Head::LEN + 4 + 255 + MAX_DATAGRAM;
 /// The longest OPEN: every field, and a name as long as can be.
 const ASKED: usize = 4096;
 
-/// Connections that were accepted and are not told yet; more wait in the kernel.
+/// Connections that were accepted and are not told yet. Of each listener one more waits for a place, and the others in the kernel.
 const BORN: usize = 16;
 
 /// Who opens sockets.
