@@ -1,6 +1,10 @@
 //! Direct sockets: many over one channel, of every kind.
 
-use std::{collections::HashMap, net::SocketAddr, time::Duration};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 use sockscope_wire::{Code, Contract, Fact, Role, SocketState};
@@ -11,7 +15,7 @@ use tokio::{
 
 use crate::{
     kit::{key, listed},
-    raw::{Asking, BINARY, CLOSE, Raw, ended, facts, logged, no_names, noise, open_server},
+    raw::{Asking, BINARY, CLOSE, Raw, ended, facts, frame, logged, no_names, noise, open_server},
     support::{peer, wait::within_time, *},
 };
 
@@ -197,6 +201,22 @@ impl Direct {
             self.hear().await;
         }
         self.closed.expect("just closed")
+    }
+
+    /// Asks for what is refused and reads no answer, until nothing further is taken of it.
+    async fn is_deaf(&mut self) {
+        let asking = packet(OPEN, 1 << 30, br#"{"kind":"tcp","host":"a b","port":1}"#);
+        let asking = frame(BINARY, &asking).repeat(100);
+        let mut at = 0;
+        let mut taken = Instant::now();
+        eventually("nothing is taken any more", async || {
+            while let Some(n) = self.raw.up.try_write(&asking[at % asking.len()..]) {
+                at += n;
+                taken = Instant::now();
+            }
+            taken.elapsed() > Duration::from_millis(500)
+        })
+        .await;
     }
 
     /// Shows that a stream carries bytes both ways, whatever happened to others.

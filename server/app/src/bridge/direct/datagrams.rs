@@ -46,18 +46,24 @@ const PLACE: usize = 4 + 60;
 const FRONT: usize = HEADER + Head::LEN + PLACE;
 
 impl Stream {
-    /// From the client: one after the other, as the socket takes them.
+    /// From the client: one after the other, as the socket takes them. None is taken while the client reads nothing of what was lost.
     pub(super) async fn up_datagrams(&self, socket: &UdpSocket, ledger: &Ledger, channel: &Channel) -> End {
         let mut pace = Pace::default();
         loop {
             if let Some(end) = self.upload().end() {
                 return end;
             }
+            // Whoever closes it does not wait for a client that does not read.
+            tokio::select! {
+                biased;
+                () = self.until(|upload| upload.over.is_some()) => continue,
+                () = channel.outbox.room() => {}
+            }
             let more = tokio::select! {
                 biased;
                 // However long a name is looked up.
                 () = self.until(Upload::is_dropped) => continue,
-                more = self.send_next(socket, ledger, channel) => more,
+                more = self.send_oldest(socket, ledger, channel) => more,
             };
             if more {
                 pace.round(MAX_DATAGRAM).await;
@@ -68,10 +74,16 @@ impl Stream {
         }
     }
 
+    /// Sends the oldest that waits, if one does, once there is room to tell the client that it did not go.
+    pub(super) async fn send_next(&self, socket: &UdpSocket, ledger: &Ledger, channel: &Channel) -> bool {
+        channel.outbox.room().await;
+        self.send_oldest(socket, ledger, channel).await
+    }
+
     /// Sends the oldest that waits, if one does, and tells the client if it did not go. Stands still no longer than the local buffer
     /// is full, or a name is looked up: a client that leaves meanwhile is seen by whoever reads the connection, and its key and its
     /// owner by whoever polls this.
-    pub(super) async fn send_next(&self, socket: &UdpSocket, ledger: &Ledger, channel: &Channel) -> bool {
+    async fn send_oldest(&self, socket: &UdpSocket, ledger: &Ledger, channel: &Channel) -> bool {
         let next = self.upload().next();
         let Some(piece) = next else { return false };
         if let Err(why) = self.send(socket, &piece, ledger, channel).await {
