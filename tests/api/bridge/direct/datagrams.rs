@@ -1,4 +1,4 @@
-//! Datagrams of a page that do not go.
+//! Datagrams of a page that do not go, and what is none.
 
 use super::*;
 use crate::{
@@ -62,4 +62,19 @@ async fn datagrams_that_would_be_lost_wait_for_a_client_that_reads_of_no_loss() 
     let waited = 100 * (BEHIND - lost) as u64;
     let unsent = |fact: &Fact| matches!(fact, Fact::Closed { unsent_bytes, .. } if *unsent_bytes == waited);
     assert!(facts(client, id).await.iter().any(unsent), "and the others waited");
+}
+
+#[tokio::test]
+async fn what_a_socket_does_not_carry_ends_it_and_is_called_that() {
+    let server = open_server(&[]);
+    let peer = TcpPeer::listen().await;
+    let mut direct = Direct::open(&server).await;
+    let _stream = direct.stream(1, &peer).await;
+    direct.opens(2, &json!({ "kind": "udp-bind", "host": "127.0.0.1" })).await;
+    direct.opens(3, &json!({ "kind": "listen", "host": "127.0.0.1" })).await;
+    for (id, kind) in [(1, DATAGRAM), (2, DATA), (3, DATA)] {
+        direct.say(kind, id, &[0; 4]).await;
+        let why = direct.over(id).await;
+        assert_eq!((&why["error"], &why["code"]), (&json!("NetworkError"), &json!("wrong_packet")), "{id}");
+    }
 }

@@ -12,7 +12,7 @@ use sockscope_wire::{Code, Phase};
 
 use super::packet::host_of;
 use crate::{
-    bridge::{end::End, opening::Unopened},
+    bridge::{end::End, frame::code, opening::Unopened},
     problem::Refused,
     workspace::convert,
 };
@@ -118,6 +118,9 @@ impl Why {
         };
         match end {
             End::ClientClosed(_) | End::ClientLost | End::Eof => Self::default(),
+            End::ClientFailed(code::UNSUPPORTED) => {
+                network("wrong_packet", "what was sent is not what such a socket carries")
+            }
             End::ClientFailed(_) => network("credits_exceeded", "more was sent than there were credits for"),
             End::Target(step, errno) => Self::os(*step, *errno),
             End::Ordered(Ending::Close(_, reason)) => {

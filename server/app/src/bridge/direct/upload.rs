@@ -62,8 +62,10 @@ pub(super) enum Over {
     Discarded,
     /// The connection is gone.
     Lost,
-    /// More came than the client had credits for, or what such a socket does not carry.
+    /// More came than the client had credits for.
     Exceeded,
+    /// What such a socket does not carry came.
+    Misfit,
 }
 
 impl Default for Upload {
@@ -124,7 +126,7 @@ impl Upload {
 
     /// Whether it is over, and nobody waits for what was sent.
     pub(super) fn is_dropped(&self) -> bool {
-        matches!(self.over, Some(Over::Discarded | Over::Lost | Over::Exceeded))
+        matches!(self.over, Some(Over::Discarded | Over::Lost | Over::Exceeded | Over::Misfit))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -149,7 +151,8 @@ impl Upload {
         if self.over.is_some() || self.fin {
             return false;
         }
-        match self.allowed.checked_sub(cost).filter(|_| fits) {
+        match self.allowed.checked_sub(cost) {
+            _ if !fits => self.over = Some(Over::Misfit),
             Some(left) => self.allowed = left,
             None => self.over = Some(Over::Exceeded),
         }
@@ -162,6 +165,7 @@ impl Upload {
             Over::Closed | Over::Discarded => End::ClientClosed(None),
             Over::Lost => End::ClientLost,
             Over::Exceeded => End::ClientFailed(frame::code::POLICY),
+            Over::Misfit => End::ClientFailed(frame::code::UNSUPPORTED),
         })
     }
 
