@@ -29,11 +29,14 @@ use super::{
     pace::{CALLS, Pace},
     udp_errors::{Met, refusal, stirred},
 };
+use held::Held;
 
 /// So many datagrams leave in one call: as many as any kernel takes (UDP_MAX_SEGMENTS of linux/udp.h), and together no longer than
 /// one can be.
 const AT_ONCE: usize = 64;
 const TOGETHER: usize = 65_507;
+
+mod held;
 
 /// Carries datagrams both ways until one side ends.
 pub(crate) async fn carry(
@@ -46,14 +49,23 @@ pub(crate) async fn carry(
     let mut drops = Drops::of(&target);
     // A kernel that does not know of it (Linux before 4.18) would send the piece.
     let cuts = if getsockopt(&target, sockopt::UdpGsoSegment).is_ok() { usize::MAX } else { 0 };
-    let bridge = Bridge { client, target: &target, ledger, cuts: AtomicUsize::new(cuts) };
+    let (cuts, unsent) = (AtomicUsize::new(cuts), AtomicUsize::new(0));
+    let bridge = Bridge { client, target: &target, ledger, cuts, unsent };
+    let mut held = Held::default();
     let (end, last) = {
-        let (up, down) = (pin!(bridge.up(incoming)), pin!(bridge.down(&mut drops)));
+        let up = pin!(async {
+            let end = bridge.up(incoming, &mut held).await;
+            // What comes behind the end is nothing.
+            held = Held::default();
+            end
+        });
+        let down = pin!(bridge.down(&mut drops));
         run(client, ledger, inbox, up, down).await
     };
+    let unsent = bridge.unsent.load(Relaxed) + held.lost(&mut incoming.reader);
     drops.look(&target, ledger.recorder().as_ref());
     drop(target);
-    end.closed(ledger, 0);
+    end.closed(ledger, unsent as u64);
     if !matches!(end, End::ClientLost) {
         client.part(incoming, last, end.is_ordered()).await;
     }
@@ -66,26 +78,31 @@ struct Bridge<'a> {
     /// The kernel takes several datagrams shorter than this as one piece and cuts it (UDP_SEGMENT): those that fit no frame on their
     /// path it does not.
     cuts: AtomicUsize,
+    /// Bytes of messages that were looked at and are not sent.
+    unsent: AtomicUsize,
 }
 
 impl Bridge<'_> {
     /// From the client to the target.
-    async fn up(&self, incoming: &mut Incoming) -> End {
+    async fn up(&self, incoming: &mut Incoming, held: &mut Held) -> End {
         let mut pace = Pace::default();
         // A message that came in pieces; mostly none does.
         let mut pieces = Vec::new();
         loop {
-            let (mut buffer, len) = match incoming.fill(self.client).await {
+            let (buffer, len) = match incoming.fill(self.client).await {
                 Ok(Some(more)) => more,
                 Ok(None) | Err(_) => return End::ClientLost,
             };
-            let mut at = 0;
-            while at < len {
-                let (mut used, item) = match incoming.reader.next(&mut buffer[at..len]) {
+            (held.at, held.len) = (0, len);
+            let buffer = held.buffer.insert(buffer);
+            while held.at < len {
+                let at = held.at;
+                let (used, item) = match incoming.reader.next(&mut buffer[at..len]) {
                     Ok(Some(next)) => next,
                     Ok(None) => break,
                     Err(frame::Failed(code)) => return End::ClientFailed(code),
                 };
+                held.at += used;
                 match item {
                     Item::Data { kind: Kind::Text, .. } => return End::ClientFailed(code::UNSUPPORTED),
                     Item::Data { start, len: long, last, .. } => {
@@ -96,12 +113,13 @@ impl Bridge<'_> {
                         let fits = if pieces.is_empty() && last {
                             let most = (AT_ONCE * long).min(TOGETHER);
                             let first = start..start + long;
-                            let (end, all) =
-                                incoming.reader.alike(&mut buffer[..len], first, most, at + used);
-                            used = all - at;
+                            let (end, used) = incoming.reader.alike(&mut buffer[..len], first, most, held.at);
+                            held.at = used;
+                            self.unsent.fetch_add(end - start, Relaxed);
                             self.send_all(&buffer[start..end], long, &mut pace).await
                         } else {
                             pieces.extend_from_slice(&buffer[start..start + long]);
+                            self.unsent.fetch_add(long, Relaxed);
                             !last || self.send(&std::mem::take(&mut pieces), &mut pace).await
                         };
                         if !fits {
@@ -112,10 +130,9 @@ impl Bridge<'_> {
                     Item::Pong(_) => {}
                     Item::Close(close) => return End::ClientClosed(close.answer()),
                 }
-                at += used;
             }
-            incoming.keep(&buffer[at..len]);
-            drop(buffer);
+            incoming.keep(&buffer[held.at..len]);
+            held.buffer = None;
             pace.round(len).await;
         }
     }
@@ -127,6 +144,7 @@ impl Bridge<'_> {
         }
         pace.call().await;
         if self.send_at_once(data, long) {
+            self.unsent.fetch_sub(data.len(), Relaxed);
             return true;
         }
         for datagram in data.chunks(long) {
@@ -180,10 +198,17 @@ impl Bridge<'_> {
         taken
     }
 
-    /// Sends one, or says in the log why not: a socket survives that, and may have been told of an earlier one. Returns whether
-    /// a datagram can be that long.
+    /// Sends one. Returns whether a datagram can be that long.
     async fn send(&self, data: &[u8], pace: &mut Pace) -> bool {
         pace.call().await;
+        let fits = self.send_one(data).await;
+        self.unsent.fetch_sub(data.len(), Relaxed);
+        fits
+    }
+
+    /// Sends it, or says in the log why not: a socket survives that, and may have been told of an earlier one. Returns whether
+    /// a datagram can be that long.
+    async fn send_one(&self, data: &[u8]) -> bool {
         let mut met = Met::default();
         loop {
             let entered = self.ledger.entering_send();

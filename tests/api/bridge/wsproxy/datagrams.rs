@@ -109,3 +109,46 @@ async fn who_ends_a_bridge_while_datagrams_are_written_is_heard_behind_whole_fra
     }
     assert_eq!(came as u64, counters.received_events);
 }
+
+#[test]
+fn datagrams_that_came_and_were_not_sent_when_their_bridge_ended_are_counted() {
+    alone(async || {
+        run("ip", "link add slow type veth peer name far");
+        run("ip", "address add 192.0.2.1/24 dev slow");
+        run("ip", "link set slow up");
+        run("ip", "link set far up");
+        run("ip", "neighbor add 192.0.2.2 lladdr 02:00:00:00:00:02 dev slow");
+        run("tc", "qdisc add dev slow root tbf rate 8kbit burst 16kb limit 10mb");
+        let server = open_server(&[]);
+        let client = server.client();
+        let mut raw = Raw::open(&server, "/bridge/udp/192.0.2.2/9").await;
+        let id = the_socket(client).await.id;
+        let stands = |fact: &Fact| matches!(fact, Fact::Paused { reason: Code::PeerNotReading, .. });
+        // Twenty of one length and ten of others come at once.
+        let mut burst = frame(BINARY, &[7; 1000]).repeat(20);
+        (0..10).for_each(|n| burst.extend(frame(BINARY, &vec![8; 1001 + n])));
+        let bytes = 20 * 1000 + (0..10).map(|n| 1001 + n).sum::<u64>();
+        let mut sent = 0;
+        loop {
+            raw.up.bytes(&burst).await;
+            sent += bytes;
+            let mut stuck = false;
+            eventually("they are sent, or the kernel takes no more", async || {
+                stuck = facts(client, id).await.iter().any(stands);
+                stuck || client.socket(id).await.counters.sent_bytes == sent
+            })
+            .await;
+            if stuck {
+                break;
+            }
+        }
+        assert_eq!(client.delete(&format!("sockets/{id}")).await.status(), 204);
+        let (_, counters) = ended(client, id).await;
+        let unsent = facts(client, id).await.into_iter().find_map(|fact| match fact {
+            Fact::Closed { unsent_bytes, .. } => Some(unsent_bytes),
+            _ => None,
+        });
+        assert!(counters.sent_bytes < sent, "some were lost, or this shows nothing");
+        assert_eq!(unsent, Some(sent - counters.sent_bytes), "each that was not sent is counted");
+    });
+}
