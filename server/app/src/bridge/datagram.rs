@@ -1,5 +1,7 @@
 //! One datagram socket for one client: a message is a datagram.
 
+mod held;
+
 use std::{
     io::{self, IoSlice},
     os::fd::AsRawFd as _,
@@ -17,9 +19,6 @@ use sockscope_sockets::{
 };
 use tokio::{io::Interest, net::UdpSocket};
 
-// Where Wisp looks for it.
-pub(super) use super::udp_errors::failed;
-
 use super::{
     buffer::Buffer,
     client::{Client, Incoming},
@@ -27,7 +26,7 @@ use super::{
     frame::{self, HEADER, Item, Kind, code},
     ledger::Ledger,
     pace::{CALLS, Pace},
-    udp_errors::{Met, refusal, stirred},
+    udp_errors::{Met, failed, refusal, stirred},
 };
 use held::Held;
 
@@ -35,8 +34,6 @@ use held::Held;
 /// one can be.
 const AT_ONCE: usize = 64;
 const TOGETHER: usize = 65_507;
-
-mod held;
 
 /// Carries datagrams both ways until one side ends.
 pub(crate) async fn carry(

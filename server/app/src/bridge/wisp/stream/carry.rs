@@ -13,13 +13,13 @@ use tokio::time::{Instant, timeout};
 use super::{Over, Stream, Upload, socket::Socket};
 use crate::bridge::{
     buffer::{Buffer, READ},
-    datagram::failed,
     end::{End, FLUSH, ordered},
     frame::{self, HEADER},
     ledger::Ledger,
     opening::Unopened,
     outbox::Outbox,
     pace::Pace,
+    udp_errors::failed,
     wisp::{Head, packet::data_head, reason},
 };
 
