@@ -136,7 +136,8 @@ enum Ended {
     Both(End),
 }
 
-/// Runs both pumps until one ends. Says why, and what the client has still to be told.
+/// Runs both pumps until one ends. Says why, and what the client has still to be told. What only the end needs is boxed: a bridge
+/// that lives for hours does not carry it.
 pub(super) async fn run(
     client: &Client,
     ledger: &Ledger,
@@ -164,7 +165,7 @@ pub(super) async fn run(
             let end = tokio::select! {
                 biased;
                 end = outside => end,
-                _ = timeout(FLUSH, rest) => End::Eof,
+                _ = Box::pin(timeout(FLUSH, rest)) => End::Eof,
             };
             // Whether the client says goodbye or not, it was over.
             let end = if matches!(end, End::ClientLost) { End::Eof } else { end };
@@ -176,7 +177,7 @@ pub(super) async fn run(
             let end = tokio::select! {
                 biased;
                 sooner = outside => sooner,
-                _ = timeout(FLUSH, down) => end,
+                _ = Box::pin(timeout(FLUSH, down)) => end,
             };
             let last = end.last_word();
             (end, last)
@@ -190,7 +191,7 @@ pub(super) async fn run(
             client.closes(last.clone());
             // After the frame that is being written, if the client reads at all.
             let patience = if end.is_ordered() { ENDED } else { FLUSH };
-            let said = timeout(patience, down).await.is_ok();
+            let said = Box::pin(timeout(patience, down)).await.is_ok();
             (end, (!said).then_some(last))
         }
     }

@@ -103,12 +103,11 @@ impl Ledger {
         self.lease.as_ref().is_some_and(|lease| lease.key().is_over())
     }
 
-    /// Waits for that, or for ever if the key is over: whoever waits for its end is to have a turn.
-    pub(super) async fn while_it_may<T>(&self, ready: impl Future<Output = T>) -> T {
+    /// Waits for ever if the key is over: whoever waits for its end is to have a turn.
+    pub(super) async fn goes_on(&self) {
         if self.is_over() {
-            return std::future::pending().await;
+            pending().await
         }
-        ready.await
     }
 
     /// Records the facts of the same socket.

@@ -285,7 +285,7 @@ impl Stream {
                         sooner = ordered => sooner,
                         // A client that closes it in haste waits for neither.
                         () = self.until(Upload::is_dropped) => end,
-                        _ = timeout(FLUSH, rest) => end,
+                        _ = Box::pin(timeout(FLUSH, rest)) => end,
                     }
                 }
             }
@@ -330,7 +330,8 @@ impl Stream {
                     upload.drain(socket, ledger)?;
                     !upload.is_empty()
                 } {
-                    ledger.while_it_may(socket.writable()).await?;
+                    ledger.goes_on().await;
+                    socket.writable().await?;
                 }
             }
             Socket::Udp(socket) => while self.send_next(socket, ledger, channel).await {},

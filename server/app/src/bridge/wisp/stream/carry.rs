@@ -112,10 +112,11 @@ impl Stream {
                 _ => {}
             }
         };
+        // Boxed, so that a stream that lives for hours does not carry what only its end needs.
         tokio::select! {
             biased;
             sooner = ordered => sooner,
-            _ = timeout(FLUSH, rest) => end,
+            _ = Box::pin(timeout(FLUSH, rest)) => end,
         }
     }
 
@@ -181,7 +182,8 @@ impl Stream {
             upload.drain(socket, ledger)?;
             !upload.waiting.is_empty()
         } {
-            ledger.while_it_may(socket.writable()).await?;
+            ledger.goes_on().await;
+            socket.writable().await?;
         }
         Ok(())
     }
