@@ -30,6 +30,17 @@ pub fn apart(what: impl FnOnce() + Send) {
     });
 }
 
+/// Puts 192.0.2.2 behind a link of that rate (tc-tbf(8)), on which nobody answers. The kernel keeps what is not yet sent, up to
+/// what a socket may have (SO_SNDBUF).
+pub fn slow_link(rate: &str) {
+    run("ip", "link add slow type veth peer name far");
+    run("ip", "address add 192.0.2.1/24 dev slow");
+    run("ip", "link set slow up");
+    run("ip", "link set far up");
+    run("ip", "neighbor add 192.0.2.2 lladdr 02:00:00:00:00:02 dev slow");
+    run("tc", &format!("qdisc add dev slow root tbf rate {rate} burst 16kb limit 10mb"));
+}
+
 /// Runs this [`apart`], with nothing on another thread: a server it starts is there, too.
 pub fn alone(what: impl AsyncFnOnce() + Send) {
     apart(|| {

@@ -66,6 +66,18 @@ async fn stalled(client: &Client, id: SocketId, target: &TcpStream) -> usize {
     fill(|| target.try_write(&chunk).ok(), async || facts(client, id).await.iter().any(&stalls)).await
 }
 
+/// Has a client write a message again and again until it is held up by a target that does not read: how much went.
+async fn held_up(client: &Client, id: SocketId, raw: &Raw, message: &[u8]) -> usize {
+    let stalls = paused(PauseWhat::Send, Code::PeerNotReading);
+    let mut at = 0;
+    let write = || {
+        let n = raw.up.try_write(&message[at % message.len()..])?;
+        at += n;
+        Some(n)
+    };
+    fill(write, async || facts(client, id).await.iter().any(&stalls)).await
+}
+
 #[tokio::test]
 async fn a_client_that_does_not_read_holds_up_its_target_and_loses_nothing() {
     let server = open_server(&[]);
@@ -148,18 +160,7 @@ async fn a_target_that_does_not_read_holds_up_the_client_and_loses_nothing() {
     let before = resident(&server);
     let payload = noise(60_000);
     let message = frame(BINARY, &payload);
-    let mut at = 0;
-    let stalls = paused(PauseWhat::Send, Code::PeerNotReading);
-    let up = &raw.up;
-    let sent = fill(
-        || {
-            let n = up.try_write(&message[at % message.len()..])?;
-            at += n;
-            Some(n)
-        },
-        async || facts(client, id).await.iter().any(&stalls),
-    )
-    .await;
+    let sent = held_up(client, id, &raw, &message).await;
     let grown = resident(&server).saturating_sub(before);
     assert!(grown < GROWTH, "{grown} bytes more for {sent} under way");
     // The other direction goes on.
@@ -201,18 +202,7 @@ async fn a_bridge_that_is_closed_before_its_target_has_read_says_how_much_was_no
     let (raw, mut stream) = bridged(&server).await;
     let id = the_socket(client).await.id;
     let message = frame(BINARY, &noise(60_000));
-    let stalls = paused(PauseWhat::Send, Code::PeerNotReading);
-    let mut at = 0;
-    let up = &raw.up;
-    fill(
-        || {
-            let n = up.try_write(&message[at % message.len()..])?;
-            at += n;
-            Some(n)
-        },
-        async || facts(client, id).await.iter().any(&stalls),
-    )
-    .await;
+    held_up(client, id, &raw, &message).await;
     client.close(id).await;
     let taken = ended(client, id).await.1.sent_bytes;
     let unsent = facts(client, id).await.into_iter().find_map(|fact| match fact {

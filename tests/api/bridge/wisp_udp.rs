@@ -8,7 +8,7 @@ use tokio::{net::UdpSocket, sync::watch, time::timeout};
 use crate::{
     raw::{Asking, BINARY, ended, facts, frame, logged, noise, open_server, reject, the_socket},
     support::{
-        network::{alone, run},
+        network::{alone, slow_link},
         *,
     },
     wisp_client::{DATA, OVER, TCP, UDP, Wisp, connect, packet},
@@ -139,13 +139,7 @@ async fn datagrams_that_come_before_their_socket_is_open_wait_or_are_counted() {
 #[test]
 fn datagrams_that_an_open_socket_does_not_take_wait_or_are_counted() {
     alone(async || {
-        run("ip", "link add slow type veth peer name far");
-        run("ip", "address add 192.0.2.1/24 dev slow");
-        run("ip", "link set slow up");
-        run("ip", "link set far up");
-        run("ip", "neighbor add 192.0.2.2 lladdr 02:00:00:00:00:02 dev slow");
-        // The kernel keeps what is not yet sent, up to what the socket may have (SO_SNDBUF).
-        run("tc", "qdisc add dev slow root tbf rate 4mbit burst 16kb limit 10mb");
+        slow_link("4mbit");
         let server = open_server(&[]);
         let client = server.client();
         let mut wisp = Wisp::v1(&server).await;

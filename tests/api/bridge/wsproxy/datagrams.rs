@@ -12,7 +12,7 @@ use crate::{
         the_socket,
     },
     support::{
-        network::{alone, run},
+        network::{alone, run, slow_link},
         *,
     },
 };
@@ -113,12 +113,7 @@ async fn who_ends_a_bridge_while_datagrams_are_written_is_heard_behind_whole_fra
 #[test]
 fn datagrams_that_came_and_were_not_sent_when_their_bridge_ended_are_counted() {
     alone(async || {
-        run("ip", "link add slow type veth peer name far");
-        run("ip", "address add 192.0.2.1/24 dev slow");
-        run("ip", "link set slow up");
-        run("ip", "link set far up");
-        run("ip", "neighbor add 192.0.2.2 lladdr 02:00:00:00:00:02 dev slow");
-        run("tc", "qdisc add dev slow root tbf rate 8kbit burst 16kb limit 10mb");
+        slow_link("8kbit");
         let server = open_server(&[]);
         let client = server.client();
         let mut raw = Raw::open(&server, "/bridge/udp/192.0.2.2/9").await;

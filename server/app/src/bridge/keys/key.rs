@@ -98,11 +98,8 @@ pub(crate) enum NoLease {
     Over(Over),
     /// As many are open as it allows.
     Streams,
-    /// As many were opened within a second as it allows. `tell` the log, if it was not told of others just now.
-    Rate {
-        /// Whether to tell.
-        tell: bool,
-    },
+    /// As many were opened within a second as it allows.
+    Rate,
 }
 
 impl NoLease {
@@ -111,7 +108,7 @@ impl NoLease {
         match self {
             Self::Over(over) => over.as_str(),
             Self::Streams => "the key allows no more sockets at once",
-            Self::Rate { .. } => "the key allows no more connects a second",
+            Self::Rate => "the key allows no more connects a second",
         }
     }
 
@@ -121,7 +118,7 @@ impl NoLease {
             Self::Over(Over::Spent) => "key:max_bytes",
             Self::Over(Over::Revoked(_)) => "key:revoked",
             Self::Streams => "key:max_streams",
-            Self::Rate { .. } => "key:connects_per_second",
+            Self::Rate => "key:connects_per_second",
         }
     }
 }
@@ -216,7 +213,7 @@ impl Key {
         let filled = used.tokens + now.duration_since(used.filled).as_secs_f64() * most;
         (used.tokens, used.filled) = (filled.min(most), now);
         if used.tokens < 1.0 {
-            return Err(NoLease::Rate { tell: used.tells(now) });
+            return Err(NoLease::Rate);
         }
         used.tokens -= 1.0;
         if used.streams >= self.terms.max_streams {
@@ -230,8 +227,7 @@ impl Key {
     pub(crate) fn is_news(&self, why: &NoLease) -> bool {
         match why {
             NoLease::Streams => true,
-            NoLease::Rate { tell } => *tell,
-            NoLease::Over(_) => self.used().tells(Instant::now()),
+            NoLease::Rate | NoLease::Over(_) => self.used().tells(Instant::now()),
         }
     }
 

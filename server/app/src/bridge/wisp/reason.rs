@@ -42,7 +42,7 @@ pub const CREDENTIALS: u8 = 0xc2;
 /// Why a stream could not be opened.
 pub(super) fn of_unopened(unopened: &Unopened) -> u8 {
     let refused = match unopened {
-        Unopened::NoLease(NoLease::Streams | NoLease::Rate { .. }) => return THROTTLED,
+        Unopened::NoLease(NoLease::Streams | NoLease::Rate) => return THROTTLED,
         Unopened::NoLease(NoLease::Over(_)) | Unopened::Over(_) | Unopened::Target => return BLOCKED,
         Unopened::Refused(refused) => refused,
     };
