@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use sockscope_sockets::policy::{Policy, PolicyConfig, Resolver};
 use sockscope_wire as wire;
 use tokio::{
-    net::{TcpListener, TcpSocket, UnixListener},
+    net::{TcpListener, UnixListener},
     sync::Semaphore,
     task::JoinSet,
 };
@@ -136,20 +136,8 @@ impl Server {
     }
 }
 
-/// Connections the kernel holds until they are accepted. The usual 128 is one busy page of a classroom: beyond it the
-/// kernel answers with SYN cookies, and resets what it cannot place.
-const BACKLOG: u32 = 4096;
-
-#[expect(clippy::disallowed_methods, reason = "our own control address, given by the operator")]
-fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
 fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    match bind(address) {
+    match http::bind(address) {
         Ok(listener) => Ok(listener),
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
             let port = address.port();

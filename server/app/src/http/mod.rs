@@ -25,6 +25,7 @@ pub use front::{
     auth::{Auth, Principal},
     connection::ConnectionInfo,
     gate::Gate,
+    listener::bind,
     prefix::{BadPrefix, WispPrefix},
     serve::{Served, Traffic, serve},
     wire::Wire,

@@ -9,14 +9,14 @@ use std::{
     time::Duration,
 };
 
-use socket2::{SockRef, TcpKeepalive};
+use socket2::SockRef;
 use sockscope_sockets::{
     kernel::info::{TcpInfo, queues},
     stream,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::OwnedSemaphorePermit,
     time::{Sleep, sleep},
 };
@@ -34,11 +34,6 @@ const NEAR_QUEUE: usize = 256 * 1024;
 /// Within so many µs a client is near: the queue above, sent once in each, is 2 Gbit/s.
 const NEAR: u32 = 1000;
 
-/// After so long without a word a client is asked whether it is still there, and again so often; then it is gone (tcp(7)).
-const SILENT: Duration = Duration::from_secs(60);
-const AGAIN: Duration = Duration::from_secs(15);
-const QUESTIONS: u32 = 4;
-
 /// What a handler may know of the connection a request came on (a request extension).
 #[derive(Clone)]
 pub struct ConnectionInfo {
@@ -53,20 +48,6 @@ pub struct ConnectionInfo {
 /// Whether a client is near, by the least round trip that was measured, in µs; 0 is none.
 const fn is_near(rtt: u32) -> bool {
     0 < rtt && rtt < NEAR
-}
-
-/// Sets what every connection inherits from the listener (Linux): what is written goes at once, since events are small and must
-/// not wait for an ACK; and the kernel asks, while nothing is heard, whether the client is still there: who has gone without a
-/// word would else hold what it has for ever. While something is unacknowledged the kernel repeats that instead, for some fifteen
-/// minutes: to give up sooner (TCP_USER_TIMEOUT) would end whom a closed window keeps waiting, too.
-///
-/// # Errors
-/// What setsockopt(2) says.
-pub(super) fn bequeath(listener: &TcpListener) -> io::Result<()> {
-    let listener = SockRef::from(listener);
-    listener.set_tcp_nodelay(true)?;
-    let alive = TcpKeepalive::new().with_time(SILENT).with_interval(AGAIN).with_retries(QUESTIONS);
-    listener.set_tcp_keepalive(&alive)
 }
 
 /// What a connection holds while it lives. It belongs to the stream itself, so it lasts exactly as long, also after an
@@ -253,26 +234,8 @@ impl AsyncWrite for Counted {
 }
 
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "a listener to inherit from")]
 mod tests {
-    use socket2::SockRef;
-    use tokio::net::{TcpListener, TcpStream};
-
-    use super::{AGAIN, NEAR, QUESTIONS, SILENT, bequeath, is_near};
-
-    #[tokio::test]
-    async fn what_is_accepted_waits_for_no_ack_and_is_asked_whether_it_is_there() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        bequeath(&listener).expect("set");
-        let address = listener.local_addr().expect("bound");
-        let (_client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
-        let (accepted, _) = accepted.expect("it connected");
-        let accepted = SockRef::from(&accepted);
-        assert!(accepted.tcp_nodelay().expect("asked") && accepted.keepalive().expect("asked"));
-        assert_eq!(accepted.tcp_keepalive_time().expect("asked"), SILENT);
-        assert_eq!(accepted.tcp_keepalive_interval().expect("asked"), AGAIN);
-        assert_eq!(accepted.tcp_keepalive_retries().expect("asked"), QUESTIONS);
-    }
+    use super::{NEAR, is_near};
 
     #[test]
     fn whoever_is_less_than_a_millisecond_away_is_near() {

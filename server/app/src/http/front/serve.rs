@@ -28,7 +28,7 @@ use tower::{Layer as _, ServiceExt as _};
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
 use super::{
-    connection::{ConnectionInfo, Counted, Lease, bequeath},
+    connection::{ConnectionInfo, Counted, Lease},
     gate,
     timed::Timed,
     wire::Wire,
@@ -126,9 +126,6 @@ pub enum Served {
 /// Serves until `app.ending` is cancelled; then stops accepting, lets every connection finish what it is answering,
 /// and cuts what is left after the grace time.
 pub async fn serve(listener: TcpListener, app: App, max_connections: usize) -> Served {
-    if let Err(error) = bequeath(&listener) {
-        tracing::warn!(%error, "connections have no TCP_NODELAY, or no keepalive");
-    }
     let seats = Arc::new(Semaphore::new(max_connections));
     let refusals = Arc::new(Semaphore::new(REFUSALS));
     let connections = TaskTracker::new();
