@@ -91,21 +91,9 @@ pub(crate) fn tcp_info(socket: &impl AsRawFd, info: &mut [u8; 256]) -> io::Resul
 /// # Errors
 /// What setsockopt(2) says.
 pub(crate) fn drop_incoming(socket: &impl AsRawFd, ipv6: bool) -> io::Result<()> {
-    let most: libc::c_int = 255;
     let (level, option) =
         if ipv6 { (libc::IPPROTO_IPV6, libc::IPV6_MINHOPCOUNT) } else { (libc::IPPROTO_IP, libc::IP_MINTTL) };
-    // SAFETY: `most` is a live int of the length given; the kernel reads it and keeps no pointer. The descriptor is
-    // borrowed from a living socket for the call's duration.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            level,
-            option,
-            (&raw const most).cast(),
-            libc::socklen_t::try_from(mem::size_of_val(&most)).expect("4 fits"),
-        )
-    };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    set_option(socket, level, option, &[255])
 }
 
 /// Has the runtime wait for a descriptor to become readable. Call it within one.
@@ -197,11 +185,11 @@ impl Ring {
     ) -> io::Result<Self> {
         /// `TPACKET_V3` of linux/if_packet.h.
         const VERSION: [u32; 1] = [2];
-        set_packet_option(socket, libc::PACKET_VERSION, &VERSION)?;
+        set_option(socket, libc::SOL_PACKET, libc::PACKET_VERSION, &VERSION)?;
         // `struct tpacket_req3`; the last two: no private area, no features.
         let frames = blocks * (block_len / frame_len);
         let request = [block_len, blocks, frame_len, frames, retire_ms, 0, 0];
-        set_packet_option(socket, libc::PACKET_RX_RING, &request)?;
+        set_option(socket, libc::SOL_PACKET, libc::PACKET_RX_RING, &request)?;
         let len = blocks as usize * block_len as usize;
         // SAFETY: a new shared mapping of the ring just made, at an address of the kernel's choice, of exactly its length.
         let start = unsafe {
@@ -258,14 +246,19 @@ impl Drop for Ring {
     }
 }
 
-/// Sets an option of packet(7) that is made of words.
-fn set_packet_option(socket: &impl AsRawFd, option: libc::c_int, words: &[u32]) -> io::Result<()> {
+/// Sets an option that is made of words: an int that is not negative, or a structure of them.
+fn set_option(
+    socket: &impl AsRawFd,
+    level: libc::c_int,
+    option: libc::c_int,
+    words: &[u32],
+) -> io::Result<()> {
     // SAFETY: `words` is live and of the length given; the kernel reads it and keeps no pointer. The descriptor is
     // borrowed from a living socket for the call's duration.
     let result = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
-            libc::SOL_PACKET,
+            level,
             option,
             words.as_ptr().cast(),
             libc::socklen_t::try_from(mem::size_of_val(words)).expect("a few words"),
@@ -279,17 +272,6 @@ fn set_packet_option(socket: &impl AsRawFd, option: libc::c_int, words: &[u32]) 
 /// # Errors
 /// What setsockopt(2) says.
 #[cfg(test)]
-pub(crate) fn defer_accept(listener: &impl AsRawFd, seconds: libc::c_int) -> io::Result<()> {
-    // SAFETY: `seconds` is a live int of the length given; the kernel reads it and keeps no pointer. The descriptor is
-    // borrowed from a living socket for the call's duration.
-    let result = unsafe {
-        libc::setsockopt(
-            listener.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_DEFER_ACCEPT,
-            (&raw const seconds).cast(),
-            libc::socklen_t::try_from(mem::size_of_val(&seconds)).expect("4 fits"),
-        )
-    };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+pub(crate) fn defer_accept(listener: &impl AsRawFd, seconds: u32) -> io::Result<()> {
+    set_option(listener, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, &[seconds])
 }
