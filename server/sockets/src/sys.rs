@@ -1,7 +1,7 @@
 //! The system calls that no crate wraps.
 #![allow(
     unsafe_code,
-    reason = "SO_MEMINFO, FIONREAD, SIOCOUTQ, IP_MINTTL, the whole TCP_INFO and packet(7) with its ring, and an AsyncFd, have no safe wrapper; the calls are confined to this module"
+    reason = "SO_MEMINFO, SO_RCVLOWAT, FIONREAD, SIOCOUTQ, IP_MINTTL, the whole TCP_INFO and packet(7) with its ring, and an AsyncFd, have no safe wrapper; the calls are confined to this module"
 )]
 
 use std::{
@@ -94,6 +94,14 @@ pub(crate) fn drop_incoming(socket: &impl AsRawFd, ipv6: bool) -> io::Result<()>
     let (level, option) =
         if ipv6 { (libc::IPPROTO_IPV6, libc::IPV6_MINHOPCOUNT) } else { (libc::IPPROTO_IP, libc::IP_MINTTL) };
     set_option(socket, level, option, &[255])
+}
+
+/// Has the kernel wake who waits to read only when so many bytes have come, or the end of them (SO_RCVLOWAT, socket(7)).
+///
+/// # Errors
+/// What setsockopt(2) says.
+pub fn set_low_water(socket: &impl AsRawFd, bytes: u32) -> io::Result<()> {
+    set_option(socket, libc::SOL_SOCKET, libc::SO_RCVLOWAT, &[bytes])
 }
 
 /// Has the runtime wait for a descriptor to become readable. Call it within one.

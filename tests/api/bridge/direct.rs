@@ -25,7 +25,7 @@ mod listeners;
 const OPEN: u8 = 1;
 const DATA: u8 = 2;
 const DATAGRAM: u8 = 3;
-const CREDIT: u8 = 4;
+pub(crate) const CREDIT: u8 = 4;
 const FIN: u8 = 5;
 const SHUT: u8 = 6;
 const OPENED: u8 = 7;
@@ -39,7 +39,7 @@ const GRACEFULLY: &[u8] = &[0];
 const DISCARD: &[u8] = &[1];
 
 /// A client that folds what it hears.
-struct Direct {
+pub(crate) struct Direct {
     raw: Raw,
     opened: HashMap<u32, Value>,
     data: HashMap<u32, Vec<u8>>,
@@ -73,7 +73,7 @@ fn text(value: &Value) -> String {
 }
 
 impl Direct {
-    async fn open(server: &TestServer) -> Self {
+    pub(crate) async fn open(server: &TestServer) -> Self {
         Self::at(server, "/bridge/sockets").await
     }
 
@@ -92,7 +92,7 @@ impl Direct {
         }
     }
 
-    async fn say(&mut self, kind: u8, socket: u32, payload: &[u8]) {
+    pub(crate) async fn say(&mut self, kind: u8, socket: u32, payload: &[u8]) {
         self.raw.send(&packet(kind, socket, payload)).await;
     }
 
@@ -118,7 +118,7 @@ impl Direct {
     }
 
     /// Opens a stream to a peer.
-    async fn stream(&mut self, socket: u32, peer: &TcpPeer) -> TcpStream {
+    pub(crate) async fn stream(&mut self, socket: u32, peer: &TcpPeer) -> TcpStream {
         self.opens(socket, &tcp(peer.address())).await;
         peer.accept().await
     }
@@ -181,7 +181,7 @@ impl Direct {
         self.over[&socket][0].clone()
     }
 
-    async fn came(&mut self, socket: u32, count: usize) -> &[u8] {
+    pub(crate) async fn came(&mut self, socket: u32, count: usize) -> &[u8] {
         self.until("data", |direct| direct.data.get(&socket).is_some_and(|data| data.len() >= count)).await;
         &self.data[&socket]
     }
@@ -220,7 +220,7 @@ impl Direct {
     }
 
     /// Shows that a stream carries bytes both ways, whatever happened to others.
-    async fn alive(&mut self, socket: u32, stream: &mut TcpStream) {
+    pub(crate) async fn alive(&mut self, socket: u32, stream: &mut TcpStream) {
         let said = noise(3000);
         self.say(DATA, socket, &said).await;
         assert_eq!(peer::read(stream, said.len()).await, said);

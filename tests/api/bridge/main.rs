@@ -17,6 +17,7 @@ mod python_websockets;
 mod raw;
 mod revoking;
 mod secrets;
+mod small_pieces;
 mod targets;
 mod visible;
 mod websockify;

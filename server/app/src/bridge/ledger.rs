@@ -120,6 +120,11 @@ impl Ledger {
         self.received.bytes.load(Relaxed)
     }
 
+    /// How many bytes the target was sent.
+    pub(super) fn sent_bytes(&self) -> u64 {
+        self.sent.bytes.load(Relaxed)
+    }
+
     /// The target took these bytes; the call was entered then, where that was noted.
     pub(super) fn sent(&self, entered: Option<Instant>, bytes: &[u8]) {
         self.passed(&self.sent, Fact::Sent, entered, None, bytes);

@@ -14,6 +14,7 @@ mod datagram;
 mod end;
 pub mod keys;
 mod ledger;
+mod low_water;
 mod many;
 mod opening;
 mod outbox;

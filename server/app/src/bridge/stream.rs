@@ -12,7 +12,7 @@ use sockscope_sockets::{
     mailbox::Inbox,
     stream,
 };
-use tokio::{io::Interest, net::TcpStream};
+use tokio::net::TcpStream;
 
 use super::{
     buffer::{Buffer, READ},
@@ -20,6 +20,7 @@ use super::{
     end::{End, run},
     frame::{self, HEADER, Item},
     ledger::Ledger,
+    low_water::LowWater,
     pace::Pace,
 };
 
@@ -123,6 +124,7 @@ impl Bridge<'_> {
     /// From the target to the client, and control frames in between.
     async fn down(&self) -> End {
         let mut pace = Pace::default();
+        let mut mark = LowWater::of(self.target);
         loop {
             let entered = self.ledger.entering_receive();
             tokio::select! {
@@ -132,7 +134,7 @@ impl Bridge<'_> {
                     // Whoever said it knows why.
                     Ok(true) | Err(_) => return End::ClientLost,
                 },
-                ready = self.target.ready(Interest::READABLE) => {
+                ready = mark.readable() => {
                     if let Err(error) = ready {
                         return End::Target(Phase::Receive, Errno::from(&error));
                     }
@@ -149,6 +151,7 @@ impl Bridge<'_> {
                 Err(error) => return End::Target(Phase::Receive, Errno::from(&error)),
             };
             self.ledger.received(entered, &buffer[HEADER..HEADER + n]);
+            mark.read(n, self.ledger.sent_bytes());
             let start = buffer.frames(n);
             let write = self.client.write(&buffer[start..HEADER + n]);
             if self.ledger.stand_still(What::Read, PauseReason::ClientNotReading, write).await.is_err() {

@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-pub use crate::scratch::try_read;
+pub use crate::{scratch::try_read, sys::set_low_water};
 pub use ending::end;
 
 use crate::{

@@ -20,6 +20,7 @@ use crate::bridge::{
     end::End,
     frame::HEADER,
     ledger::Ledger,
+    low_water::LowWater,
     outbox::Outbox,
     pace::Pace,
 };
@@ -83,9 +84,10 @@ impl Stream {
     /// buffer serves all, and what a client does not take stays in the kernel.
     pub(super) async fn down(&self, socket: &TcpStream, ledger: &Ledger, outbox: &Outbox) -> End {
         let mut pace = Pace::default();
+        let mut mark = LowWater::of(socket);
         loop {
             let entered = ledger.entering_receive();
-            if let Err(error) = socket.readable().await {
+            if let Err(error) = mark.readable().await {
                 return End::Target(Phase::Receive, Errno::from(&error));
             }
             let mut came = Ok(None);
@@ -98,7 +100,10 @@ impl Stream {
             }
             match came {
                 Ok(Some(0)) => break,
-                Ok(Some(n)) => pace.round(n).await,
+                Ok(Some(n)) => {
+                    mark.read(n, ledger.sent_bytes());
+                    pace.round(n).await;
+                }
                 Ok(None) => {}
                 Err(errno) => return End::Target(Phase::Receive, errno),
             }

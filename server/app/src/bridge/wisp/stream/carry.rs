@@ -192,9 +192,10 @@ impl Stream {
     /// client does not take stays in the kernel.
     async fn down(&self, socket: &Socket, ledger: &Ledger, outbox: &Outbox) -> End {
         let mut pace = Pace::default();
+        let mut arrivals = socket.arrivals();
         loop {
             let entered = ledger.entering_receive();
-            if let Err(error) = socket.readable().await {
+            if let Err(error) = arrivals.readable().await {
                 return End::Target(Phase::Receive, Errno::from(&error));
             }
             let mut turn = Turn::Nothing;
@@ -207,7 +208,10 @@ impl Stream {
             }
             match turn {
                 Turn::Nothing => {}
-                Turn::Wrote(n) => pace.round(n).await,
+                Turn::Wrote(n) => {
+                    arrivals.read(n, ledger);
+                    pace.round(n).await;
+                }
                 Turn::Over(End::Eof) => {
                     // A write that met a reset meanwhile is known to the ledger once it is done.
                     drop(self.upload());

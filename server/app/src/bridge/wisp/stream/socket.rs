@@ -10,12 +10,35 @@ use tokio::net::{TcpStream, UdpSocket};
 
 use crate::bridge::{
     ledger::Ledger,
+    low_water::LowWater,
     udp_errors::{Met, refusal, stirred},
 };
 
 pub(super) enum Socket {
     Tcp(TcpStream),
     Udp(UdpSocket, Mutex<Drops>),
+}
+
+/// What comes from a target, as whoever is to take it waits for it.
+pub(super) enum Arrivals<'a> {
+    Tcp(LowWater<'a>),
+    Udp(&'a UdpSocket),
+}
+
+impl Arrivals<'_> {
+    pub(super) async fn readable(&mut self) -> io::Result<()> {
+        match self {
+            Self::Tcp(mark) => mark.readable().await,
+            Self::Udp(socket) => stirred(socket).await,
+        }
+    }
+
+    /// So many bytes were taken.
+    pub(super) fn read(&mut self, bytes: usize, ledger: &Ledger) {
+        if let Self::Tcp(mark) = self {
+            mark.read(bytes, ledger.sent_bytes());
+        }
+    }
 }
 
 impl Socket {
@@ -78,10 +101,11 @@ impl Socket {
         }
     }
 
-    pub(super) async fn readable(&self) -> io::Result<()> {
+    /// What there is to wait for.
+    pub(super) fn arrivals(&self) -> Arrivals<'_> {
         match self {
-            Self::Tcp(socket) => socket.readable().await,
-            Self::Udp(socket, _) => stirred(socket).await,
+            Self::Tcp(socket) => Arrivals::Tcp(LowWater::of(socket)),
+            Self::Udp(socket, _) => Arrivals::Udp(socket),
         }
     }
 
