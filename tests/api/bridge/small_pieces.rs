@@ -18,7 +18,7 @@ use crate::{
 };
 
 const PIECE: usize = 64;
-const PIECES: usize = 4000;
+const PIECES: usize = 8000;
 const ALL: usize = PIECE * PIECES;
 
 /// One each so long is what a bridge that is woken for each keeps up with.
@@ -113,7 +113,7 @@ async fn what_ends_a_burst_of_small_pieces_comes_within_a_moment() {
     let peer = TcpPeer::listen().await;
     let mut raw = Raw::open(&server, &format!("/bridge/{}", peer.address())).await;
     let mut stream = peer.accept().await;
-    let pieces = noise(PIECE * 500);
+    let pieces = noise(PIECE * 1000);
     let mut delays = Vec::new();
     for _ in 0..31 {
         let streaming = streaming(stream, pieces.clone());

@@ -14,17 +14,19 @@ use tokio::{
 /// A read that brings less is small.
 const SMALL: usize = 8 * 1024;
 
-/// So many small reads in a row, within so long, are a stream of small pieces. Slower ones are never kept waiting: to wake
-/// for each costs them a tenth of a core at most.
-const MANY: u32 = 32;
-const WITHIN: Duration = Duration::from_millis(4);
+/// So many small reads in a row, within so long, are a burst that lasts: to be woken for each takes a tenth of a core.
+const MANY: u32 = 256;
+const WITHIN: Duration = Duration::from_millis(32);
 
-/// So many bytes of such a stream are waited for, for so long at most. The runtime's timer may be another millisecond late.
+/// So many bytes of it are waited for, for so long at most. The runtime's timer may be another millisecond late.
 const ENOUGH: u32 = 32 * 1024;
 const AT_MOST: Duration = Duration::from_millis(1);
 
 /// A wait is worth it that brings as much as so many of those small reads.
 const WORTH: usize = 4;
+
+/// What comes so long after a wait was not brought by it.
+const LATE: Duration = Duration::from_millis(4);
 
 /// The mark of one target.
 pub(super) struct LowWater<'a> {
@@ -32,8 +34,7 @@ pub(super) struct LowWater<'a> {
     run: Run,
     /// How many bytes the target had been sent at the last read.
     sent: u64,
-    /// The target streams small pieces.
-    streams: Option<Stream>,
+    burst: Option<Burst>,
     /// The mark is [`ENOUGH`], and not 1.
     raised: bool,
 }
@@ -45,8 +46,8 @@ struct Run {
     since: Instant,
 }
 
-/// A stream of small pieces.
-struct Stream {
+/// Many small pieces in a short time, of which more are waited for.
+struct Burst {
     /// What a read brought that waited for nothing, on the average.
     piece: usize,
     /// What has come waits until then.
@@ -59,40 +60,40 @@ impl<'a> LowWater<'a> {
     /// Of a target whose mark nobody else sets.
     pub(super) fn of(target: &'a TcpStream) -> Self {
         let run = Run { reads: 0, bytes: 0, since: Instant::now() };
-        Self { target, run, sent: 0, streams: None, raised: false }
+        Self { target, run, sent: 0, burst: None, raised: false }
     }
 
-    /// Waits until there is something to read, or enough of a stream of small pieces; the end of it and a reset are seen at
-    /// once. Cancel-safe: begun again, the wait is no longer for that.
+    /// Waits until there is something to read, or enough of a burst; the end of the stream and a reset are seen at once.
+    /// Cancel-safe: begun again, the wait is no longer for that.
     ///
     /// # Errors
     /// What epoll(7) or setsockopt(2) say.
     pub(super) async fn readable(&mut self) -> io::Result<()> {
-        let waits = self.streams.as_ref().and_then(|stream| (!stream.waited).then_some(stream.until));
+        let waits = self.burst.as_ref().and_then(|burst| (!burst.waited).then_some(burst.until));
         self.set(waits.is_some())?;
         if let Some(until) = waits {
             if let Ok(ready) = timeout_at(until, self.target.readable()).await {
                 return ready;
             }
-            if let Some(stream) = &mut self.streams {
-                stream.waited = true;
+            if let Some(burst) = &mut self.burst {
+                burst.waited = true;
             }
             self.set(false)?;
         }
         self.target.readable().await
     }
 
-    /// A read has brought so many bytes, and the target has been sent so many in all: whoever answers is read at once.
+    /// A read has brought so many bytes, and the target has been sent so many in all: what was asked for is not waited with.
     pub(super) fn read(&mut self, bytes: usize, sent: u64) {
         let is_asked = std::mem::replace(&mut self.sent, sent) != sent;
-        match &mut self.streams {
-            Some(stream) if is_asked || stream.waited && bytes < WORTH * stream.piece => {
-                self.streams = None;
+        match &self.burst {
+            Some(burst) if is_asked || burst.is_over(bytes) => {
+                self.burst = None;
                 self.run.reads = 0;
             }
-            Some(stream) => *stream = Stream::of(stream.piece),
+            Some(burst) => self.burst = Some(Burst::of(burst.piece)),
             None if is_asked || bytes >= SMALL => self.run.reads = 0,
-            None => self.streams = self.run.read(bytes).map(Stream::of),
+            None => self.burst = self.run.read(bytes).map(Burst::of),
         }
     }
 
@@ -105,15 +106,20 @@ impl<'a> LowWater<'a> {
     }
 }
 
-impl Stream {
-    /// Its next wait begins.
+impl Burst {
+    /// The wait for the next read of it begins.
     fn of(piece: usize) -> Self {
         Self { piece, until: Instant::now() + AT_MOST, waited: false }
+    }
+
+    /// Whether waiting for this read was in vain.
+    fn is_over(&self, bytes: usize) -> bool {
+        self.waited && (bytes < WORTH * self.piece || self.until.elapsed() > LATE)
     }
 }
 
 impl Run {
-    /// One more. Gives what a read brought on the average, when they are a stream of small pieces.
+    /// One more. Gives what a read brought on the average, when they are a burst.
     fn read(&mut self, bytes: usize) -> Option<usize> {
         if self.reads == 0 {
             (self.bytes, self.since) = (0, Instant::now());
@@ -149,28 +155,28 @@ mod tests {
         (near.expect("it listens"), far.expect("it connects").0)
     }
 
-    /// Small reads, one each so many µs. Returns whether they are a stream then.
+    /// Small reads, one each so many µs. Returns whether they are a burst then.
     async fn reads(mark: &mut LowWater<'_>, count: u32, every: u64) -> bool {
         for _ in 0..count {
             mark.read(100, mark.sent);
             advance(Duration::from_micros(every)).await;
         }
-        mark.streams.is_some()
+        mark.burst.is_some()
     }
 
-    /// The mark of a target that streams pieces of 100 bytes, which waits until the test ends.
+    /// The mark of a target in a burst of pieces of 100 bytes, which waits until the test ends.
     async fn raised(target: &TcpStream) -> LowWater<'_> {
         let mut mark = LowWater::of(target);
         for _ in 0..MANY {
             mark.read(100, 0);
         }
-        mark.streams.as_mut().expect("a stream").until += Duration::from_secs(3600);
+        mark.burst.as_mut().expect("a burst").until += Duration::from_secs(3600);
         assert!(mark.readable().now_or_never().is_none() && mark.raised);
         mark
     }
 
     #[tokio::test(start_paused = true)]
-    async fn so_many_small_reads_in_so_short_a_time_are_a_stream_and_slower_ones_never() {
+    async fn so_many_small_reads_in_so_short_a_time_are_a_burst_and_slower_ones_never() {
         let (target, _far) = pair().await;
         let mut mark = LowWater::of(&target);
         assert!(!reads(&mut mark, 10 * MANY, 130).await);
@@ -194,15 +200,15 @@ mod tests {
         let mut mark = LowWater::of(&target);
         for sent in 0..1000 {
             mark.read(100, sent);
-            assert!(mark.streams.is_none());
+            assert!(mark.burst.is_none());
         }
         assert!(reads(&mut mark, MANY, 1).await);
         mark.read(100, 1000);
-        assert!(mark.streams.is_none(), "asked something");
+        assert!(mark.burst.is_none(), "asked something");
     }
 
     #[tokio::test]
-    async fn enough_of_a_stream_is_read_at_once() {
+    async fn enough_of_a_burst_is_read_at_once() {
         let (target, mut far) = pair().await;
         let mut mark = raised(&target).await;
         far.write_all(&[7; ENOUGH as usize - 1]).await.expect("there is room");
@@ -225,34 +231,25 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn little_waits_for_no_longer_than_that_and_a_wait_that_brought_little_is_the_last() {
-        let (target, mut far) = pair().await;
-        for (brought, goes_on) in [(WORTH * 100 - 1, false), (WORTH * 100, true)] {
-            let mut mark = raised(&target).await;
-            far.write_all(&vec![7; brought]).await.expect("there is room");
-            mark.streams.as_mut().expect("a stream").until = Instant::now();
-            timeout(Duration::from_secs(20), mark.readable())
-                .await
-                .expect("the time is over")
-                .expect("no error");
-            assert!(!mark.raised);
-            let n = sockscope_sockets::stream::try_read(&target, &mut [0; 1000]).expect("something");
-            mark.read(n, 0);
-            assert_eq!((n, mark.streams.is_some()), (brought, goes_on));
-        }
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_in_vain_is_the_last() {
+        let mut burst = Burst { piece: 100, until: Instant::now(), waited: true };
+        assert!(burst.is_over(WORTH * 100 - 1) && !burst.is_over(WORTH * 100));
+        advance(LATE + AT_MOST).await;
+        assert!(burst.is_over(WORTH * 100), "it came by itself");
+        burst.waited = false;
+        assert!(!burst.is_over(1), "the mark was reached");
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_wait_that_is_begun_again_is_no_longer_for_that() {
+    #[tokio::test]
+    async fn little_waits_for_no_longer_than_that_however_often_the_wait_is_begun() {
         let (target, mut far) = pair().await;
         let mut mark = raised(&target).await;
         far.write_all(b"some").await.expect("there is room");
         let begun = Instant::now();
-        mark.streams.as_mut().expect("a stream").until = begun + 5 * AT_MOST;
-        while timeout(AT_MOST, mark.readable()).await.is_err() {
-            assert!(begun.elapsed() < 10 * AT_MOST);
-        }
+        mark.burst.as_mut().expect("a burst").until = begun + 5 * AT_MOST;
+        let wait = async { while timeout(AT_MOST, mark.readable()).await.is_err() {} };
+        timeout(Duration::from_secs(20), wait).await.expect("the time is over");
         assert!(begun.elapsed() >= 5 * AT_MOST && !mark.raised);
     }
 }

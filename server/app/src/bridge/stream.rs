@@ -151,13 +151,13 @@ impl Bridge<'_> {
                 Err(error) => return End::Target(Phase::Receive, Errno::from(&error)),
             };
             self.ledger.received(entered, &buffer[HEADER..HEADER + n]);
-            mark.read(n, self.ledger.sent_bytes());
             let start = buffer.frames(n);
             let write = self.client.write(&buffer[start..HEADER + n]);
             if self.ledger.stand_still(What::Read, PauseReason::ClientNotReading, write).await.is_err() {
                 return End::ClientLost;
             }
             drop(buffer);
+            mark.read(n, self.ledger.sent_bytes());
             pace.round(n).await;
         }
     }
