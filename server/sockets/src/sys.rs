@@ -1,7 +1,7 @@
 //! The system calls that no crate wraps.
 #![allow(
     unsafe_code,
-    reason = "SO_MEMINFO, SO_RCVLOWAT, FIONREAD, SIOCOUTQ, IP_MINTTL, the whole TCP_INFO and packet(7) with its ring, and an AsyncFd, have no safe wrapper; the calls are confined to this module"
+    reason = "SO_MEMINFO, SO_RCVLOWAT, sockatmark, FIONREAD, SIOCOUTQ, IP_MINTTL, the whole TCP_INFO and packet(7) with its ring, and an AsyncFd, have no safe wrapper; the calls are confined to this module"
 )]
 
 use std::{
@@ -62,6 +62,17 @@ pub(crate) fn unsent(socket: &impl AsRawFd) -> io::Result<u64> {
     // pointer. The descriptor is borrowed from a living socket for the call's duration.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
     if result == 0 { Ok(u64::try_from(bytes).unwrap_or(0)) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Whether reading a stream has come to urgent data (sockatmark(3), tcp(7)): a read stops there, however much lies behind. A
+/// socket that cannot be asked is taken to have: then reading goes on and finds out.
+pub(crate) fn is_at_mark(socket: &impl AsRawFd) -> bool {
+    unsafe extern "C" {
+        /// POSIX.1-2001; the libc crate does not declare it.
+        fn sockatmark(socket: libc::c_int) -> libc::c_int;
+    }
+    // SAFETY: declared as POSIX does; it takes a descriptor, which is borrowed from a living socket for the call's duration.
+    unsafe { sockatmark(socket.as_raw_fd()) != 0 }
 }
 
 /// Fills in what the kernel knows of a TCP connection (TCP_INFO, tcp(7)): `struct tcp_info` of linux/tcp.h, as much of it

@@ -14,7 +14,10 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-pub use crate::{scratch::try_read, sys::set_low_water};
+pub use crate::{
+    scratch::{try_read, try_read_plain},
+    sys::set_low_water,
+};
 pub use ending::end;
 
 use crate::{

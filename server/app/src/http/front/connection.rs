@@ -136,7 +136,7 @@ impl Counted {
     /// # Errors
     /// What recv(2) says; [`io::ErrorKind::WouldBlock`] where there is nothing.
     pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = stream::try_read(self.wire.stream(), buffer)?;
+        let n = stream::try_read_plain(self.wire.stream(), buffer)?;
         self.wire.note_read(n as u64);
         Ok(n)
     }
