@@ -74,7 +74,8 @@ fn serve(args: &ServeArgs) -> anyhow::Result<()> {
                 std::process::exit(1);
             });
         };
-        anyhow::Ok(server.run(shutdown).await)
+        // On a worker: what it spawns for a connection is run there next, and no other thread is woken for it.
+        anyhow::Ok(tokio::spawn(server.run(shutdown)).await?)
     })?;
     // Name look-ups under way are not worth waiting for.
     runtime.shutdown_timeout(Duration::from_millis(200));
