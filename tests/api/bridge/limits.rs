@@ -263,7 +263,6 @@ async fn a_full_log_that_may_give_nothing_up_takes_no_more_from_bridges_than_the
     let made = key(client, &[&peer.target()], json!({ "record": true })).await;
     let Raw { mut up, mut down } = Raw::open(&server, &tcp(&made.secret, peer.address())).await;
     let mut stream = peer.accept().await;
-    let id = listed(client, &made.key.id).await.sockets[0];
     let mut echo = async |bytes: &[u8]| {
         up.frame(BINARY, bytes).await;
         assert!(peer::read(&mut stream, bytes.len()).await == bytes);
@@ -277,6 +276,7 @@ async fn a_full_log_that_may_give_nothing_up_takes_no_more_from_bridges_than_the
     for _ in 0..CALLS {
         echo(b"x").await;
     }
+    let id = listed(client, &made.key.id).await.sockets[0];
     let used =
         async || client.get("/api/v1/about").await.value()["log_bytes_used"].as_u64().expect("a number");
     assert!(used().await <= BYTES, "{}", used().await);
