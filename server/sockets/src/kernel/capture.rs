@@ -97,10 +97,20 @@ pub struct Capture {
     ring: Ring,
     /// The block that is read next. Held for one look at the ring, never across an await.
     next: Mutex<usize>,
-    /// What is wanted, and how often. Held while the filter is attached, so that the last change wins.
-    wanted: Mutex<BTreeMap<Endpoint, usize>>,
+    /// Held while the filter is attached, so that the last change wins.
+    wanted: Mutex<Wanted>,
     lost: AtomicU64,
     names: Mutex<Names>,
+}
+
+/// What is wanted of a packet socket.
+#[derive(Debug, Default)]
+struct Wanted {
+    /// How often each is.
+    endpoints: BTreeMap<Endpoint, usize>,
+    /// Something was, and the socket is bound. Until then no packet of this machine is cloned for the filter to say no to: a server
+    /// that is nothing but a bridge never pays for that. To let go again would take the kernel milliseconds (synchronize_net).
+    bound: bool,
 }
 
 impl Capture {
@@ -108,14 +118,13 @@ impl Capture {
     /// runtime; it sees the network namespace of the calling thread.
     ///
     /// # Errors
-    /// What socket(2), setsockopt(2), mmap(2) and bind(2) say: EPERM is the ordinary answer without the capability.
+    /// What socket(2), setsockopt(2) and mmap(2) say: EPERM is the ordinary answer without the capability.
     pub fn open() -> io::Result<Self> {
-        // With protocol 0 it receives nothing until it is bound, when filter and ring are there.
+        // With protocol 0 it receives nothing until it is bound.
         let socket = Socket::new(Domain::PACKET, Type::RAW, None)?;
         socket.set_nonblocking(true)?;
         attach(&socket, &filter::nothing())?;
         let ring = Ring::map(&socket, BLOCKS, BLOCK_LEN, FRAME_LEN, RETIRE_MS)?;
-        sys::bind_packet(&socket)?;
         Ok(Self {
             socket: sys::readable(socket)?,
             ring,
@@ -129,12 +138,20 @@ impl Capture {
     /// Wants an endpoint once more. When this returns the kernel looks for it: nothing sent afterwards is missed.
     ///
     /// # Errors
-    /// What setsockopt(2) says; it is wanted all the same, and looked for when the filter next changes.
+    /// What setsockopt(2) or bind(2) say; it is wanted all the same, and looked for when the filter next changes.
     pub fn want(&self, endpoint: Endpoint) -> io::Result<()> {
         let mut wanted = lock(&self.wanted);
-        let count = wanted.entry(endpoint).or_insert(0);
+        let count = wanted.endpoints.entry(endpoint).or_insert(0);
         *count += 1;
-        if *count == 1 { self.refilter(&wanted) } else { Ok(()) }
+        if *count > 1 {
+            return Ok(());
+        }
+        self.refilter(&wanted.endpoints)?;
+        if !wanted.bound {
+            sys::bind_packet(self.socket.get_ref())?;
+            wanted.bound = true;
+        }
+        Ok(())
     }
 
     /// Takes back one [`Capture::want`]; what was not wanted stays so.
@@ -143,11 +160,11 @@ impl Capture {
     /// What setsockopt(2) says; the filter then lets more through than is wanted.
     pub fn unwant(&self, endpoint: Endpoint) -> io::Result<()> {
         let mut wanted = lock(&self.wanted);
-        let Some(count) = wanted.get_mut(&endpoint) else { return Ok(()) };
+        let Some(count) = wanted.endpoints.get_mut(&endpoint) else { return Ok(()) };
         *count -= 1;
         if *count == 0 {
-            wanted.remove(&endpoint);
-            return self.refilter(&wanted);
+            wanted.endpoints.remove(&endpoint);
+            return self.refilter(&wanted.endpoints);
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 use std::{
     io::{Read as _, Write as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    os::fd::AsRawFd as _,
 };
 
 use tokio::time::timeout;
@@ -275,4 +276,23 @@ async fn what_is_not_handed_over_yet_is_known_to_be_missing() {
         until(&capture, |packet| packet.to == to, |seen| seen.len() == 1).await;
         assert!(capture.complete_until() >= after, "it came");
     }
+}
+
+/// Whether the kernel hands packets of this machine to it (`R` in /proc/net/packet, for the socket of that inode).
+fn is_running(capture: &Capture) -> bool {
+    let descriptor = format!("/proc/self/fd/{}", capture.socket.get_ref().as_raw_fd());
+    let link = std::fs::read_link(descriptor).expect("it is open").to_string_lossy().into_owned();
+    let inode = link.trim_start_matches("socket:[").trim_end_matches(']');
+    let all = std::fs::read_to_string("/proc/thread-self/net/packet").expect("packet sockets");
+    let mut rows = all.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    rows.find(|row| row.last() == Some(&inode)).expect("it is listed")[5] == "1"
+}
+
+#[tokio::test]
+async fn no_packet_of_this_machine_is_cloned_before_something_is_wanted() {
+    let capture = open();
+    assert!(!is_running(&capture));
+    let endpoint = wanted(Protocol::Tcp, SocketAddr::from(([127, 0, 0, 1], 9)));
+    capture.want(endpoint).expect("wanted");
+    assert!(is_running(&capture));
 }
