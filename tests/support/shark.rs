@@ -19,10 +19,14 @@ pub fn ask(program: &str, args: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
+/// What streams and datagrams carry is data: a port that the kernel chose may be one that Wireshark knows, and what is no
+/// packet of that protocol would be called malformed.
+const DATA: [&str; 4] = ["-d", "tcp.port==1-65535,data", "-d", "udp.port==1-65535,data"];
+
 /// tshark on a capture.
 pub fn tshark(file: &Path, args: &[&str]) -> String {
     let file = file.to_str().expect("UTF-8");
-    ask("tshark", &[&["-r", file], args].concat())
+    ask("tshark", &[&["-r", file][..], &DATA, args].concat())
 }
 
 /// Fields of every frame that passes the filter, one row a frame.

@@ -1,9 +1,9 @@
 //! The log as a capture: tshark reads it without a complaint, and follows its streams to the exact bytes.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};
 
 use serde_json::json;
-use sockscope_wire::{Code, Socket, SocketId};
+use sockscope_wire::{Code, Direction, Event, Fact, Seq, Socket, SocketId, TcpFlag};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -51,11 +51,14 @@ impl Capture {
         assert_eq!(shark::tshark(&self.file, &checks), "");
     }
 
-    /// The number of the stream that has this port.
-    fn stream(&self, protocol: &str, port: u16) -> usize {
-        let rows =
-            fields(&self.file, &format!("{protocol}.port == {port}"), &[&format!("{protocol}.stream")]);
-        rows.first().unwrap_or_else(|| panic!("no packet of port {port}"))[0].parse().expect("a number")
+    /// The number of the connection whose packets pass this filter.
+    fn stream(&self, filter: &str) -> usize {
+        let rows = fields(&self.file, filter, &["tcp.stream"]);
+        let numbers: BTreeSet<&str> = rows.iter().map(|row| &*row[0]).collect();
+        let [number] = Vec::from_iter(numbers)[..] else {
+            panic!("one connection passes {filter}: {rows:?}")
+        };
+        number.parse().expect("a number")
     }
 
     fn comments(&self) -> String {
@@ -78,12 +81,20 @@ fn noise(seed: u32, len: usize) -> Vec<u8> {
         .collect()
 }
 
-/// A conversation over a connection of ours, to its end by both sides; its peer's port.
-async fn converse(client: &Client, address: &str, seed: u32) -> (SocketId, u16) {
+/// A conversation that is over.
+struct Conversation {
+    socket: SocketId,
+    seed: u32,
+    /// Its packets: of both its ports, since the kernel may give one of them to the next conversation.
+    filter: String,
+}
+
+/// A conversation over a connection of ours, to its end by both sides.
+async fn converse(client: &Client, address: &str, seed: u32) -> Conversation {
     let listener = TcpListener::bind(address).await.expect("a free port");
     let local = listener.local_addr().expect("an address");
     let socket = client.open(&format!("tcp://{local}")).await;
-    let (mut peer, _) = within("a connection", listener.accept()).await.expect("accepted");
+    let (mut peer, ours) = within("a connection", listener.accept()).await.expect("accepted");
     let (there, back) = (noise(seed, 200_000), noise(seed + 1, 150_000));
     client.send(socket.id, "hello").await;
     client.send_bytes(socket.id, &there).await;
@@ -93,25 +104,39 @@ async fn converse(client: &Client, address: &str, seed: u32) -> (SocketId, u16) 
     until_ended(client, socket.id).await;
     client.close(socket.id).await;
     assert_eq!(peer.read(&mut [0]).await.expect("a FIN"), 0);
-    (socket.id, local.port())
+    Conversation { socket: socket.id, seed, filter: between(local, ours) }
+}
+
+/// The packets of the connection between these ends.
+fn between(one: SocketAddr, other: SocketAddr) -> String {
+    format!("tcp.port == {} && tcp.port == {}", one.port(), other.port())
 }
 
 async fn until_ended(client: &Client, id: SocketId) {
     eventually("the peer's FIN is read", async || {
-        !client.events_after(sockscope_wire::Seq(0), &format!("socket={id}&type=eof")).await.is_empty()
+        !client.events_after(Seq(0), &format!("socket={id}&type=eof")).await.is_empty()
     })
     .await;
 }
 
-fn check_conversation(capture: &Capture, port: u16, seed: u32) {
-    let stream = capture.stream("tcp", port);
-    let [there, back] = follow(&capture.file, "tcp", stream);
-    assert!(there == [&b"hello"[..], &noise(seed, 200_000)].concat(), "{} bytes there", there.len());
+/// The socket that recorded it, and the end that sent it, of a FIN.
+fn whose_fin(event: &Event) -> Option<(SocketId, bool)> {
+    match &event.fact {
+        Fact::Segment { sender, flags, .. } if flags.contains(&TcpFlag::Fin) => {
+            Some((event.socket?, *sender == Direction::Local))
+        }
+        _ => None,
+    }
+}
+
+fn check_conversation(capture: &Capture, Conversation { seed, filter, .. }: &Conversation) {
+    let [there, back] = follow(&capture.file, "tcp", capture.stream(filter));
+    assert!(there == [&b"hello"[..], &noise(*seed, 200_000)].concat(), "{} bytes there", there.len());
     assert!(back == noise(seed + 1, 150_000), "{} bytes back", back.len());
 }
 
 /// Several conversations: v4, v6, with practice peers, over UDP.
-async fn conversations(client: &Client) -> [(SocketId, u16); 2] {
+async fn conversations(client: &Client) -> [Conversation; 2] {
     let v4 = converse(client, "127.0.0.1:0", 10).await;
     let v6 = converse(client, "[::1]:0", 20).await;
     let udp = UdpPeer::bind().await;
@@ -127,14 +152,11 @@ async fn conversations(client: &Client) -> [(SocketId, u16); 2] {
     client.send(socket.id, "echoed").await;
     eventually("the echo", async || client.socket(socket.id).await.counters.received_bytes == 6).await;
     client.close(socket.id).await;
-    // What was captured is recorded a little later.
-    tokio::time::sleep(Duration::from_millis(200)).await;
     [v4, v6]
 }
 
-fn check_all(capture: &Capture, conversations: [(SocketId, u16); 2]) {
-    check_conversation(capture, conversations[0].1, 10);
-    check_conversation(capture, conversations[1].1, 20);
+fn check_all(capture: &Capture, conversations: &[Conversation; 2]) {
+    conversations.iter().for_each(|conversation| check_conversation(capture, conversation));
     let udp = fields(&capture.file, "udp", &["udp.stream"]).pop().expect("a datagram")[0].clone();
     let [there, back] = follow(&capture.file, "udp", udp.parse().expect("a number"));
     assert!(there == noise(30, 1000) && back == noise(31, 700), "{} and {}", there.len(), back.len());
@@ -149,20 +171,26 @@ async fn what_was_captured_is_followed_to_the_exact_bytes() {
     let server = TestServer::with(&["--kernel", "all"]);
     let client = server.client();
     let conversations = conversations(client).await;
+    // What was captured is recorded a little later.
+    eventually("both FINs of three connections are recorded", async || {
+        let events = client.events_after(Seq(0), "type=segment").await;
+        events.iter().filter_map(whose_fin).collect::<BTreeSet<_>>().len() == 6
+    })
+    .await;
     let capture = export(client, "").await;
     capture.is_clean();
-    check_all(&capture, conversations);
+    check_all(&capture, &conversations);
     let about = capture.about();
     assert!(about.contains("sockscope") && !about.contains("synthesised"), "{about}");
     assert!(shark::tshark(&capture.file, &["-Y", "_ws.short"]).is_empty(), "every frame is whole");
     assert!(capture.comments().contains("kernel: this end "));
 
     // One socket alone, and without the practice peer's own events.
-    let (one, port) = conversations[0];
-    let capture = export(client, &format!("&socket={one}")).await;
+    let one = &conversations[0];
+    let capture = export(client, &format!("&socket={}", one.socket)).await;
     capture.is_clean();
-    check_conversation(&capture, port, 10);
-    assert_eq!(shark::tshark(&capture.file, &["-Y", &format!("tcp.port != {port}")]), "");
+    check_conversation(&capture, one);
+    assert_eq!(shark::tshark(&capture.file, &["-Y", &format!("!({})", one.filter)]), "");
     let all = export(client, "&hidden=true").await.comments();
     let without = export(client, "&hidden=false").await.comments();
     assert!(all.contains("accepted by ") && !without.contains("accepted by "), "{without}");
@@ -176,12 +204,12 @@ async fn what_was_not_captured_is_made_up_and_says_so() {
         let conversations = conversations(client).await;
         let capture = export(client, "").await;
         capture.is_made_well();
-        check_all(&capture, conversations);
+        check_all(&capture, &conversations);
         let about = capture.about();
         assert!(about.contains("synthesised by sockscope"), "{about}");
         let rows = fields(
             &capture.file,
-            &format!("tcp.port == {}", conversations[0].1),
+            &conversations[0].filter,
             &["tcp.flags.str", "tcp.seq", "tcp.len", "frame.interface_name"],
         );
         let flags: Vec<_> = rows.iter().map(|row| row[0].trim_matches('·')).collect();
@@ -248,7 +276,7 @@ async fn a_capture_that_follows_goes_on_with_what_happens() {
         let peer = TcpPeer::listen().await;
         let socket = client.open(&peer.target()).await;
         client.send(socket.id, "while it runs").await;
-        let _peer = peer.accept().await;
+        let accepted = peer.accept().await;
         hear(&mut stream, &mut heard, b"while it runs").await;
         drop(stream);
         // A stream cut anywhere is still a capture up to there.
@@ -256,8 +284,9 @@ async fn a_capture_that_follows_goes_on_with_what_happens() {
         let file = dir.path().join("followed.pcapng");
         std::fs::write(&file, unchunked(&heard)).expect("written");
         let capture = Capture { _dir: dir, file };
-        check_conversation(&capture, before.1, 40);
-        let [there, _] = follow(&capture.file, "tcp", capture.stream("tcp", peer.address().port()));
+        check_conversation(&capture, &before);
+        let filter = between(peer.address(), accepted.peer_addr().expect("its address"));
+        let [there, _] = follow(&capture.file, "tcp", capture.stream(&filter));
         assert_eq!(String::from_utf8_lossy(&there), "while it runs");
     }
 }
