@@ -32,30 +32,32 @@ pub(crate) fn stream_socket(address: CheckedAddr, prepare: impl FnOnce(&SockRef<
     Ok(socket)
 }
 
-/// connect(2). `dialling` hears our address, and which socket it is (SO_COOKIE), as soon as the kernel has chosen the address, which is
-/// before there is an answer.
+/// connect(2). `dialling` hears our address, and of which socket, as soon as the kernel has chosen the address, which is before there is
+/// an answer. Gives that address with the connection: it stays what it is.
 ///
 /// # Errors
 /// What connect(2) says.
 pub(crate) async fn connect(
     socket: Socket,
     address: CheckedAddr,
-    dialling: impl FnOnce(SocketAddr, Option<u64>),
-) -> io::Result<TcpStream> {
+    dialling: impl FnOnce(SocketAddr, &TcpStream),
+) -> io::Result<(TcpStream, SocketAddr)> {
     match socket.connect(&address.get().into()) {
         Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
         Ok(()) | Err(_) => {}
     }
     let stream = TcpStream::from_std(socket.into())?;
     // Port 0: it is refused already, and its port given back.
-    if let Some(local) = stream.local_addr().ok().filter(|local| local.port() != 0) {
-        dialling(local, SockRef::from(&stream).cookie().ok());
+    let local = stream.local_addr().ok().filter(|local| local.port() != 0);
+    if let Some(local) = local {
+        dialling(local, &stream);
     }
     stream.writable().await?;
-    match stream.take_error()? {
-        None => Ok(stream),
-        Some(error) => Err(error),
+    if let Some(error) = stream.take_error()? {
+        return Err(error);
     }
+    let local = local.map_or_else(|| stream.local_addr(), Ok)?;
+    Ok((stream, local))
 }
 
 /// bind(2).

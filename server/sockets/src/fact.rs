@@ -365,6 +365,12 @@ pub trait Recorder: Send + Sync + 'static {
     /// Ends when the log has room again.
     fn room(&self) -> Wait;
 
+    /// Whether somebody watches the kernel's side of this socket: if nobody does, [`Recorder::dialling`] and [`Recorder::counted`] need
+    /// not be told, and what they tell need not be asked for.
+    fn watches(&self) -> bool {
+        false
+    }
+
     /// A stream is being connected from here to there, by the socket with this SO_COOKIE: the kernel has chosen our address, and
     /// there is no answer yet.
     fn dialling(&self, _local: SocketAddr, _remote: SocketAddr, _cookie: Option<u64>) {}

@@ -1,8 +1,11 @@
 //! The way down to a socket's task: a bounded queue of commands.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll, Waker},
 };
 
 use tokio::sync::mpsc;
@@ -130,6 +133,14 @@ pub struct Inbox {
 }
 
 impl Inbox {
+    /// Hears nothing more, so that whoever drops the mailbox wakes nobody: that may be the task that waited here, at its end, and a
+    /// task that wakes itself wakes a thread of the runtime, too.
+    pub fn close(&mut self) {
+        self.commands.close();
+        // What still lay here has no meaning to a socket that has ended.
+        while let Poll::Ready(Some(_)) = self.commands.poll_recv(&mut Context::from_waker(Waker::noop())) {}
+    }
+
     /// Waits until somebody ends a socket that is not open yet. Other commands have no meaning then; the workspace
     /// refuses them before they get here.
     pub async fn cancelled(&mut self) -> (Cause, EndReason) {
@@ -211,6 +222,8 @@ impl Mailbox {
 
 #[cfg(test)]
 mod tests {
+    use std::{pin::pin, task::Wake};
+
     use super::*;
 
     fn bytes(n: usize) -> Outgoing {
@@ -234,6 +247,35 @@ mod tests {
         }
         assert_eq!(mailbox.send(bytes(1)), Err(Refused::Full));
         mailbox.tell(Command::Close(None)).expect("a close is always heard");
+    }
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Woken(AtomicU64);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn whoever_hears_nothing_more_is_not_woken_by_the_end_of_the_mailbox() {
+        for (closes, wakes) in [(false, 1), (true, 0)] {
+            let (mailbox, mut inbox) = Mailbox::new();
+            let woken = Arc::new(Woken::default());
+            {
+                let mut end = pin!(inbox.end());
+                let waker = Waker::from(Arc::clone(&woken));
+                assert!(end.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            }
+            if closes {
+                inbox.close();
+                assert_eq!(mailbox.tell(Command::Close(None)), Err(Refused::Ended));
+            }
+            drop(mailbox);
+            assert_eq!(woken.0.load(Ordering::Relaxed), wakes, "closed: {closes}");
+        }
     }
 
     #[test]

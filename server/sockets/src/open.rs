@@ -1,8 +1,15 @@
 //! From what the user asked for to a socket that is open, or the reason why not: resolve, check, dial.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
-use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use socket2::SockRef;
 use tokio::{
     net::{TcpListener, TcpStream, UdpSocket},
@@ -204,10 +211,11 @@ impl Opening {
     async fn connect(&self, addresses: &[CheckedAddr], deadline: Instant) -> Result<TcpStream, NotOpened> {
         let of = counted(addresses.len());
         let mut waiting = addresses.iter().copied().enumerate();
-        let mut running = FuturesUnordered::new();
+        let mut running = Vec::new();
         let mut under_way: Vec<(SocketAddr, Instant)> = Vec::new();
         // `None`: at once. A timer that is due already still takes a millisecond.
         let mut next_at = None;
+        let mut late = pin!(sleep_until(deadline));
         loop {
             let more = waiting.len() > 0;
             let next = async {
@@ -216,25 +224,21 @@ impl Opening {
                 }
             };
             tokio::select! {
-                () = next, if more && running.len() < ATTEMPTS => {
-                    if let Some((index, address)) = waiting.next() {
-                        self.record(Stamp::now(), Fact::Connecting(Box::new((address.get(), counted(index + 1), of))));
-                        under_way.push((address.get(), Instant::now()));
-                        running.push(self.attempt(address));
-                        next_at = Some(Instant::now() + ATTEMPT_DELAY);
-                    }
-                }
-                Some((address, entered, result)) = running.next() => {
+                biased;
+                (address, entered, result) = first_of(&mut running) => {
                     let stamp = Stamp::since(entered);
-                    let remote = address.get();
+                    let remote = CheckedAddr::get(address);
                     under_way.retain(|(other, _)| *other != remote);
                     match result {
-                        Ok(stream) => {
+                        Ok((stream, local)) => {
                             drop(running);
                             for (other, entered) in under_way {
                                 self.record(Stamp::since(entered), Fact::Abandoned(Box::new(other)));
                             }
-                            return self.connected(stream, remote, stamp);
+                            // getpeername(2) is not asked: it fails where the peer has reset the connection since. It was connected
+                            // all the same, and its reading will say what became of it.
+                            self.record(stamp, Fact::Connected(Box::new((local, remote))));
+                            return Ok(stream);
                         }
                         Err((phase, error)) => {
                             let fatal = running.is_empty() && waiting.len() == 0;
@@ -246,7 +250,7 @@ impl Opening {
                         }
                     }
                 }
-                () = sleep_until(deadline) => {
+                () = &mut late => {
                     drop(running);
                     let Some((last, entered)) = under_way.pop() else {
                         // Resolving took all the time there was.
@@ -256,6 +260,14 @@ impl Opening {
                         self.attempt_failed(Stamp::since(entered), Failure::TimedOut, Phase::Connect, remote, false);
                     }
                     return Err(self.fail(Stamp::since(entered), Failure::TimedOut, Phase::Connect, Some(last)));
+                }
+                () = next, if more && running.len() < ATTEMPTS => {
+                    if let Some((index, address)) = waiting.next() {
+                        self.record(Stamp::now(), Fact::Connecting(Box::new((address.get(), counted(index + 1), of))));
+                        under_way.push((address.get(), Instant::now()));
+                        running.push(Box::pin(self.attempt(address)));
+                        next_at = Some(Instant::now() + ATTEMPT_DELAY);
+                    }
                 }
             }
         }
@@ -269,30 +281,20 @@ impl Opening {
     async fn attempt(
         &self,
         address: CheckedAddr,
-    ) -> (CheckedAddr, Instant, Result<TcpStream, (Phase, io::Error)>) {
+    ) -> (CheckedAddr, Instant, Result<(TcpStream, SocketAddr), (Phase, io::Error)>) {
         let entered = Instant::now();
         let result = match dial::stream_socket(address, |socket| self.prepare_stream(socket)) {
             Ok(socket) => {
-                let dialling = |local, cookie| self.recorder.dialling(local, address.get(), cookie);
+                let dialling = |local, socket: &_| {
+                    if self.recorder.watches() {
+                        self.recorder.dialling(local, address.get(), SockRef::from(socket).cookie().ok());
+                    }
+                };
                 dial::connect(socket, address, dialling).await.map_err(|error| (Phase::Connect, error))
             }
             Err(error) => Err((Phase::Socket, error)),
         };
         (address, entered, result)
-    }
-
-    fn connected(&self, stream: TcpStream, remote: SocketAddr, stamp: Stamp) -> Result<TcpStream, NotOpened> {
-        match stream.local_addr() {
-            Ok(local) => {
-                // Not asked for: getpeername(2) fails where the peer has reset the connection since. It was connected
-                // all the same, and its reading will say what became of it.
-                self.record(stamp, Fact::Connected(Box::new((local, remote))));
-                Ok(stream)
-            }
-            Err(error) => {
-                Err(self.fail(stamp, Failure::Os(Errno::from(&error)), Phase::Connect, Some(remote)))
-            }
-        }
     }
 
     /// Tries each address in turn: what is bound, listened on or connected without a handshake has no race to win.
@@ -393,4 +395,20 @@ fn quietly(option: &str, result: io::Result<()>) {
     if let Err(error) = result {
         tracing::debug!(option, %error, "a default could not be set");
     }
+}
+
+/// What the first of these that is over says; it is taken out. All are asked when one stirs: they are few.
+async fn first_of<F: Future + Unpin>(running: &mut Vec<F>) -> F::Output {
+    poll_fn(|context| {
+        let over =
+            running.iter_mut().enumerate().find_map(|(index, future)| match Pin::new(future).poll(context) {
+                Poll::Ready(said) => Some((index, said)),
+                Poll::Pending => None,
+            });
+        over.map_or(Poll::Pending, |(index, said)| {
+            drop(running.swap_remove(index));
+            Poll::Ready(said)
+        })
+    })
+    .await
 }

@@ -2,12 +2,14 @@
 
 use std::{
     convert::Infallible,
-    future::pending,
+    future::{pending, poll_fn},
     io,
+    pin::pin,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
+    task::Poll,
     time::Duration,
 };
 
@@ -69,6 +71,12 @@ pub(crate) struct Close {
     pub(crate) reason: String,
 }
 
+impl Due {
+    fn is_any(&self) -> bool {
+        !self.pongs.is_empty() || self.ping || self.close.is_some()
+    }
+}
+
 impl Close {
     pub(crate) fn new(code: u16, reason: impl Into<String>) -> Self {
         Self { code: Some(code), reason: reason.into() }
@@ -89,6 +97,15 @@ impl Drop for Left<'_> {
             self.client.is_torn.store(!self.data.is_empty(), Relaxed);
         }
     }
+}
+
+/// What follows what is written.
+#[derive(Clone, Copy)]
+enum Then {
+    /// More, some time.
+    More,
+    /// The FIN, at once.
+    Fin,
 }
 
 /// The payload of a control frame.
@@ -147,19 +164,33 @@ impl Client {
         self.wake.notify_one();
     }
 
-    /// It is over: whoever writes says so, after what it is writing.
+    /// It is over: whoever writes says so, after what it is writing, once it is polled. It is not woken: whoever calls this polls
+    /// it, and a task that wakes itself wakes a thread of the runtime, too.
     pub(super) fn closes(&self, close: Close) {
         self.due().close.get_or_insert(close);
-        self.wake.notify_one();
     }
 
     /// Ends when a control frame is to be sent.
     pub(super) async fn wants(&self) {
-        self.wake.notified().await;
+        let mut woken = pin!(self.wake.notified());
+        poll_fn(|context| match self.due().is_any() {
+            true => Poll::Ready(()),
+            false => woken.as_mut().poll(context),
+        })
+        .await;
     }
 
     /// Sends what control frames are due. Returns whether the last was the last word.
     pub(super) async fn say(&self) -> io::Result<bool> {
+        self.say_and(Then::More).await
+    }
+
+    /// The same, where the last word is followed by the FIN at once: both go in one segment.
+    pub(super) async fn say_before_fin(&self) -> io::Result<bool> {
+        self.say_and(Then::Fin).await
+    }
+
+    async fn say_and(&self, then: Then) -> io::Result<bool> {
         let Due { pongs, ping, close } = std::mem::take(&mut *self.due());
         let mut room = [0; 2 + CONTROL];
         for Short { bytes, len } in pongs {
@@ -169,19 +200,23 @@ impl Client {
             self.write(frame::ping(&mut room, &[])).await?;
         }
         let Some(Close { code, reason }) = close else { return Ok(false) };
-        self.write(frame::close(&mut room, code, &reason)).await?;
+        self.write_and(frame::close(&mut room, code, &reason), then).await?;
         Ok(true)
     }
 
     /// Writes all of it. Given up in the middle, the rest of what was begun goes before whatever is written next, so that no frame
     /// lies in another: one stream of many may end at any time.
     pub(super) async fn write(&self, data: &[u8]) -> io::Result<()> {
+        self.write_and(data, Then::More).await
+    }
+
+    async fn write_and(&self, data: &[u8], then: Then) -> io::Result<()> {
         if self.is_torn.load(Relaxed) {
             // Taken out only once it is written: this may be given up, too.
             let rest = self.torn().clone();
-            self.write_on(&rest, true).await?;
+            self.write_on(&rest, true, then).await?;
         }
-        self.write_on(data, false).await
+        self.write_on(data, false, then).await
     }
 
     /// Has this written before anything else is.
@@ -191,10 +226,14 @@ impl Client {
         self.is_torn.store(!torn.is_empty(), Relaxed);
     }
 
-    async fn write_on(&self, data: &[u8], rest: bool) -> io::Result<()> {
+    async fn write_on(&self, data: &[u8], rest: bool, then: Then) -> io::Result<()> {
         let mut left = Left { client: self, data, begun: rest };
         while !left.data.is_empty() {
-            match self.io.try_write(left.data) {
+            let written = match then {
+                Then::More => self.io.try_write(left.data),
+                Then::Fin => self.io.try_write_before_fin(left.data),
+            };
+            match written {
                 Ok(n) => {
                     left.data = &left.data[n..];
                     left.begun = true;
@@ -232,7 +271,7 @@ impl Client {
         let goodbye = async {
             if let Some(last) = last {
                 self.closes(last);
-                self.say().await?;
+                self.say_before_fin().await?;
             }
             // The rest of what was begun.
             self.write(&[]).await?;

@@ -62,6 +62,7 @@ pub(crate) async fn carry(
     let unsent = bridge.unsent.load(Relaxed) + held.lost(&mut incoming.reader);
     drops.look(&target, ledger.recorder().as_ref());
     drop(target);
+    inbox.close();
     end.closed(ledger, unsent as u64);
     if !matches!(end, End::ClientLost) {
         client.part(incoming, last, end.is_ordered()).await;
@@ -239,7 +240,7 @@ impl Bridge<'_> {
         loop {
             tokio::select! {
                 biased;
-                () = self.client.wants() => match self.client.say().await {
+                () = self.client.wants() => match self.client.say_before_fin().await {
                     Ok(false) => continue,
                     // Whoever said it knows why.
                     Ok(true) | Err(_) => return End::ClientLost,

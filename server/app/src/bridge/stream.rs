@@ -38,6 +38,7 @@ pub(crate) async fn carry(
         run(client, ledger, inbox, up, down).await
     };
     let unsent = bridge.unsent.into_inner();
+    inbox.close();
     end.close(target, ledger, unsent as u64);
     if !matches!(end, End::ClientLost) {
         client.part(incoming, last, end.is_ordered()).await;
@@ -129,7 +130,7 @@ impl Bridge<'_> {
             let entered = self.ledger.entering_receive();
             tokio::select! {
                 biased;
-                () = self.client.wants() => match self.client.say().await {
+                () = self.client.wants() => match self.client.say_before_fin().await {
                     Ok(false) => continue,
                     // Whoever said it knows why.
                     Ok(true) | Err(_) => return End::ClientLost,

@@ -110,6 +110,10 @@ impl Recorder for SocketRecorder {
         }
     }
 
+    fn watches(&self) -> bool {
+        !self.practice && self.workspace.kernel.watches(self.id)
+    }
+
     fn dialling(&self, local: SocketAddr, remote: SocketAddr, cookie: Option<u64>) {
         if !self.practice {
             self.workspace.kernel.dialling(self.id, local, remote, cookie);

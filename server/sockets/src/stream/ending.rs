@@ -45,9 +45,11 @@ impl Task {
     }
 }
 
-/// Says what the kernel counts of a stream. One that is reset already has nothing to say.
+/// Says what the kernel counts of a stream that somebody watches. One that is reset already has nothing to say.
 pub(super) fn look(stream: &TcpStream, recorder: &dyn Recorder) {
-    if let (Ok(info), Ok(queues)) = (TcpInfo::of(stream), info::queues(stream)) {
+    if recorder.watches()
+        && let (Ok(info), Ok(queues)) = (TcpInfo::of(stream), info::queues(stream))
+    {
         recorder.counted(&info, queues);
     }
 }

@@ -196,6 +196,7 @@ impl Stream {
         });
         let end = self.carry(&socket, &ledger, &mut inbox, channel, told).await;
         let why = Why::end(&end);
+        inbox.close();
         self.close(socket, &ledger, &end);
         self.tell(&why, outbox);
     }

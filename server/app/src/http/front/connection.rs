@@ -151,6 +151,19 @@ impl Counted {
         Ok(n)
     }
 
+    /// The same of the last there is: the kernel keeps it for the FIN, which is to follow at once, and sends both together (MSG_MORE,
+    /// send(2)).
+    ///
+    /// # Errors
+    /// As [`Counted::try_write`].
+    pub(crate) fn try_write_before_fin(&self, data: &[u8]) -> io::Result<usize> {
+        let stream = self.wire.stream();
+        let flags = libc::MSG_MORE | libc::MSG_NOSIGNAL;
+        let n = stream.try_io(Interest::WRITABLE, || SockRef::from(stream).send_with_flags(data, flags))?;
+        self.wire.note_written(n as u64);
+        Ok(n)
+    }
+
     /// Calls until it is done, or waits until it can be: for reading or for writing.
     fn write(
         &mut self,

@@ -224,7 +224,9 @@ async fn connection(info: ConnectionInfo, app: App, service: Service, cut: Cance
     tokio::pin!(stranger);
     let (mut ending, mut looked) = (false, false);
     let result = loop {
+        // In this order: a connection that is over at once, as one that becomes a bridge, needs no timer.
         tokio::select! {
+            biased;
             result = connection.as_mut() => break result,
             () = app.ending.cancelled(), if !ending => {
                 ending = true;

@@ -158,6 +158,11 @@ impl Kernel {
         }
     }
 
+    /// Whether a socket is under observation.
+    pub(super) fn watches(&self, id: SocketId) -> bool {
+        self.is_open() && self.lock().subjects.contains_key(&id)
+    }
+
     /// A connection is being made from here to there, by the socket with that cookie.
     pub(super) fn dialling(&self, id: SocketId, local: SocketAddr, remote: SocketAddr, cookie: Option<u64>) {
         let mut watched = self.lock();

@@ -75,6 +75,7 @@ impl Stream {
         }
         self.wake.notify_one();
         let end = self.carry(&socket, &ledger, &mut inbox, outbox).await;
+        inbox.close();
         self.close(socket, &ledger, &end);
         if let Some(reason) = reason::of_end(&end) {
             self.tell(reason, outbox);
