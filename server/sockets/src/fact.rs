@@ -372,9 +372,10 @@ pub trait Recorder: Send + Sync + 'static {
     }
 
     /// A stream is being connected from here to there, by the socket with this SO_COOKIE: the kernel has chosen our address, and
-    /// there is no answer yet.
+    /// there is no answer yet. Told only where somebody [watches](Recorder::watches).
     fn dialling(&self, _local: SocketAddr, _remote: SocketAddr, _cookie: Option<u64>) {}
 
-    /// What the kernel counts of a stream: when somebody looks, and just before it is closed.
+    /// What the kernel counts of a stream: when somebody looks, and just before it is closed. Told only where somebody
+    /// [watches](Recorder::watches).
     fn counted(&self, _info: &TcpInfo, _queues: Queues) {}
 }

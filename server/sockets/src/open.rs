@@ -225,9 +225,10 @@ impl Opening {
             };
             tokio::select! {
                 biased;
-                (address, entered, result) = first_of(&mut running) => {
+                (address, entered, result) = first_over(&mut running) => {
                     let stamp = Stamp::since(entered);
-                    let remote = CheckedAddr::get(address);
+                    let address: CheckedAddr = address;
+                    let remote = address.get();
                     under_way.retain(|(other, _)| *other != remote);
                     match result {
                         Ok((stream, local)) => {
@@ -398,7 +399,7 @@ fn quietly(option: &str, result: io::Result<()>) {
 }
 
 /// What the first of these that is over says; it is taken out. All are asked when one stirs: they are few.
-async fn first_of<F: Future + Unpin>(running: &mut Vec<F>) -> F::Output {
+async fn first_over<F: Future + Unpin>(running: &mut Vec<F>) -> F::Output {
     poll_fn(|context| {
         let over =
             running.iter_mut().enumerate().find_map(|(index, future)| match Pin::new(future).poll(context) {

@@ -1,6 +1,6 @@
 //! What clients of wsproxy count on: one WebSocket, one TCP connection or one UDP socket.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use socket2::SockRef;
@@ -14,8 +14,8 @@ use crate::{
     flow::fill,
     kit::key,
     raw::{
-        Asking, BINARY, CLOSE, PING, Raw, closing, ended, facts, frame, logged, no_names, noise, open_server,
-        the_socket,
+        Asking, BINARY, CLOSE, PING, Raw, TEXT, closing, ended, facts, frame, logged, no_names, noise,
+        open_server, the_socket,
     },
     support::{peer, *},
 };
@@ -219,6 +219,42 @@ async fn all_that_the_client_sent_before_its_close_reaches_the_target_and_its_co
     for socket in client.sockets().await.sockets {
         let (reason, counters) = ended(client, socket.id).await;
         assert_eq!((reason, counters.sent_bytes), (Code::ClientClosed, 2 << 20));
+    }
+}
+
+/// The kernel keeps what may grow to a whole segment for a fifth of a second (MSG_MORE): the last word is not to be kept so.
+#[tokio::test]
+async fn the_last_word_comes_at_once_whoever_ends_it() {
+    const AT_ONCE: Duration = Duration::from_millis(100);
+    let server = open_server(&[]);
+    for (who, code) in [("client", 1000), ("target", 1000), ("rules", 1003), ("reset", 1011), ("owner", 1001)]
+    {
+        // Of a busy machine the quickest time counts.
+        let mut quickest = Duration::MAX;
+        for _ in 0..5 {
+            let (mut raw, stream) = bridged(&server).await;
+            raw.send(b"hello").await;
+            let mut stream = stream;
+            peer::read(&mut stream, 5).await;
+            let begun = Instant::now();
+            match who {
+                "client" => raw.up.frame(CLOSE, &closing(code, "")).await,
+                "target" => stream.shutdown().await.expect("a FIN"),
+                "rules" => raw.up.frame(TEXT, b"text").await,
+                "reset" => {
+                    SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("SO_LINGER");
+                    drop(stream);
+                }
+                _ => {
+                    let sockets = server.client().sockets().await.sockets;
+                    let open = sockets.iter().find(|socket| socket.closed_seq.is_none());
+                    server.client().close(open.expect("one is open").id).await;
+                }
+            }
+            assert_eq!(raw.down.closed().await.1, Some(code), "{who}");
+            quickest = quickest.min(begun.elapsed());
+        }
+        assert!(quickest < AT_ONCE, "{who}: {quickest:?}");
     }
 }
 

@@ -43,7 +43,7 @@ pub(crate) struct Client {
     io: Counted,
     /// Control frames that are to be sent. One pump writes, so that no frame lies in another.
     due: Mutex<Due>,
-    /// There are some.
+    /// There is a ping or a pong. Of the last word nobody is woken ([`Client::closes`]).
     wake: Notify,
     /// How often it is pinged.
     heartbeat: Option<Duration>,
@@ -170,12 +170,13 @@ impl Client {
         self.due().close.get_or_insert(close);
     }
 
-    /// Ends when a control frame is to be sent.
+    /// Ends when a control frame is to be sent. Looked at whenever it is polled: [`Client::closes`] counts on that.
     pub(super) async fn wants(&self) {
         let mut woken = pin!(self.wake.notified());
-        poll_fn(|context| match self.due().is_any() {
-            true => Poll::Ready(()),
-            false => woken.as_mut().poll(context),
+        // A notification is taken even where something is due: left behind, it would come again, for nothing.
+        poll_fn(|context| {
+            let is_woken = woken.as_mut().poll(context).is_ready();
+            if is_woken || self.due().is_any() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
@@ -185,7 +186,8 @@ impl Client {
         self.say_and(Then::More).await
     }
 
-    /// The same, where the last word is followed by the FIN at once: both go in one segment.
+    /// The same, where the last word is followed by the FIN: both go in one segment. Until then the kernel keeps it, so whoever gets
+    /// `Ok(true)` comes to [`Client::part`] without waiting for anything.
     pub(super) async fn say_before_fin(&self) -> io::Result<bool> {
         self.say_and(Then::Fin).await
     }

@@ -138,7 +138,7 @@ impl Capture {
     /// Wants an endpoint once more. When this returns the kernel looks for it: nothing sent afterwards is missed.
     ///
     /// # Errors
-    /// What setsockopt(2) or bind(2) say; it is wanted all the same, and looked for when the filter next changes.
+    /// What setsockopt(2) or bind(2) say; it is wanted all the same, and looked for when something new is next wanted.
     pub fn want(&self, endpoint: Endpoint) -> io::Result<()> {
         let mut wanted = lock(&self.wanted);
         let count = wanted.endpoints.entry(endpoint).or_insert(0);

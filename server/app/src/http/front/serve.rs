@@ -224,7 +224,7 @@ async fn connection(info: ConnectionInfo, app: App, service: Service, cut: Cance
     tokio::pin!(stranger);
     let (mut ending, mut looked) = (false, false);
     let result = loop {
-        // In this order: a connection that is over at once, as one that becomes a bridge, needs no timer.
+        // The connection first: in the poll that ends it, as when it becomes a bridge, nothing else is begun.
         tokio::select! {
             biased;
             result = connection.as_mut() => break result,
