@@ -133,8 +133,8 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// Hears nothing more, of a socket that takes no sends, so that whoever drops the mailbox wakes nobody: that may be the task that waited here, at its end, and a
-    /// task that wakes itself wakes a thread of the runtime, too.
+    /// Hears nothing more, of a socket that takes no sends, so that whoever drops the mailbox wakes nobody: that may be the
+    /// task that waited here, at its end, and a task that wakes itself wakes a thread of the runtime, too.
     pub fn close(&mut self) {
         self.commands.close();
         // What still lay here has no meaning to a socket that has ended.

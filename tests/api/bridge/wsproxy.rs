@@ -232,9 +232,8 @@ async fn the_last_word_comes_at_once_whoever_ends_it() {
         // Of a busy machine the quickest time counts.
         let mut quickest = Duration::MAX;
         for _ in 0..5 {
-            let (mut raw, stream) = bridged(&server).await;
+            let (mut raw, mut stream) = bridged(&server).await;
             raw.send(b"hello").await;
-            let mut stream = stream;
             peer::read(&mut stream, 5).await;
             let begun = Instant::now();
             match who {
