@@ -42,7 +42,8 @@ pub(crate) async fn connect(
     address: CheckedAddr,
     dialling: impl FnOnce(SocketAddr, &TcpStream),
 ) -> io::Result<(TcpStream, SocketAddr)> {
-    match socket.connect(&address.get().into()) {
+    let remote = address.get().into();
+    match socket.connect(&remote) {
         Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
         Ok(()) | Err(_) => {}
     }
@@ -52,9 +53,16 @@ pub(crate) async fn connect(
     if let Some(local) = local {
         dialling(local, &stream);
     }
-    stream.writable().await?;
-    if let Some(error) = stream.take_error()? {
-        return Err(error);
+    // Whoever is near has answered by now. Called again, connect(2) says how it went.
+    match SockRef::from(&stream).connect(&remote).map_err(|error| (error.raw_os_error(), error)) {
+        Ok(()) | Err((Some(libc::EISCONN), _)) => {}
+        Err((Some(libc::EALREADY), _)) => {
+            stream.writable().await?;
+            if let Some(error) = stream.take_error()? {
+                return Err(error);
+            }
+        }
+        Err((_, error)) => return Err(error),
     }
     let local = local.map_or_else(|| stream.local_addr(), Ok)?;
     Ok((stream, local))

@@ -251,16 +251,17 @@ impl Opening {
                         }
                     }
                 }
-                () = &mut late => {
+                // Not begun before it is needed: whoever is near has answered by then.
+                () = &mut late, if !running.is_empty() => {
                     drop(running);
-                    let Some((last, entered)) = under_way.pop() else {
-                        // Resolving took all the time there was.
-                        return Err(self.fail(Stamp::now(), Failure::TimedOut, Phase::Connect, None));
-                    };
+                    let (stamp, last) = under_way.pop().map_or_else(
+                        || (Stamp::now(), None),
+                        |(last, entered)| (Stamp::since(entered), Some(last)),
+                    );
                     for (remote, entered) in under_way {
                         self.attempt_failed(Stamp::since(entered), Failure::TimedOut, Phase::Connect, remote, false);
                     }
-                    return Err(self.fail(Stamp::since(entered), Failure::TimedOut, Phase::Connect, Some(last)));
+                    return Err(self.fail(stamp, Failure::TimedOut, Phase::Connect, last));
                 }
                 () = next, if more && running.len() < ATTEMPTS => {
                     if let Some((index, address)) = waiting.next() {

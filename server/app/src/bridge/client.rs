@@ -14,6 +14,7 @@ use std::{
 };
 
 use bytes::{Buf as _, Bytes};
+use futures_util::poll;
 use tokio::{
     io::Interest,
     sync::Notify,
@@ -269,7 +270,6 @@ impl Client {
     /// with bytes unread, or before the client's last bytes have come, would reset it, and take what is on its way along. Whom
     /// somebody here ends is `cut` short: the kernel would hold what is unsent for minutes.
     pub(crate) async fn part(&self, incoming: &mut Incoming, last: Option<Close>, cut: bool) {
-        let mut unsent = self.io.unsent();
         let goodbye = async {
             if let Some(last) = last {
                 self.closes(last);
@@ -278,22 +278,31 @@ impl Client {
             // The rest of what was begun.
             self.write(&[]).await?;
             self.io.finish()?;
+            if self.io.has_ended() {
+                return Ok(());
+            }
             let mut beyond = 0;
             while beyond < BEYOND
                 && let Some((_, n)) = incoming.fill(self).await?
             {
                 beyond += n;
             }
-            Ok::<_, io::Error>(())
+            Ok(())
+        };
+        let left = |result: io::Result<()>| {
+            if let Err(error) = result {
+                tracing::debug!(%error, "a bridge's client left without a goodbye");
+            }
         };
         tokio::pin!(goodbye);
+        // Of one that has left already, no more need be known.
+        if let Poll::Ready(result) = poll!(&mut goodbye) {
+            return left(result);
+        }
+        let mut unsent = self.io.unsent();
         for _ in 0..AGAIN {
-            match timeout(GOODBYE, &mut goodbye).await {
-                Ok(Ok(())) => return,
-                Ok(Err(error)) => {
-                    return tracing::debug!(%error, "a bridge's client left without a goodbye");
-                }
-                Err(_) => {}
+            if let Ok(result) = timeout(GOODBYE, &mut goodbye).await {
+                return left(result);
             }
             let before = std::mem::replace(&mut unsent, self.io.unsent());
             let takes_it = 0 < unsent && unsent < before;

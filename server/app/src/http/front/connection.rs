@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    mem::MaybeUninit,
     net::{Shutdown, SocketAddr},
     pin::Pin,
     sync::{Arc, atomic::AtomicBool},
@@ -121,6 +122,17 @@ impl Counted {
     /// What the call says.
     pub(crate) fn finish(&self) -> io::Result<()> {
         SockRef::from(self.wire.stream()).shutdown(Shutdown::Write)
+    }
+
+    /// Whether the client has ended its side, and everything before that was read. The kernel is asked, who knows it before the
+    /// runtime does.
+    pub(crate) fn has_ended(&self) -> bool {
+        let mut one = [MaybeUninit::uninit()];
+        match SockRef::from(self.wire.stream()).peek(&mut one) {
+            Ok(n) => n == 0,
+            // A reset is an end, too.
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        }
     }
 
     /// Waits until it can be read, or written; or, with [`Interest::ERROR`], until it is broken.

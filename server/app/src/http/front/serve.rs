@@ -10,7 +10,7 @@ use std::{
 };
 
 use axum::{body::Body, response::IntoResponse as _};
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -25,7 +25,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::{Layer as _, ServiceExt as _};
-use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
+use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
     connection::{ConnectionInfo, Counted, Lease},
@@ -60,6 +60,16 @@ const GRACE: Duration = Duration::from_secs(3);
 
 /// How long those have that were cut.
 const LAST: Duration = Duration::from_millis(500);
+
+/// What every answer says, if it does not say otherwise.
+static EVERY: [(HeaderName, HeaderValue); 6] = [
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+];
 
 /// Connections, counted.
 #[derive(Debug, Default)]
@@ -177,21 +187,18 @@ type Service = tower::util::BoxCloneSyncService<Request<Body>, Response<Body>, s
 /// The router behind the gate, with the headers every answer carries. The gate is outside the router, so that there is
 /// no route without it.
 fn service(app: &App) -> Service {
-    let header = |name: &'static str, value: &'static str| {
-        SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
-    };
     let router = routes::router().with_state(app.clone());
     let service = axum::middleware::from_fn_with_state(app.clone(), gate::gate).layer(router);
     let service = CatchPanicLayer::custom(panicked).layer(service);
-    let service = tower::ServiceBuilder::new()
-        .layer(header("cache-control", "no-store"))
-        .layer(header("content-security-policy", "default-src 'none'; frame-ancestors 'none'"))
-        .layer(header("cross-origin-opener-policy", "same-origin"))
-        .layer(header("cross-origin-resource-policy", "same-origin"))
-        .layer(header("referrer-policy", "no-referrer"))
-        .layer(header("x-content-type-options", "nosniff"))
-        .service(service);
-    tower::util::BoxCloneSyncService::new(service.map_response(|response| response.map(Body::new)))
+    tower::util::BoxCloneSyncService::new(service.map_response(|response| {
+        let mut response = response.map(Body::new);
+        let headers = response.headers_mut();
+        headers.reserve(EVERY.len());
+        for (name, value) in &EVERY {
+            headers.entry(name).or_insert_with(|| value.clone());
+        }
+        response
+    }))
 }
 
 /// A handler's panic is its request's problem, not the server's.
