@@ -13,7 +13,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Buf as _, Bytes};
 use futures_util::poll;
 use tokio::{
     io::Interest,
@@ -75,6 +74,21 @@ pub(crate) struct Close {
 impl Due {
     fn is_any(&self) -> bool {
         !self.pongs.is_empty() || self.ping || self.close.is_some()
+    }
+
+    /// The frames, one after the other, and whether the last of them is the last word.
+    fn frames(self) -> (Vec<u8>, bool) {
+        let (mut frames, mut room) = (Vec::new(), [0; 2 + CONTROL]);
+        for Short { bytes, len } in self.pongs {
+            frames.extend_from_slice(frame::pong(&mut room, &bytes[..usize::from(len)]));
+        }
+        if self.ping {
+            frames.extend_from_slice(frame::ping(&mut room, &[]));
+        }
+        if let Some(Close { code, reason }) = &self.close {
+            frames.extend_from_slice(frame::close(&mut room, *code, reason));
+        }
+        (frames, self.close.is_some())
     }
 }
 
@@ -194,17 +208,9 @@ impl Client {
     }
 
     async fn say_and(&self, then: Then) -> io::Result<bool> {
-        let Due { pongs, ping, close } = std::mem::take(&mut *self.due());
-        let mut room = [0; 2 + CONTROL];
-        for Short { bytes, len } in pongs {
-            self.write(frame::pong(&mut room, &bytes[..usize::from(len)])).await?;
-        }
-        if ping {
-            self.write(frame::ping(&mut room, &[])).await?;
-        }
-        let Some(Close { code, reason }) = close else { return Ok(false) };
-        self.write_and(frame::close(&mut room, code, &reason), then).await?;
-        Ok(true)
+        let (frames, is_last) = std::mem::take(&mut *self.due()).frames();
+        self.write_and(&frames, if is_last { then } else { Then::More }).await?;
+        Ok(is_last)
     }
 
     /// Writes all of it. Given up in the middle, the rest of what was begun goes before whatever is written next, so that no frame
@@ -324,12 +330,12 @@ pub(crate) struct Incoming {
     kept: [u8; KEPT],
     len: u8,
     /// What came together with the request.
-    early: Bytes,
+    early: Box<[u8]>,
 }
 
 impl Incoming {
     /// What came behind the request is read first.
-    pub(crate) fn new(early: Bytes) -> Self {
+    pub(crate) fn new(early: Box<[u8]>) -> Self {
         Self { reader: frame::Reader::new(), kept: [0; KEPT], len: 0, early }
     }
 
@@ -341,7 +347,8 @@ impl Incoming {
                 let mut buffer = Buffer::take();
                 let n = self.early.len().min(buffer.len() - kept);
                 buffer[..kept].copy_from_slice(&self.kept[..kept]);
-                self.early.copy_to_slice(&mut buffer[kept..kept + n]);
+                buffer[kept..kept + n].copy_from_slice(&self.early[..n]);
+                self.early = self.early[n..].into();
                 self.len = 0;
                 return Ok(Some((buffer, kept + n)));
             }

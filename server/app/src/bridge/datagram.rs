@@ -216,7 +216,7 @@ impl Bridge<'_> {
                     return true;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let writable = self.target.writable();
+                    let writable = pin!(self.target.writable());
                     // An error here is met by the next call.
                     let waited =
                         self.ledger.stand_still(What::Send, PauseReason::PeerNotReading, writable).await;
@@ -260,7 +260,8 @@ impl Bridge<'_> {
                 continue;
             }
             let write = self.client.write(&buffer[..len]);
-            if self.ledger.stand_still(What::Read, PauseReason::ClientNotReading, write).await.is_err() {
+            if self.ledger.stand_still(What::Read, PauseReason::ClientNotReading, pin!(write)).await.is_err()
+            {
                 return End::ClientLost;
             }
             drops.look(self.target, self.ledger.recorder().as_ref());

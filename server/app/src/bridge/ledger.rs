@@ -5,6 +5,7 @@ use std::{
     future::pending,
     io,
     net::SocketAddr,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -220,14 +221,14 @@ impl Ledger {
         self.recorder.record(stamp, &None, fact(chunk), payload);
     }
 
-    /// Waits, and says so in the log when it takes long.
+    /// Waits, and says so in the log when it takes long. Whoever calls keeps what is waited for: handed over by value, it would lie
+    /// in this future twice.
     pub(super) async fn stand_still(
         &self,
         what: What,
         reason: PauseReason,
-        done: impl Future<Output = io::Result<()>>,
+        mut done: Pin<&mut impl Future<Output = io::Result<()>>>,
     ) -> io::Result<()> {
-        tokio::pin!(done);
         // Mostly it is done at once, and then no timer is needed.
         if let Some(result) = (&mut done).now_or_never() {
             return result;

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, future::pending, sync::Arc, time::Duration};
 
+use futures_util::FutureExt as _;
 use tokio::{task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -96,10 +97,8 @@ impl<S: Send + Sync + 'static> Streams<S> {
         carry: impl Future<Output = ()> + Send + 'static,
     ) {
         self.by_id.insert(id, Arc::clone(&stream));
-        self.tasks.spawn(async move {
-            carry.await;
-            (id, stream)
-        });
+        // Not a block that awaits it: that would have room for it twice, and there are many.
+        self.tasks.spawn(carry.map(move |()| (id, stream)));
     }
 
     /// Waits until the task of one has ended, and forgets that stream. Returns whether there was one. Cancel-safe.

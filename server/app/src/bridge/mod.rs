@@ -27,7 +27,7 @@ pub(crate) use client::{Client, Close, Incoming};
 pub(crate) use datagram::carry as carry_datagrams;
 pub(crate) use frame::code;
 pub use keys::Keys;
-pub(crate) use opening::{Opener, Unopened};
+pub(crate) use opening::{Carried, Opener, Unopened};
 pub(crate) use stream::carry as carry_stream;
 pub use websockify::Websockify;
 #[cfg(any(test, feature = "fuzzing"))]

@@ -27,6 +27,9 @@ pub(crate) struct Opener {
     pub(crate) grant: Option<Arc<Visit>>,
 }
 
+/// A socket that is open: whoever has it carries its bytes, hears how it is to end, and keeps its books.
+pub(crate) type Carried = (Opened, Inbox, Ledger);
+
 /// Why a socket was not opened.
 pub(crate) enum Unopened {
     /// The key has no room for it.
@@ -55,12 +58,12 @@ impl Opener {
     }
 
     /// Opens it. Whatever keeps it from opening is in the log.
-    pub(crate) async fn open(&self, target: &Target) -> Result<(Opened, Inbox, Ledger), Unopened> {
+    pub(crate) async fn open(&self, target: &Target) -> Result<Carried, Unopened> {
         self.open_as(&target.clone().into()).await
     }
 
     /// The same, as its client wishes it.
-    pub(super) async fn open_as(&self, wish: &Wish) -> Result<(Opened, Inbox, Ledger), Unopened> {
+    pub(super) async fn open_as(&self, wish: &Wish) -> Result<Carried, Unopened> {
         let target = &wish.target;
         let Self { workspace, principal, name, contract, grant } = self;
         let order = Order::new(workspace.name('b'), principal);
@@ -106,7 +109,7 @@ impl Opener {
         stream: TcpStream,
         remote: SocketAddr,
         stamp: Stamp,
-    ) -> Option<(Opened, Inbox, Ledger)> {
+    ) -> Option<Carried> {
         let lease = match &self.grant {
             Some(grant) => Some(grant.lease().ok()?),
             None => None,
@@ -119,7 +122,7 @@ impl Opener {
     }
 }
 
-fn carried(attached: Attached, records: bool) -> (Opened, Inbox, Ledger) {
+fn carried(attached: Attached, records: bool) -> Carried {
     let Attached { opened, recorder, inbox, .. } = attached;
     let ledger = Ledger::new(recorder, matches!(opened, Opened::Datagram(_)), records);
     (opened, inbox, ledger)

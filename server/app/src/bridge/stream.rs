@@ -114,7 +114,7 @@ impl Bridge<'_> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.ledger
-                        .stand_still(What::Send, PauseReason::PeerNotReading, self.target.writable())
+                        .stand_still(What::Send, PauseReason::PeerNotReading, pin!(self.target.writable()))
                         .await?;
                 }
                 Err(error) => return Err(error),
@@ -154,7 +154,8 @@ impl Bridge<'_> {
             self.ledger.received(entered, &buffer[HEADER..HEADER + n]);
             let start = buffer.frames(n);
             let write = self.client.write(&buffer[start..HEADER + n]);
-            if self.ledger.stand_still(What::Read, PauseReason::ClientNotReading, write).await.is_err() {
+            if self.ledger.stand_still(What::Read, PauseReason::ClientNotReading, pin!(write)).await.is_err()
+            {
                 return End::ClientLost;
             }
             drop(buffer);

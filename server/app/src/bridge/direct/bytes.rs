@@ -1,6 +1,6 @@
 //! What is particular to connections: bytes, both ways until each FIN.
 
-use std::{future::pending, io};
+use std::{future::pending, io, pin::pin};
 
 use socket2::SockRef;
 use sockscope_sockets::{
@@ -63,7 +63,8 @@ impl Stream {
                 continue;
             }
             // However much more comes meanwhile, it stands still since the first of it.
-            let standing = ledger.stand_still(What::Send, PauseReason::PeerNotReading, socket.writable());
+            let writable = pin!(socket.writable());
+            let standing = ledger.stand_still(What::Send, PauseReason::PeerNotReading, writable);
             tokio::select! {
                 () = self.until(|upload| upload.over.is_some()) => {}
                 ready = standing => if let Err(error) = ready {
@@ -95,7 +96,7 @@ impl Stream {
                 came = self.turn(entered, socket, ledger, outbox).await?;
                 Ok(())
             };
-            if ledger.stand_still(What::Read, PauseReason::ClientNotReading, write).await.is_err() {
+            if ledger.stand_still(What::Read, PauseReason::ClientNotReading, pin!(write)).await.is_err() {
                 return End::ClientLost;
             }
             match came {

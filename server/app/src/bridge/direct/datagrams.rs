@@ -1,6 +1,6 @@
 //! Datagrams of a channel: a packet is one, with where it goes or came from, of a socket that is not connected.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, pin::pin};
 
 use sockscope_sockets::{
     dial,
@@ -121,7 +121,7 @@ impl Stream {
                     return Ok(());
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let writable = socket.writable();
+                    let writable = pin!(socket.writable());
                     let waited = ledger.stand_still(What::Send, PauseReason::PeerNotReading, writable).await;
                     if let Err(error) = waited {
                         return Err(Why::os(Phase::Send, Errno::from(&error)));
@@ -159,7 +159,7 @@ impl Stream {
                 came = self.receive(entered, connected, socket, ledger, outbox).await?;
                 Ok(())
             };
-            if ledger.stand_still(What::Read, PauseReason::ClientNotReading, write).await.is_err() {
+            if ledger.stand_still(What::Read, PauseReason::ClientNotReading, pin!(write)).await.is_err() {
                 return End::ClientLost;
             }
             if let Some(drops) = drops {

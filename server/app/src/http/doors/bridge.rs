@@ -16,7 +16,7 @@ use sockscope_wire::{Code, Contract};
 use crate::{
     ask,
     bridge::{
-        self, Client, Close, Incoming, Opener, Unopened, code,
+        self, Carried, Client, Close, Incoming, Opener, Unopened, code,
         keys::{NoLease, Visit},
     },
     http::{
@@ -131,38 +131,45 @@ impl Wanted {
                     Contract::Websockify => self.caller.app.websockify.heartbeat(),
                     Contract::Wsproxy | Contract::Wisp | Contract::Direct => None,
                 };
-                self.serve(Client::new(io).beating(heartbeat), Incoming::new(early), grant).await;
+                let (client, mut incoming) = (Client::new(io).beating(heartbeat), Incoming::new(early));
+                self.serve(&client, &mut incoming, grant.as_ref()).await;
             }
         }));
         Ok(response)
     }
 
-    async fn serve(self, client: Client, mut incoming: Incoming, grant: Option<Arc<Visit>>) {
+    /// What only opening or refusing needs is boxed: a bridge that lives for hours does not carry it. The visit of its key is the
+    /// caller's, and lasts as long as the bridge.
+    async fn serve(self, client: &Client, incoming: &mut Incoming, grant: Option<&Arc<Visit>>) {
+        let (opened, mut inbox, ledger) = match Box::pin(self.open(client, grant.cloned())).await {
+            None => return,
+            Some(Ok(opened)) => opened,
+            Some(Err(why)) => return Box::pin(client.part(incoming, Some(last_word(&why)), false)).await,
+        };
+        match opened {
+            Opened::Stream(stream) => {
+                Box::pin(bridge::carry_stream(client, incoming, stream, &mut inbox, &ledger)).await;
+            }
+            Opened::Datagram(socket) => {
+                Box::pin(bridge::carry_datagrams(client, incoming, socket, &mut inbox, &ledger)).await;
+            }
+            Opened::Listener(_) => {
+                let last = Close::new(code::INTERNAL, "no bridge leads to a listener");
+                Box::pin(client.part(incoming, Some(last), false)).await;
+            }
+        }
+    }
+
+    /// Opens the socket; `None` where the client is gone before that is done.
+    async fn open(self, client: &Client, grant: Option<Arc<Visit>>) -> Option<Result<Carried, Unopened>> {
         let Self { caller: Caller { app, principal, connection }, target, contract } = self;
         let name = format!("bridge of {}", connection.peer).into();
         let workspace = app.workspace.clone();
         let opener = Opener { workspace, principal: principal.name, name, contract, grant };
-        let opened = tokio::select! {
+        tokio::select! {
             biased;
-            () = client.broken() => return,
-            // Boxed, so that a bridge that lives for hours does not carry what only opening it needed.
-            opened = Box::pin(opener.open(&target)) => opened,
-        };
-        let (opened, mut inbox, ledger) = match opened {
-            Ok(opened) => opened,
-            Err(why) => return client.part(&mut incoming, Some(last_word(&why)), false).await,
-        };
-        match opened {
-            Opened::Stream(stream) => {
-                Box::pin(bridge::carry_stream(&client, &mut incoming, stream, &mut inbox, &ledger)).await;
-            }
-            Opened::Datagram(socket) => {
-                Box::pin(bridge::carry_datagrams(&client, &mut incoming, socket, &mut inbox, &ledger)).await;
-            }
-            Opened::Listener(_) => {
-                let last = Close::new(code::INTERNAL, "no bridge leads to a listener");
-                client.part(&mut incoming, Some(last), false).await;
-            }
+            () = client.broken() => None,
+            opened = opener.open(&target) => Some(opened),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! A connection that becomes a WebSocket whose frames are ours to read (RFC 6455 §4.2).
 
 use axum::{body::Body, extract::Request, response::Response};
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use hyper::upgrade::{OnUpgrade, Parts};
 use hyper_util::rt::TokioIo;
@@ -56,13 +55,14 @@ impl Upgrade {
         response
     }
 
-    /// The connection, once the answer is sent, and what came behind the request; `None` where it is gone.
-    pub(in crate::http) async fn connection(self) -> Option<(Counted, Bytes)> {
+    /// The connection, once the answer is sent, and what came behind the request; `None` where it is gone. That is a copy: whoever
+    /// holds on to hyper's buffer, even to none of its bytes, keeps all 8 KiB of it.
+    pub(in crate::http) async fn connection(self) -> Option<(Counted, Box<[u8]>)> {
         let upgraded = self.pending.await;
         let upgraded =
             upgraded.inspect_err(|error| tracing::debug!(%error, "a client left before the upgrade")).ok()?;
         match upgraded.downcast::<TokioIo<Counted>>() {
-            Ok(Parts { io, read_buf, .. }) => Some((io.into_inner(), read_buf)),
+            Ok(Parts { io, read_buf, .. }) => Some((io.into_inner(), read_buf[..].into())),
             Err(_) => {
                 tracing::error!("a connection is not what the accept loop made");
                 None

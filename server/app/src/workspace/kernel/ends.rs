@@ -32,7 +32,8 @@ impl Ends {
     pub(super) fn insert(&mut self, id: SocketId, local: SocketAddr, remote: SocketAddr) -> Option<SocketId> {
         let pair = (canonical(local), canonical(remote));
         let before = self.by_pair.insert(pair, id).filter(|before| *before != id);
-        let pairs = self.of.entry(id).or_default();
+        // Most have one, and there are many.
+        let pairs = self.of.entry(id).or_insert_with(|| Vec::with_capacity(1));
         if !pairs.contains(&pair) {
             pairs.push(pair);
         }

@@ -1,6 +1,6 @@
 //! A stream from its beginning to its end: it is opened, both ways are carried, and why it ended is told.
 
-use std::{io, sync::Arc};
+use std::{io, pin::pin, sync::Arc};
 
 use sockscope_sockets::{
     errno::Errno,
@@ -157,7 +157,8 @@ impl Stream {
                     break;
                 }
                 // However much more comes meanwhile, it stands still since the first of it.
-                let standing = ledger.stand_still(What::Send, PauseReason::PeerNotReading, socket.writable());
+                let writable = pin!(socket.writable());
+                let standing = ledger.stand_still(What::Send, PauseReason::PeerNotReading, writable);
                 tokio::select! {
                     () = self.until(|upload| upload.over.is_some()) => {}
                     ready = standing => if let Err(error) = ready {
@@ -204,7 +205,7 @@ impl Stream {
                 turn = self.turn(entered, socket, ledger, outbox).await?;
                 Ok(())
             };
-            if ledger.stand_still(What::Read, PauseReason::ClientNotReading, write).await.is_err() {
+            if ledger.stand_still(What::Read, PauseReason::ClientNotReading, pin!(write)).await.is_err() {
                 return End::ClientLost;
             }
             match turn {
