@@ -180,6 +180,25 @@ async fn a_target_that_does_not_read_holds_up_the_client_and_loses_nothing() {
     eventually("the books are whole", async || client.socket(id).await.counters.sent_bytes == all).await;
 }
 
+/// What an idle bridge may hold, in bytes: less than the buffer its request was read into, and what it needs.
+const IDLE: u64 = 10 << 10;
+
+#[tokio::test]
+async fn an_idle_bridge_holds_nothing_of_its_request() {
+    let server = open_server(&[]);
+    let mut idle = Vec::new();
+    for _ in 0..60 {
+        idle.push(bridged(&server).await);
+    }
+    // What the first ones needed for all is there.
+    let before = resident(&server);
+    for _ in 0..200 {
+        idle.push(bridged(&server).await);
+    }
+    let each = resident(&server).saturating_sub(before) / 200;
+    assert!(each < IDLE, "{each} bytes for each");
+}
+
 #[tokio::test]
 async fn a_stalled_bridge_holds_up_no_other_and_ends_when_it_is_told_to() {
     let server = open_server(&[]);
