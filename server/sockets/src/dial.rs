@@ -53,7 +53,8 @@ pub(crate) async fn connect(
     if let Some(local) = local {
         dialling(local, &stream);
     }
-    // Whoever is near has answered by now. Called again, connect(2) says how it went.
+    // A target on this machine has answered by now, and to wait for epoll to say so would cost a wake-up. Called again, connect(2)
+    // says how it went.
     match SockRef::from(&stream).connect(&remote).map_err(|error| (error.raw_os_error(), error)) {
         Ok(()) | Err((Some(libc::EISCONN), _)) => {}
         Err((Some(libc::EALREADY), _)) => {

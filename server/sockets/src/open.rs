@@ -207,7 +207,8 @@ impl Opening {
         NotOpened
     }
 
-    /// Happy eyeballs (RFC 8305): one attempt after the other, each with a head start, until one succeeds.
+    /// Happy eyeballs (RFC 8305): one attempt after the other, each with a head start, until one succeeds. There is an address: a
+    /// name without one has failed before.
     async fn connect(&self, addresses: &[CheckedAddr], deadline: Instant) -> Result<TcpStream, NotOpened> {
         let of = counted(addresses.len());
         let mut waiting = addresses.iter().copied().enumerate();
@@ -251,17 +252,14 @@ impl Opening {
                         }
                     }
                 }
-                // Not begun before it is needed: whoever is near has answered by then.
-                () = &mut late, if !running.is_empty() => {
+                // Not begun before there is something to wait for: a target on this machine has answered by then.
+                () = &mut late, if !under_way.is_empty() => {
                     drop(running);
-                    let (stamp, last) = under_way.pop().map_or_else(
-                        || (Stamp::now(), None),
-                        |(last, entered)| (Stamp::since(entered), Some(last)),
-                    );
+                    let (last, entered) = under_way.pop().expect("an attempt is under way");
                     for (remote, entered) in under_way {
                         self.attempt_failed(Stamp::since(entered), Failure::TimedOut, Phase::Connect, remote, false);
                     }
-                    return Err(self.fail(stamp, Failure::TimedOut, Phase::Connect, last));
+                    return Err(self.fail(Stamp::since(entered), Failure::TimedOut, Phase::Connect, Some(last)));
                 }
                 () = next, if more && running.len() < ATTEMPTS => {
                     if let Some((index, address)) = waiting.next() {

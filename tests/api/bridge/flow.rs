@@ -180,7 +180,7 @@ async fn a_target_that_does_not_read_holds_up_the_client_and_loses_nothing() {
     eventually("the books are whole", async || client.socket(id).await.counters.sent_bytes == all).await;
 }
 
-/// What an idle bridge may hold, in bytes: less than the buffer its request was read into, and what it needs.
+/// What an idle bridge may hold, in bytes: what it needs, and not the buffer of 8 KiB beside it that its request was read into.
 const IDLE: u64 = 10 << 10;
 
 #[tokio::test]
@@ -192,10 +192,10 @@ async fn an_idle_bridge_holds_nothing_of_its_request() {
     }
     // What the first ones needed for all is there.
     let before = resident(&server);
-    for _ in 0..200 {
+    for _ in 0..300 {
         idle.push(bridged(&server).await);
     }
-    let each = resident(&server).saturating_sub(before) / 200;
+    let each = resident(&server).saturating_sub(before) / 300;
     assert!(each < IDLE, "{each} bytes for each");
 }
 

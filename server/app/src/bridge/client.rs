@@ -62,6 +62,8 @@ struct Due {
     ping: bool,
     /// The last word.
     close: Option<Close>,
+    /// It was said: whoever would say another, says none.
+    is_over: bool,
 }
 
 /// How the client is told that it is over: a code, or none where it gave none, and a reason for people.
@@ -76,19 +78,24 @@ impl Due {
         !self.pongs.is_empty() || self.ping || self.close.is_some()
     }
 
-    /// The frames, one after the other, and whether the last of them is the last word.
-    fn frames(self) -> (Vec<u8>, bool) {
-        let (mut frames, mut room) = (Vec::new(), [0; 2 + CONTROL]);
-        for Short { bytes, len } in self.pongs {
+    /// Appends the frames, one after the other. Returns whether the last word is among them; nothing follows that.
+    fn put(&mut self, frames: &mut Vec<u8>) -> bool {
+        let Self { pongs, ping, close, is_over } = std::mem::take(self);
+        self.is_over = is_over || close.is_some();
+        if is_over {
+            return false;
+        }
+        let mut room = [0; 2 + CONTROL];
+        for Short { bytes, len } in pongs {
             frames.extend_from_slice(frame::pong(&mut room, &bytes[..usize::from(len)]));
         }
-        if self.ping {
+        if ping {
             frames.extend_from_slice(frame::ping(&mut room, &[]));
         }
-        if let Some(Close { code, reason }) = &self.close {
-            frames.extend_from_slice(frame::close(&mut room, *code, reason));
+        if let Some(Close { code, reason }) = close {
+            frames.extend_from_slice(frame::close(&mut room, code, &reason));
         }
-        (frames, self.close.is_some())
+        self.is_over
     }
 }
 
@@ -208,8 +215,14 @@ impl Client {
     }
 
     async fn say_and(&self, then: Then) -> io::Result<bool> {
-        let (frames, is_last) = std::mem::take(&mut *self.due()).frames();
-        self.write_and(&frames, if is_last { then } else { Then::More }).await?;
+        let is_last = {
+            let mut torn = self.torn();
+            let is_last = self.due().put(&mut torn);
+            // Given up meanwhile, it is written by whoever writes next.
+            self.is_torn.store(!torn.is_empty(), Relaxed);
+            is_last
+        };
+        self.write_and(&[], if is_last { then } else { Then::More }).await?;
         Ok(is_last)
     }
 
@@ -256,11 +269,6 @@ impl Client {
         Ok(())
     }
 
-    /// Whether something is begun and not written to its end.
-    pub(super) fn is_torn(&self) -> bool {
-        self.is_torn.load(Relaxed)
-    }
-
     fn torn(&self) -> MutexGuard<'_, Vec<u8>> {
         // A panic while it was held left it as it was before, or as it was to be.
         self.torn.lock().unwrap_or_else(PoisonError::into_inner)
@@ -272,17 +280,14 @@ impl Client {
         let _ = self.io.ready(Interest::ERROR).await;
     }
 
-    /// Says the last word, if it is not said, and ends the connection so that the client has all that was sent to it: closing
+    /// Says the last word, if none was said, and ends the connection so that the client has all that was sent to it: closing
     /// with bytes unread, or before the client's last bytes have come, would reset it, and take what is on its way along. Whom
     /// somebody here ends is `cut` short: the kernel would hold what is unsent for minutes.
-    pub(crate) async fn part(&self, incoming: &mut Incoming, last: Option<Close>, cut: bool) {
+    pub(crate) async fn part(&self, incoming: &mut Incoming, last: Close, cut: bool) {
+        self.closes(last);
         let goodbye = async {
-            if let Some(last) = last {
-                self.closes(last);
-                self.say_before_fin().await?;
-            }
-            // The rest of what was begun.
-            self.write(&[]).await?;
+            // And the rest of what was begun.
+            self.say_before_fin().await?;
             self.io.finish()?;
             if self.io.has_ended() {
                 return Ok(());
@@ -301,7 +306,7 @@ impl Client {
             }
         };
         tokio::pin!(goodbye);
-        // Of one that has left already, no more need be known.
+        // One that has left already is not asked how much it has not taken.
         if let Poll::Ready(result) = poll!(&mut goodbye) {
             return left(result);
         }
@@ -372,5 +377,28 @@ impl Incoming {
         self.kept[..rest.len()].copy_from_slice(rest);
         // At most KEPT, which is less than 256.
         self.len = rest.len() as u8;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(due: &mut Due) -> (Vec<u8>, bool) {
+        let mut frames = Vec::new();
+        let is_last = due.put(&mut frames);
+        (frames, is_last)
+    }
+
+    #[test]
+    fn the_last_word_is_said_once_and_nothing_after_it() {
+        let ping = Short { bytes: [b'p'; CONTROL], len: 2 };
+        let mut due = Due { pongs: vec![ping], ping: true, ..Due::default() };
+        assert_eq!(said(&mut due), (b"\x8a\x02pp\x89\x00".to_vec(), false));
+        assert!(!due.is_any());
+        due = Due { pongs: vec![ping], close: Some(Close::new(1000, "over")), ..due };
+        assert_eq!(said(&mut due), (b"\x8a\x02pp\x88\x06\x03\xe8over".to_vec(), true));
+        due = Due { pongs: vec![ping], ping: true, close: Some(Close::new(1001, "")), ..due };
+        assert_eq!((said(&mut due), due.is_any()), ((Vec::new(), false), false));
     }
 }

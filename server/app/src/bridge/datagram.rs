@@ -64,7 +64,7 @@ pub(crate) async fn carry(
     drop(target);
     inbox.close();
     end.closed(ledger, unsent as u64);
-    if !matches!(end, End::ClientLost) {
+    if let Some(last) = last {
         client.part(incoming, last, end.is_ordered()).await;
     }
 }

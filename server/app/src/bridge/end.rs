@@ -136,8 +136,8 @@ enum Ended {
     Both(End),
 }
 
-/// Runs both pumps until one ends. Says why, and what the client has still to be told. What only the end needs is boxed: a bridge
-/// that lives for hours does not carry it.
+/// Runs both pumps until one ends. Says why, and what the client is told, if it was not; one that is gone is told nothing. What only
+/// the end needs is boxed: a bridge that lives for hours does not carry it.
 pub(super) async fn run(
     client: &Client,
     ledger: &Ledger,
@@ -156,12 +156,8 @@ pub(super) async fn run(
         Ended::Down(End::Eof) => {
             let last = Close::new(code::NORMAL, "target closed");
             client.closes(last.clone());
-            let mut said = false;
             // The target may read on, and what the client sent before it heard of this is on its way.
-            let rest = async {
-                let say = async { said = client.say().await.is_ok() };
-                tokio::join!(say, up)
-            };
+            let rest = async { tokio::join!(client.say(), up) };
             let end = tokio::select! {
                 biased;
                 end = outside => end,
@@ -169,8 +165,7 @@ pub(super) async fn run(
             };
             // Whether the client says goodbye or not, it was over.
             let end = if matches!(end, End::ClientLost) { End::Eof } else { end };
-            // One that takes its time hears it yet, and the end of one that was begun.
-            (end, (!said && !client.is_torn()).then_some(last))
+            (end, Some(last))
         }
         // What the target said before it reset the connection may say why.
         Ended::Up(end @ End::Target(Phase::Send, _)) => {
@@ -191,8 +186,8 @@ pub(super) async fn run(
             client.closes(last.clone());
             // After the frame that is being written, if the client reads at all.
             let patience = if end.is_ordered() { ENDED } else { FLUSH };
-            let said = Box::pin(timeout(patience, down)).await.is_ok();
-            (end, (!said).then_some(last))
+            Box::pin(timeout(patience, down)).await.ok();
+            (end, Some(last))
         }
     }
 }

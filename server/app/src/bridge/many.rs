@@ -33,7 +33,7 @@ impl Ended {
             Self::Told(close) | Self::CalledOff(close) => close,
         };
         if let Some(outbox) = Arc::into_inner(outbox) {
-            outbox.client.part(incoming, Some(last), cut).await;
+            outbox.client.part(incoming, last, cut).await;
         }
     }
 }

@@ -40,7 +40,7 @@ pub(crate) async fn carry(
     let unsent = bridge.unsent.into_inner();
     inbox.close();
     end.close(target, ledger, unsent as u64);
-    if !matches!(end, End::ClientLost) {
+    if let Some(last) = last {
         client.part(incoming, last, end.is_ordered()).await;
     }
 }

@@ -144,7 +144,7 @@ impl Wanted {
         let (opened, mut inbox, ledger) = match Box::pin(self.open(client, grant.cloned())).await {
             None => return,
             Some(Ok(opened)) => opened,
-            Some(Err(why)) => return Box::pin(client.part(incoming, Some(last_word(&why)), false)).await,
+            Some(Err(why)) => return Box::pin(client.part(incoming, last_word(&why), false)).await,
         };
         match opened {
             Opened::Stream(stream) => {
@@ -155,7 +155,7 @@ impl Wanted {
             }
             Opened::Listener(_) => {
                 let last = Close::new(code::INTERNAL, "no bridge leads to a listener");
-                Box::pin(client.part(incoming, Some(last), false)).await;
+                Box::pin(client.part(incoming, last, false)).await;
             }
         }
     }

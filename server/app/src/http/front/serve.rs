@@ -43,7 +43,7 @@ const HEADER: Duration = Duration::from_secs(10);
 /// without one (the page's files, health) holds no place for long.
 const STRANGER: Duration = Duration::from_secs(15);
 
-/// The most bytes of a request's header; hyper reads into a buffer of this size.
+/// The most bytes of a request's header; hyper's buffer grows to this size.
 const HEADER_BYTES: usize = 16 * 1024;
 
 /// Connections over the limit that are told so at the same time; further ones are just closed.

@@ -56,7 +56,7 @@ impl Upgrade {
     }
 
     /// The connection, once the answer is sent, and what came behind the request; `None` where it is gone. That is a copy: whoever
-    /// holds on to hyper's buffer, even to none of its bytes, keeps all 8 KiB of it.
+    /// holds on to hyper's buffer, even to none of its bytes, keeps all of it, 8 KiB at least.
     pub(in crate::http) async fn connection(self) -> Option<(Counted, Box<[u8]>)> {
         let upgraded = self.pending.await;
         let upgraded =
