@@ -3,13 +3,12 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use sockscope_sockets::policy::{Policy, PolicyConfig, Resolver};
-use sockscope_wire as wire;
-use tokio::{
-    net::{TcpListener, UnixListener},
-    sync::Semaphore,
-    task::JoinSet,
+use sockscope_sockets::{
+    acceptor::Acceptor,
+    policy::{Policy, PolicyConfig, Resolver},
 };
+use sockscope_wire as wire;
+use tokio::{net::UnixListener, sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -28,7 +27,7 @@ const SOCKETS_GRACE: Duration = Duration::from_secs(1);
 /// A server that is bound and not yet serving.
 pub struct Server {
     app: App,
-    listener: TcpListener,
+    listener: Acceptor,
     /// Where `sockscope link` knocks.
     door: Option<UnixListener>,
     address: SocketAddr,
@@ -136,7 +135,7 @@ impl Server {
     }
 }
 
-fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+fn listen(address: SocketAddr) -> anyhow::Result<Acceptor> {
     match http::bind(address) {
         Ok(listener) => Ok(listener),
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {

@@ -3,6 +3,7 @@
 //! A socket is opened by [`open::Opening`] and then owned by exactly one task: [`stream::run`], [`listener::run`] or
 //! [`datagram::run`]. Commands come down through a [`mailbox::Mailbox`]; facts go up through a [`fact::Recorder`].
 
+pub mod acceptor;
 pub mod arrival;
 pub mod datagram;
 pub mod dial;

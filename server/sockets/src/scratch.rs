@@ -6,7 +6,10 @@ use std::{
 };
 
 use socket2::SockRef;
-use tokio::{io::Interest, net::TcpStream};
+use tokio::{
+    io::{Interest, ReadBuf},
+    net::TcpStream,
+};
 
 use crate::{options::MAX_READ, sys};
 
@@ -27,7 +30,7 @@ pub(crate) fn with_scratch<T>(read: impl FnOnce(&mut [u8]) -> T) -> T {
 /// # Errors
 /// What recv(2) says; `WouldBlock` where there is nothing.
 pub fn try_read(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
-    read_once(stream, buffer, || !sys::is_at_mark(stream))
+    read_once(stream, buffer.len(), || !sys::is_at_mark(stream), || (&*SockRef::from(stream)).read(buffer))
 }
 
 /// The same, from a peer whose protocol knows no urgent data: with a call less, and what is behind such waits for what
@@ -36,14 +39,27 @@ pub fn try_read(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
 /// # Errors
 /// What recv(2) says; `WouldBlock` where there is nothing.
 pub fn try_read_plain(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
-    read_once(stream, buffer, || true)
+    read_once(stream, buffer.len(), || true, || (&*SockRef::from(stream)).read(buffer))
 }
 
-fn read_once(stream: &TcpStream, buffer: &mut [u8], is_drained: impl Fn() -> bool) -> io::Result<usize> {
+/// The same into what may not be initialized.
+///
+/// # Errors
+/// As [`try_read_plain`].
+pub fn try_read_buf_plain(stream: &TcpStream, buffer: &mut ReadBuf<'_>) -> io::Result<usize> {
+    read_once(stream, buffer.remaining(), || true, || stream.try_read_buf(buffer))
+}
+
+fn read_once(
+    stream: &TcpStream,
+    room: usize,
+    is_drained: impl FnOnce() -> bool,
+    read: impl FnOnce() -> io::Result<usize>,
+) -> io::Result<usize> {
     let mut drained = None;
     let result = stream.try_io(Interest::READABLE, || {
-        let n = (&*SockRef::from(stream)).read(buffer)?;
-        if n > 0 && n < buffer.len() && is_drained() {
+        let n = read()?;
+        if n > 0 && n < room && is_drained() {
             drained = Some(n);
             return Err(io::ErrorKind::WouldBlock.into());
         }

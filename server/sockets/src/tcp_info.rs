@@ -36,6 +36,7 @@ impl Segments {
 /// Where the counters lie in `struct tcp_info` (linux/tcp.h): appended over time, never moved.
 const SEGS_OUT: usize = 136;
 const SEGS_IN: usize = 140;
+const MIN_RTT: usize = 148;
 const DATA_SEGS_IN: usize = 152;
 const DATA_SEGS_OUT: usize = 156;
 
@@ -44,18 +45,28 @@ const DATA_SEGS_OUT: usize = 156;
 /// # Errors
 /// What getsockopt(2) says; `Unsupported` where the kernel does not count them.
 pub fn segments(socket: &impl AsRawFd) -> io::Result<Segments> {
+    segments_and_min_rtt(socket).map(|(segments, _)| segments)
+}
+
+/// The same, and the least round trip measured, in µs; 0 before the first.
+///
+/// # Errors
+/// As [`segments`].
+pub fn segments_and_min_rtt(socket: &impl AsRawFd) -> io::Result<(Segments, u32)> {
     let mut info = [0; 256];
     let len = sys::tcp_info(socket, &mut info)?;
     let at = |offset: usize| -> io::Result<u32> {
         let bytes = info[..len].get(offset..offset + 4).ok_or(io::ErrorKind::Unsupported)?;
         Ok(u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
     };
-    Ok(Segments {
+    let segments = Segments {
         data_in: at(DATA_SEGS_IN)?,
         data_out: at(DATA_SEGS_OUT)?,
         all_in: at(SEGS_IN)?,
         all_out: at(SEGS_OUT)?,
-    })
+    };
+    // All ones until one is measured.
+    Ok((segments, Some(at(MIN_RTT)?).filter(|&us| us != u32::MAX).unwrap_or(0)))
 }
 
 /// Makes the kernel drop whatever reaches this connection from now on, silently: no acknowledgement, no RST. What a

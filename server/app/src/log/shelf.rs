@@ -2,10 +2,11 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, VecDeque},
     mem,
 };
 
+use foldhash::HashMap;
 use sockscope_wire::{Seq, SocketId};
 
 use super::record::{Entry, Record, Stored};
@@ -79,7 +80,7 @@ impl Shelf {
             share,
             bytes: 0,
             chunks: VecDeque::new(),
-            holders: HashMap::new(),
+            holders: HashMap::default(),
             forgotten_to: Seq(0),
             greed: BTreeSet::new(),
         }

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 pub use crate::{
-    scratch::{try_read, try_read_plain},
+    scratch::{try_read, try_read_buf_plain, try_read_plain},
     sys::set_low_water,
 };
 pub use ending::end;

@@ -27,7 +27,6 @@ use crate::{
             connection::ConnectionInfo,
             gate::{TICKET, offered},
             keyed::{Permitted, TokenQuery},
-            timed::Timed,
             upgrade::Upgrade,
         },
         request::Ask,
@@ -67,7 +66,7 @@ pub(in crate::http) async fn tcp(
     Path((host, port)): Path<(String, String)>,
     request: Request,
 ) -> Answer {
-    let target = target(Scheme::Tcp, &format!("{host}:{port}"))?;
+    let target = target(Scheme::Tcp, &[&host, ":", &port].concat())?;
     caller.wants(target, Contract::Wsproxy).bridge(request)
 }
 
@@ -77,7 +76,7 @@ pub(in crate::http) async fn udp(
     Path((host, port)): Path<(String, String)>,
     request: Request,
 ) -> Answer {
-    let target = target(Scheme::Udp, &format!("{host}:{port}"))?;
+    let target = target(Scheme::Udp, &[&host, ":", &port].concat())?;
     caller.wants(target, Contract::Wsproxy).bridge(request)
 }
 
@@ -124,8 +123,8 @@ impl Wanted {
         let grant = request.extensions_mut().remove();
         let protocol = answering(&request);
         let response: Response = upgrade.grant(protocol);
-        let (app, wire) = (self.caller.app.clone(), self.caller.connection.wire.clone());
-        tokio::spawn(Timed::new(app, wire, async move {
+        let connection = self.caller.connection.clone();
+        connection.goes_on(async move {
             if let Some((io, early)) = upgrade.connection().await {
                 let heartbeat = match self.contract {
                     Contract::Websockify => self.caller.app.websockify.heartbeat(),
@@ -134,7 +133,7 @@ impl Wanted {
                 let (client, mut incoming) = (Client::new(io).beating(heartbeat), Incoming::new(early));
                 self.serve(&client, &mut incoming, grant.as_ref()).await;
             }
-        }));
+        });
         Ok(response)
     }
 

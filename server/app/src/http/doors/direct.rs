@@ -11,7 +11,7 @@ use crate::{
     bridge::{Client, Incoming, Opener, direct::Session},
     http::{
         answer::Answer,
-        front::{gate::offered, timed::Timed, upgrade::Upgrade},
+        front::{gate::offered, upgrade::Upgrade},
     },
 };
 
@@ -34,11 +34,10 @@ pub(in crate::http) async fn direct(
         grant: request.extensions_mut().remove(),
     };
     let session = Session { opener: Arc::new(opener), ending: app.ending.clone() };
-    let wire = connection.wire;
-    tokio::spawn(Timed::new(app, wire, async move {
+    connection.goes_on(async move {
         if let Some((io, early)) = upgrade.connection().await {
             session.serve(Client::new(io), Incoming::new(early)).await;
         }
-    }));
+    });
     Ok(response)
 }

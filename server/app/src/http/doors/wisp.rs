@@ -17,7 +17,6 @@ use crate::{
         answer::Answer,
         front::{
             gate::{TICKET, offered},
-            timed::Timed,
             upgrade::Upgrade,
         },
     },
@@ -52,11 +51,10 @@ pub(in crate::http) async fn wisp(
         reserve: app.wisp_reserve.clone(),
         ending: app.ending.clone(),
     };
-    let wire = connection.wire;
-    tokio::spawn(Timed::new(app, wire, async move {
+    connection.goes_on(async move {
         if let Some((io, early)) = upgrade.connection().await {
             session.serve(Client::new(io), Incoming::new(early), version).instrument(span).await;
         }
-    }));
+    });
     Ok(response)
 }

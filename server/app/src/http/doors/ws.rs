@@ -89,7 +89,7 @@ pub(in crate::http) async fn ws(
                 look,
                 metered,
             };
-            Timed::new(timed, connection.wire, viewer.serve())
+            Timed::new(timed, connection.wire, Box::pin(viewer.serve()))
         });
     Ok(response)
 }

@@ -5,16 +5,13 @@ use std::{
     mem::MaybeUninit,
     net::{Shutdown, SocketAddr},
     pin::Pin,
-    sync::{Arc, atomic::AtomicBool},
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
 use socket2::SockRef;
-use sockscope_sockets::{
-    kernel::info::{TcpInfo, queues},
-    stream,
-};
+use sockscope_sockets::{kernel::info::queues, stream};
 use tokio::{
     io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::TcpStream,
@@ -23,7 +20,7 @@ use tokio::{
 };
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::{serve::Traffic, wire::Wire};
+use super::{life::Standing, serve::Traffic, wire::Wire};
 
 /// How long a write may be blocked before the connection is dropped: a little longer than a WebSocket viewer has, so
 /// that its close frame is tried first.
@@ -42,8 +39,20 @@ pub struct ConnectionInfo {
     pub peer: SocketAddr,
     /// What passes over it.
     pub wire: Arc<Wire>,
-    /// The gate let a principal through on it.
-    pub known: Arc<AtomicBool>,
+    /// What requests have made of it.
+    pub(super) standing: Arc<Standing>,
+}
+
+impl ConnectionInfo {
+    /// A connection nobody has asked anything on.
+    pub(super) fn new(peer: SocketAddr, wire: Arc<Wire>) -> Self {
+        Self { peer, wire, standing: Arc::default() }
+    }
+
+    /// Once HTTP is over on it, its task does this: what an upgrade was asked for.
+    pub(in crate::http) fn goes_on(&self, next: impl Future<Output = ()> + Send + 'static) {
+        self.standing.goes_on(next);
+    }
 }
 
 /// Whether a client is near, by the least round trip that was measured, in µs; 0 is none.
@@ -109,10 +118,9 @@ impl Counted {
     /// some of it, the kernel sends megabytes in one go, for which all others wait. To one that is far the kernel finds out by
     /// itself how much may be on its way.
     pub(crate) fn shorten_queue(&self) {
-        let stream = self.wire.stream();
-        // Fails on a connection that is gone.
-        if TcpInfo::of(stream).is_ok_and(|info| is_near(info.min_rtt_us)) {
-            SockRef::from(stream).set_send_buffer_size(NEAR_QUEUE).ok();
+        if is_near(self.wire.min_rtt_us()) {
+            // Fails on a connection that is gone.
+            SockRef::from(self.wire.stream()).set_send_buffer_size(NEAR_QUEUE).ok();
         }
     }
 
@@ -215,7 +223,7 @@ impl AsyncRead for Counted {
     ) -> Poll<io::Result<()>> {
         loop {
             ready!(self.wire.stream().poll_read_ready(context))?;
-            match self.wire.stream().try_read_buf(buffer) {
+            match stream::try_read_buf_plain(self.wire.stream(), buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
                 Ok(n) => {

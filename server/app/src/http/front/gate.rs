@@ -3,16 +3,9 @@
 //! Deny by default: a path this gate does not know needs a token. The Origin being equal to the Host is not enough
 //! alone, since under DNS rebinding both are the attacker's; the Host is therefore held against a list first.
 
-use std::{
-    net::IpAddr,
-    sync::{Arc, atomic::Ordering},
-};
+use std::{net::IpAddr, sync::Arc};
 
-use axum::{
-    extract::{Request, State},
-    middleware::Next,
-    response::{IntoResponse as _, Response},
-};
+use axum::extract::Request;
 use http::{HeaderMap, HeaderValue, header, uri::Authority};
 use sockscope_wire::Code;
 
@@ -24,7 +17,6 @@ use super::{
 };
 use crate::http::{
     App,
-    answer::No,
     routes::{Access, access},
 };
 use crate::{
@@ -162,29 +154,27 @@ pub(in crate::http) fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str
     lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(',')).map(str::trim)
 }
 
-/// The gate.
-pub(in crate::http) async fn gate(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    match pass(&app, &mut request) {
-        Ok(Some(principal)) => {
-            let meter = app.meters.named_in(request.uri().query());
-            if let Some(connection) = request.extensions().get::<ConnectionInfo>() {
-                // Who has a key is known by the bridge it opens; who opens none with it is as good as a stranger.
-                if request.extensions().get::<Arc<Visit>>().is_none() {
-                    connection.known.store(true, Ordering::Relaxed);
-                }
-                if let Some(meter) = &meter {
-                    connection.wire.claim(meter);
-                }
-            }
-            if let Some(meter) = meter {
-                request.extensions_mut().insert(meter);
-            }
-            request.extensions_mut().insert(principal);
-            next.run(request).await
+/// The gate: lets a request in, which tells from then on who asks, and whose meter counts it.
+///
+/// # Errors
+/// When it has no business here.
+pub(super) fn enter(app: &App, request: &mut Request) -> Result<(), Refused> {
+    let Some(principal) = pass(app, request)? else { return Ok(()) };
+    let meter = app.meters.named_in(request.uri().query());
+    if let Some(connection) = request.extensions().get::<ConnectionInfo>() {
+        // Who has a key is known by the bridge it opens; who opens none with it is as good as a stranger.
+        if request.extensions().get::<Arc<Visit>>().is_none() {
+            connection.standing.know();
         }
-        Ok(None) => next.run(request).await,
-        Err(refused) => No(refused).into_response(),
+        if let Some(meter) = &meter {
+            connection.wire.claim(meter);
+        }
     }
+    if let Some(meter) = meter {
+        request.extensions_mut().insert(meter);
+    }
+    request.extensions_mut().insert(principal);
+    Ok(())
 }
 
 fn pass(app: &App, request: &mut Request) -> Result<Option<Principal>, Refused> {

@@ -3,7 +3,8 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpListener, TcpSocket};
+use sockscope_sockets::acceptor::Acceptor;
+use tokio::net::TcpSocket;
 
 /// Connections the kernel holds until they are accepted. The usual 128 is one busy page of a classroom: beyond it the
 /// kernel answers with SYN cookies, and resets what it cannot place.
@@ -23,14 +24,14 @@ const QUESTIONS: u32 = 4;
 /// # Errors
 /// What socket(2), setsockopt(2), bind(2) or listen(2) say.
 #[expect(clippy::disallowed_methods, reason = "our own control address, given by the operator")]
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+pub fn bind(address: SocketAddr) -> io::Result<Acceptor> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
     socket.set_nodelay(true)?;
     let alive = TcpKeepalive::new().with_time(SILENT).with_interval(AGAIN).with_retries(QUESTIONS);
     SockRef::from(&socket).set_tcp_keepalive(&alive)?;
     socket.bind(address)?;
-    socket.listen(BACKLOG)
+    Acceptor::new(socket.listen(BACKLOG)?)
 }
 
 #[cfg(test)]

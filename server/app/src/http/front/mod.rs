@@ -4,6 +4,7 @@ pub(super) mod auth;
 pub(super) mod connection;
 pub(super) mod gate;
 pub(super) mod keyed;
+mod life;
 pub(super) mod listener;
 pub(super) mod prefix;
 pub(super) mod serve;

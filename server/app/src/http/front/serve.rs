@@ -2,6 +2,7 @@
 
 use std::{
     any::Any,
+    convert::Infallible,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -9,27 +10,28 @@ use std::{
     time::Duration,
 };
 
-use axum::{body::Body, response::IntoResponse as _};
+use axum::{Router, body::Body, response::IntoResponse as _};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use sockscope_sockets::errno::Errno;
+use sockscope_sockets::{acceptor::Acceptor, errno::Errno};
 use sockscope_wire::Code;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower::{Layer as _, ServiceExt as _};
+use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
     connection::{ConnectionInfo, Counted, Lease},
     gate,
+    life::Life,
     timed::Timed,
     wire::Wire,
 };
@@ -62,7 +64,7 @@ const GRACE: Duration = Duration::from_secs(3);
 const LAST: Duration = Duration::from_millis(500);
 
 /// What every answer says, if it does not say otherwise.
-static EVERY: [(HeaderName, HeaderValue); 6] = [
+pub(super) static EVERY: [(HeaderName, HeaderValue); 6] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
     (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
@@ -135,12 +137,12 @@ pub enum Served {
 
 /// Serves until `app.ending` is cancelled; then stops accepting, lets every connection finish what it is answering,
 /// and cuts what is left after the grace time.
-pub async fn serve(listener: TcpListener, app: App, max_connections: usize) -> Served {
+pub async fn serve(listener: Acceptor, app: App, max_connections: usize) -> Served {
     let seats = Arc::new(Semaphore::new(max_connections));
     let refusals = Arc::new(Semaphore::new(REFUSALS));
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
-    let service = service(&app);
+    let doors = Doors::new(app.clone());
     loop {
         let accepted = tokio::select! {
             biased;
@@ -152,9 +154,10 @@ pub async fn serve(listener: TcpListener, app: App, max_connections: usize) -> S
                 Ok(seat) => {
                     let lease = Lease::new(Arc::clone(&app.traffic), seat, connections.token());
                     let wire = Wire::new(stream);
-                    let info = ConnectionInfo { peer, wire: Arc::clone(&wire), known: Arc::default() };
-                    let work = connection(info, app.clone(), service.clone(), cut.clone(), lease);
-                    tokio::spawn(Timed::new(app.clone(), wire, work));
+                    let info = ConnectionInfo::new(peer, Arc::clone(&wire));
+                    let standing = Arc::clone(&info.standing);
+                    let http = connection(info, doors.clone(), cut.clone(), lease);
+                    tokio::spawn(Timed::new(app.clone(), wire, Life::new(http, standing)));
                 }
                 Err(_) => {
                     app.traffic.refused.fetch_add(1, Ordering::Relaxed);
@@ -182,15 +185,24 @@ pub async fn serve(listener: TcpListener, app: App, max_connections: usize) -> S
     Served::Cut(left)
 }
 
-type Service = tower::util::BoxCloneSyncService<Request<Body>, Response<Body>, std::convert::Infallible>;
+/// What answers requests: the router behind the gate.
+#[derive(Clone)]
+struct Doors {
+    app: App,
+    router: Router,
+}
 
-/// The router behind the gate, with the headers every answer carries. The gate is outside the router, so that there is
-/// no route without it.
-fn service(app: &App) -> Service {
-    let router = routes::router().with_state(app.clone());
-    let service = axum::middleware::from_fn_with_state(app.clone(), gate::gate).layer(router);
-    let service = CatchPanicLayer::custom(panicked).layer(service);
-    tower::util::BoxCloneSyncService::new(service.map_response(|response| {
+impl Doors {
+    fn new(app: App) -> Self {
+        let router = routes::router().with_state(app.clone());
+        Self { app, router }
+    }
+
+    /// The answer to a request, with the headers every one carries.
+    async fn answer(self, request: Request<Body>) -> Response<Body> {
+        let behind =
+            CatchPanicLayer::custom(panicked).layer(service_fn(move |request| self.clone().pass(request)));
+        let Ok(response) = behind.oneshot(request).await;
         let mut response = response.map(Body::new);
         let headers = response.headers_mut();
         headers.reserve(EVERY.len());
@@ -198,7 +210,15 @@ fn service(app: &App) -> Service {
             headers.entry(name).or_insert_with(|| value.clone());
         }
         response
-    }))
+    }
+
+    /// The gate is outside the router, so that there is no route without it.
+    async fn pass(self, mut request: Request<Body>) -> Result<Response<Body>, Infallible> {
+        match gate::enter(&self.app, &mut request) {
+            Ok(()) => self.router.oneshot(request).await,
+            Err(refused) => Ok(No(refused).into_response()),
+        }
+    }
 }
 
 /// A handler's panic is its request's problem, not the server's.
@@ -210,15 +230,16 @@ fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response<Body> {
     No(problem(Code::Internal, "the log of the server says more")).into_response()
 }
 
-async fn connection(info: ConnectionInfo, app: App, service: Service, cut: CancellationToken, lease: Lease) {
-    let (peer, known) = (info.peer, Arc::clone(&info.known));
+async fn connection(info: ConnectionInfo, doors: Doors, cut: CancellationToken, lease: Lease) {
+    let ending = doors.app.ending.clone();
+    let (peer, standing) = (info.peer, Arc::clone(&info.standing));
     let io = TokioIo::new(Counted::new(Arc::clone(&info.wire), lease));
-    let service = service_fn(move |mut request: Request<Incoming>| {
+    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         info.wire.begin();
         let wire = Arc::clone(&info.wire);
         request.extensions_mut().insert(info.clone());
-        let answer = service.clone().oneshot(request.map(Body::new));
-        async move { answer.await.map(|response| measured(response, &wire)) }
+        let answer = doors.clone().answer(request.map(Body::new));
+        async move { Ok::<_, Infallible>(measured(answer.await, &wire)) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -229,19 +250,19 @@ async fn connection(info: ConnectionInfo, app: App, service: Service, cut: Cance
     tokio::pin!(connection);
     let stranger = sleep(STRANGER);
     tokio::pin!(stranger);
-    let (mut ending, mut looked) = (false, false);
+    let (mut told, mut looked) = (false, false);
     let result = loop {
         // The connection first: in the poll that ends it, as when it becomes a bridge, nothing else is begun.
         tokio::select! {
             biased;
             result = connection.as_mut() => break result,
-            () = app.ending.cancelled(), if !ending => {
-                ending = true;
+            () = ending.cancelled(), if !told => {
+                told = true;
                 connection.as_mut().graceful_shutdown();
             }
             () = stranger.as_mut(), if !looked => {
                 looked = true;
-                if !known.load(Ordering::Relaxed) {
+                if !standing.is_known() {
                     connection.as_mut().graceful_shutdown();
                 }
             }

@@ -16,25 +16,24 @@ use crate::http::App;
 pub(in crate::http) struct Timed<F> {
     app: App,
     wire: Arc<Wire>,
-    /// Boxed: it is moved once and then only polled.
-    work: Pin<Box<F>>,
+    work: F,
 }
 
 impl<F> Timed<F> {
     pub(in crate::http) fn new(app: App, wire: Arc<Wire>, work: F) -> Self {
-        Self { app, wire, work: Box::pin(work) }
+        Self { app, wire, work }
     }
 }
 
-impl<F: Future> Future for Timed<F> {
+impl<F: Future + Unpin> Future for Timed<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         if !self.app.meters.any() {
-            return self.work.as_mut().poll(context);
+            return Pin::new(&mut self.work).poll(context);
         }
         self.wire.work_begins();
-        let result = self.work.as_mut().poll(context);
+        let result = Pin::new(&mut self.work).poll(context);
         self.wire.work_ends();
         result
     }

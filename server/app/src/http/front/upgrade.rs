@@ -7,8 +7,11 @@ use hyper_util::rt::TokioIo;
 use sockscope_wire::Code;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::connection::Counted;
+use super::{connection::Counted, serve::EVERY};
 use crate::problem::{Refused, problem};
+
+/// Headers of an answer that grants an upgrade, beside those that every answer carries.
+const OWN: usize = 4;
 
 /// An upgrade that was asked for as it should be.
 pub(in crate::http) struct Upgrade {
@@ -46,6 +49,7 @@ impl Upgrade {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         let headers = response.headers_mut();
+        headers.reserve(OWN + EVERY.len());
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, self.accept.clone());

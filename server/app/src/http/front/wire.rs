@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use sockscope_sockets::tcp_info::{Segments, segments};
+use sockscope_sockets::tcp_info::{Segments, segments_and_min_rtt};
 use tokio::net::TcpStream;
 
 use super::timed::thread_cpu;
@@ -40,6 +40,8 @@ struct Tally {
     header_segments: Segments,
     /// The kernel's counters as last seen.
     seen: Segments,
+    /// The least round trip as last seen, in µs; 0 is none.
+    min_rtt_us: u32,
     /// Whom it has ever worked for.
     served: Vec<String>,
     /// The CPU clock of the thread that polls it now, when the work that is not charged yet began.
@@ -76,6 +78,11 @@ impl Wire {
     fn tally(&self) -> MutexGuard<'_, Tally> {
         // Plain counters: a panic while it was held left none of them half written.
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The least round trip to the client, in µs, as it was when its latest request had come; 0 where none was measured.
+    pub(super) fn min_rtt_us(&self) -> u32 {
+        self.tally().min_rtt_us
     }
 
     /// Bytes the client sent.
@@ -152,7 +159,8 @@ impl Wire {
             return;
         }
         // Fails on a connection that is gone: then there is nothing new either.
-        let Ok(now) = segments(&self.stream) else { return };
+        let Ok((now, min_rtt_us)) = segments_and_min_rtt(&self.stream) else { return };
+        tally.min_rtt_us = min_rtt_us;
         let new = now.since(tally.seen);
         tally.seen = now;
         if let Some(meter) = &tally.meter {

@@ -1,11 +1,8 @@
 //! Which socket of this workspace is at which end of which connection.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    net::SocketAddr,
-    time::Duration,
-};
+use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 
+use foldhash::HashMap;
 use sockscope_wire::SocketId;
 use tokio::time::Instant;
 
