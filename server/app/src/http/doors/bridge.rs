@@ -1,6 +1,6 @@
 //! Bridges: a WebSocket in, a socket out.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     extract::{Extension, FromRequestParts, Path, Request, rejection::ExtensionRejection},
@@ -55,8 +55,25 @@ impl FromRequestParts<App> for Caller {
 }
 
 impl Caller {
-    fn wants(self, target: Target, contract: Contract) -> Wanted {
-        Wanted { caller: self, target, contract }
+    /// Grants the upgrade; the target is dialled afterwards, so that a client can be told in words why it cannot be reached.
+    fn bridge(self, target: Target, contract: Contract, mut request: Request) -> Answer {
+        let Self { app, principal, connection } = self;
+        let upgrade = Upgrade::of(&mut request)?;
+        let grant = request.extensions_mut().remove();
+        let protocol = answering(&request);
+        let response: Response = upgrade.grant(protocol);
+        let wanted = Wanted { app, principal, peer: connection.peer, target, contract };
+        connection.goes_on(async move {
+            if let Some((io, early)) = upgrade.connection().await {
+                let heartbeat = match contract {
+                    Contract::Websockify => wanted.app.websockify.heartbeat(),
+                    Contract::Wsproxy | Contract::Wisp | Contract::Direct => None,
+                };
+                let (client, mut incoming) = (Client::new(io).beating(heartbeat), Incoming::new(early));
+                wanted.serve(&client, &mut incoming, grant.as_ref()).await;
+            }
+        });
+        Ok(response)
     }
 }
 
@@ -67,7 +84,7 @@ pub(in crate::http) async fn tcp(
     request: Request,
 ) -> Answer {
     let target = target(Scheme::Tcp, &[&host, ":", &port].concat())?;
-    caller.wants(target, Contract::Wsproxy).bridge(request)
+    caller.bridge(target, Contract::Wsproxy, request)
 }
 
 /// One WebSocket to the UDP port its path names: a message is a datagram.
@@ -77,13 +94,13 @@ pub(in crate::http) async fn udp(
     request: Request,
 ) -> Answer {
     let target = target(Scheme::Udp, &[&host, ":", &port].concat())?;
-    caller.wants(target, Contract::Wsproxy).bridge(request)
+    caller.bridge(target, Contract::Wsproxy, request)
 }
 
 /// The first, shorter: `host:port`.
 pub(in crate::http) async fn short(caller: Caller, Path(target): Path<String>, request: Request) -> Answer {
     let target = self::target(Scheme::Tcp, &target)?;
-    caller.wants(target, Contract::Wsproxy).bridge(request)
+    caller.bridge(target, Contract::Wsproxy, request)
 }
 
 /// One WebSocket to the target of a token, as websockify has it.
@@ -101,7 +118,7 @@ pub(in crate::http) async fn websockify(
         Some(Permitted(target)) => target,
         None => caller.app.websockify.target(query.token.as_deref()).await?,
     };
-    caller.wants(target, Contract::Websockify).bridge(request)
+    caller.bridge(target, Contract::Websockify, request)
 }
 
 fn target(scheme: Scheme, text: &str) -> Result<Target, No> {
@@ -111,32 +128,15 @@ fn target(scheme: Scheme, text: &str) -> Result<Target, No> {
 
 /// A bridge that somebody wants.
 struct Wanted {
-    caller: Caller,
+    app: App,
+    principal: Principal,
+    /// Where it is asked for from.
+    peer: SocketAddr,
     target: Target,
     contract: Contract,
 }
 
 impl Wanted {
-    /// Grants the upgrade; the target is dialled afterwards, so that a client can be told in words why it cannot be reached.
-    fn bridge(self, mut request: Request) -> Answer {
-        let upgrade = Upgrade::of(&mut request)?;
-        let grant = request.extensions_mut().remove();
-        let protocol = answering(&request);
-        let response: Response = upgrade.grant(protocol);
-        let connection = self.caller.connection.clone();
-        connection.goes_on(async move {
-            if let Some((io, early)) = upgrade.connection().await {
-                let heartbeat = match self.contract {
-                    Contract::Websockify => self.caller.app.websockify.heartbeat(),
-                    Contract::Wsproxy | Contract::Wisp | Contract::Direct => None,
-                };
-                let (client, mut incoming) = (Client::new(io).beating(heartbeat), Incoming::new(early));
-                self.serve(&client, &mut incoming, grant.as_ref()).await;
-            }
-        });
-        Ok(response)
-    }
-
     /// What only opening or refusing needs is boxed: a bridge that lives for hours does not carry it. The visit of its key is the
     /// caller's, and lasts as long as the bridge.
     async fn serve(self, client: &Client, incoming: &mut Incoming, grant: Option<&Arc<Visit>>) {
@@ -161,8 +161,8 @@ impl Wanted {
 
     /// Opens the socket; `None` where the client is gone before that is done.
     async fn open(self, client: &Client, grant: Option<Arc<Visit>>) -> Option<Result<Carried, Unopened>> {
-        let Self { caller: Caller { app, principal, connection }, target, contract } = self;
-        let name = format!("bridge of {}", connection.peer).into();
+        let Self { app, principal, peer, target, contract } = self;
+        let name = format!("bridge of {peer}").into();
         let workspace = app.workspace.clone();
         let opener = Opener { workspace, principal: principal.name, name, contract, grant };
         tokio::select! {

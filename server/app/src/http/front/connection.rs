@@ -11,7 +11,10 @@ use std::{
 };
 
 use socket2::SockRef;
-use sockscope_sockets::{kernel::info::queues, stream};
+use sockscope_sockets::{
+    kernel::info::{TcpInfo, queues},
+    stream,
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::TcpStream,
@@ -118,9 +121,12 @@ impl Counted {
     /// some of it, the kernel sends megabytes in one go, for which all others wait. To one that is far the kernel finds out by
     /// itself how much may be on its way.
     pub(crate) fn shorten_queue(&self) {
-        if is_near(self.wire.min_rtt_us()) {
+        let stream = self.wire.stream();
+        // Where the handshake gave none, by SYN cookies or since it was repeated, the answer to the request may have.
+        let now = || TcpInfo::of(stream).is_ok_and(|info| is_near(info.min_rtt_us));
+        if is_near(self.wire.min_rtt_us()) || now() {
             // Fails on a connection that is gone.
-            SockRef::from(self.wire.stream()).set_send_buffer_size(NEAR_QUEUE).ok();
+            SockRef::from(stream).set_send_buffer_size(NEAR_QUEUE).ok();
         }
     }
 

@@ -1,4 +1,5 @@
-//! What a connection's task does from the first request to the end: HTTP, and then what that has made of it.
+//! What a connection's task does from the first request to the end: HTTP, and then what that has made of it. The page's own
+//! WebSocket alone, which is axum's, has a task beside.
 
 use std::{
     pin::Pin,

@@ -80,7 +80,7 @@ impl Wire {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The least round trip to the client, in µs, as it was when its latest request had come; 0 where none was measured.
+    /// The least round trip to the client, in µs, when the kernel was asked last; 0 where none was measured.
     pub(super) fn min_rtt_us(&self) -> u32 {
         self.tally().min_rtt_us
     }
@@ -191,6 +191,8 @@ impl Wire {
         let mut tally = self.tally();
         // What the kernel still holds of the last answer is on its way: closing sends it.
         self.look(&mut tally);
+        // What it took until here, if it ends in the poll that began it.
+        tally.charge_work();
         let charged = [tally.meter.take(), tally.former.take()];
         if let Some(last) = charged.iter().flatten().next() {
             last.read(tally.unclaimed + tally.header);
@@ -238,7 +240,7 @@ mod tests {
 
     use tokio::net::{TcpListener, TcpStream};
 
-    use super::Wire;
+    use super::{Wire, thread_cpu};
     use crate::meter::Meter;
 
     #[tokio::test]
@@ -287,5 +289,21 @@ mod tests {
             let figures = meter.figures();
             assert_eq!((figures.open_connections, figures.bytes_up), (0, charged), "{begun} {answered}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_a_connection_took_that_ends_in_the_poll_that_began_it_is_charged() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let wire = Wire::new(TcpStream::connect(address).await.expect("it listens"));
+        let meter = Arc::new(Meter::default());
+        wire.work_begins();
+        let begun = thread_cpu();
+        wire.begin();
+        wire.claim(&meter);
+        while thread_cpu() < begun + 2_000_000 {}
+        wire.over();
+        wire.work_ends();
+        assert!(meter.figures().cpu_us >= 1000, "{} µs of some 2000", meter.figures().cpu_us);
     }
 }
