@@ -6,20 +6,25 @@ RUN npm ci --no-audit --no-fund
 COPY web ./
 RUN npm run build
 
-# The server: one static binary with the page inside.
+# The server: one static binary with the page inside, optimised by a profile of what it does (docs/adr/0012-profile.md).
 FROM rust:1-bookworm AS server
+# Without a profile it is built once instead of twice, and nothing of LLVM's is needed.
+ARG PROFILE=yes
+# What reads the profile must be of the compiler's LLVM: rustup has it, and where that cannot be reached Debian may.
+RUN [ "$PROFILE" != yes ] \
+ || rustup component add llvm-tools \
+ || { apt-get update \
+   && apt-get install -y --no-install-recommends "llvm-$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')"; }
 WORKDIR /src
+COPY .cargo .cargo
 COPY Cargo.toml Cargo.lock ./
 COPY server server
 COPY xtask xtask
 COPY bench bench
 COPY docs/openapi.json docs/openapi.json
 COPY --from=page /src/web/dist web/dist
-# Naming the target keeps +crt-static away from build scripts and macros, which cannot be static.
-RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
- && RUSTFLAGS="-C target-feature=+crt-static" \
-    cargo build --locked --release --package sockscope --target "$target" \
- && cp "target/$target/release/sockscope" /sockscope
+RUN if [ "$PROFILE" = yes ]; then cargo xtask release --static; else cargo xtask release --static --plain; fi \
+ && cp target/shipped/*/release/sockscope /sockscope
 
 FROM scratch
 LABEL org.opencontainers.image.title="sockscope" \

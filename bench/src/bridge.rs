@@ -7,9 +7,8 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use tokio::time::timeout;
 
-use crate::{server::Server, viewer::upgraded};
+use crate::{server::Server, viewer::upgrade};
 
 /// After so long in silence it is said that nothing comes.
 const SILENCE: Duration = Duration::from_millis(200);
@@ -25,6 +24,9 @@ const BINARY: u8 = 0x82;
 
 /// Any mask but zero, which could be skipped.
 const MASK: [u8; 4] = [0x5a, 0xc3, 0x96, 0x0f];
+
+/// "Normal closure", masked with zeros.
+const CLOSE: [u8; 8] = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8];
 
 /// So many binary messages of the same payload, masked, one behind the other.
 pub(crate) fn frames(payload: &[u8], count: usize) -> Vec<u8> {
@@ -55,19 +57,49 @@ pub(crate) struct Bridge {
 impl Bridge {
     /// Opens one: with a key's secret, or as whoever has the server's token.
     pub(crate) fn open(server: &Server, key: Option<&str>, target: &str) -> Result<Self> {
+        let mut bridge = Self::ask(server, key, target)?;
+        bridge.granted()?;
+        Ok(bridge)
+    }
+
+    /// Asks for one, and does not wait for the answer.
+    pub(crate) fn ask(server: &Server, key: Option<&str>, target: &str) -> Result<Self> {
         let (path, header) = match key {
             Some(secret) => (format!("/k/{secret}/bridge/{target}"), String::new()),
             None => (format!("/bridge/{target}"), server.authorization()),
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let stream = runtime.block_on(async {
-            let upgraded = timeout(PATIENCE, upgraded(server.address(), &path, &header));
-            upgraded.await.context("no answer to the upgrade")??.into_std().context("leaves the runtime")
-        })?;
-        stream.set_nonblocking(false)?;
+        let mut stream = TcpStream::connect(server.address()).context("cannot connect to the server")?;
+        stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(SILENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
+        stream.write_all(upgrade(server.address(), &path, &header).as_bytes())?;
         Ok(Self { stream: BufReader::with_capacity(READ, stream), message: Vec::new() })
+    }
+
+    /// Waits for the answer, which grants it.
+    pub(crate) fn granted(&mut self) -> Result<()> {
+        self.wait().context("no answer to the upgrade")?;
+        let mut line = String::new();
+        self.stream.read_line(&mut line)?;
+        ensure!(line.starts_with("HTTP/1.1 101 "), "not upgraded: {line}");
+        while line != "\r\n" {
+            line.clear();
+            ensure!(self.stream.read_line(&mut line)? > 0, "no whole answer to the upgrade");
+        }
+        Ok(())
+    }
+
+    /// Says that it is over, and reads no more.
+    pub(crate) fn close(mut self) -> Result<()> {
+        self.write(&CLOSE)
+    }
+
+    fn wait(&mut self) -> Result<()> {
+        let begun = Instant::now();
+        while !self.stirs()? {
+            ensure!(begun.elapsed() < PATIENCE, "nothing comes");
+        }
+        Ok(())
     }
 
     /// Sends frames.
@@ -87,10 +119,7 @@ impl Bridge {
 
     /// The next message.
     pub(crate) fn read(&mut self) -> Result<&[u8]> {
-        let begun = Instant::now();
-        while !self.stirs()? {
-            ensure!(begun.elapsed() < PATIENCE, "no message comes");
-        }
+        self.wait()?;
         let mut head = [0; 2];
         self.stream.read_exact(&mut head)?;
         ensure!(head[0] == BINARY, "not a binary message: {:#x}", head[0]);

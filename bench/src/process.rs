@@ -9,7 +9,7 @@ use nix::{
         resource::{Resource, getrlimit, setrlimit},
         signal::{Signal, kill},
     },
-    time::{ClockId, clock_getcpuclockid, clock_gettime},
+    time::{clock_getcpuclockid, clock_gettime},
     unistd::Pid,
 };
 
@@ -39,7 +39,16 @@ pub(crate) fn cpu_of(pid: u32) -> Result<Duration> {
 
 /// Ends a process that this one has started, or one of those.
 pub(crate) fn end(pid: u32) -> Result<()> {
-    Ok(kill(Pid::from_raw(i32::try_from(pid)?), Signal::SIGKILL)?)
+    signal(pid, Signal::SIGKILL)
+}
+
+/// The same, and it may do what is to be done first.
+pub(crate) fn ask_to_end(pid: u32) -> Result<()> {
+    signal(pid, Signal::SIGTERM)
+}
+
+fn signal(pid: u32, signal: Signal) -> Result<()> {
+    Ok(kill(Pid::from_raw(i32::try_from(pid)?), signal)?)
 }
 
 /// A process and all that it, or one of them, has started.
@@ -56,20 +65,6 @@ pub(crate) fn family(pid: u32) -> Result<Vec<u32>> {
         next += 1;
     }
     Ok(family)
-}
-
-/// User and system time of this process so far, all threads together.
-pub(crate) fn cpu() -> Duration {
-    clock(ClockId::CLOCK_PROCESS_CPUTIME_ID)
-}
-
-/// User and system time of this thread so far.
-pub(crate) fn thread_cpu() -> Duration {
-    clock(ClockId::CLOCK_THREAD_CPUTIME_ID)
-}
-
-fn clock(id: ClockId) -> Duration {
-    clock_gettime(id).map_or(Duration::ZERO, Duration::from)
 }
 
 /// Keeps the calling thread, and those it starts, on one core. `false` where there is no such core.

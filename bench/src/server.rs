@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
-use crate::viewer::TOKEN;
+use crate::{process, viewer::TOKEN};
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -192,7 +192,12 @@ fn dial(address: SocketAddr) -> Result<TcpStream> {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Both fail only where it has already ended.
+        // Asked to end first, so that it writes what it writes at its end. Both fail only where it has already ended.
+        process::ask_to_end(self.pid()).ok();
+        let begun = Instant::now();
+        while self.child.try_wait().is_ok_and(|ended| ended.is_none()) && begun.elapsed() < PATIENCE {
+            thread::sleep(Duration::from_millis(10));
+        }
         self.child.kill().ok();
         self.child.wait().ok();
     }

@@ -87,15 +87,19 @@ impl Viewer {
     }
 }
 
+/// What asks for a WebSocket; `headers` are whole lines.
+pub(crate) fn upgrade(to: SocketAddr, path: &str, headers: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: {to}\r\n{headers}Connection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+}
+
 /// Connects and asks for a WebSocket; `headers` are whole lines.
 pub(crate) async fn upgraded(to: SocketAddr, path: &str, headers: &str) -> Result<TcpStream> {
     let mut stream = TcpStream::connect(to).await.context("cannot connect to the server")?;
     stream.set_nodelay(true)?;
-    let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: {to}\r\n{headers}Connection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).await?;
+    stream.write_all(upgrade(to, path, headers).as_bytes()).await?;
     let mut head = Vec::with_capacity(512);
     while !head.ends_with(b"\r\n\r\n") {
         // Byte by byte: what follows the head belongs to the first frame.

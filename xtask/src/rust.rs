@@ -1,8 +1,12 @@
 //! cargo, as every step calls it.
 
-use std::{env, process::Command};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::{paths, sh};
 
@@ -11,6 +15,37 @@ pub(crate) fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(paths::root());
     command
+}
+
+/// The compiler that cargo calls.
+pub(crate) struct Compiler {
+    /// Where it is installed.
+    pub(crate) sysroot: PathBuf,
+    /// The target it runs on, and builds for unless told otherwise.
+    pub(crate) host: String,
+    /// The major version of its LLVM.
+    pub(crate) llvm: String,
+}
+
+/// Asks it what it is.
+pub(crate) fn compiler() -> Result<Compiler> {
+    let sysroot = PathBuf::from(rustc(&["--print", "sysroot"])?.trim_end());
+    let said = rustc(&["-vV"])?;
+    let field = |name: &str| {
+        let value = said.lines().find_map(|line| line.strip_prefix(name));
+        value.with_context(|| format!("`rustc -vV` names no {name}"))
+    };
+    let llvm = field("LLVM version: ")?;
+    let llvm = llvm.split_once('.').map_or(llvm, |(major, _)| major).to_owned();
+    Ok(Compiler { sysroot, host: field("host: ")?.to_owned(), llvm })
+}
+
+fn rustc(args: &[&str]) -> Result<String> {
+    let mut command = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    let output = command.args(args).current_dir(paths::root()).output();
+    let output = output.with_context(|| sh::cannot_start(&command))?;
+    ensure!(output.status.success(), "rustc ended with {}", output.status);
+    Ok(String::from_utf8(output.stdout)?)
 }
 
 /// Formatting as `rustfmt.toml` says.
@@ -57,6 +92,16 @@ pub(crate) fn doc_tests() -> Result<()> {
 /// The server as it is shipped; build the page first, it is embedded.
 pub(crate) fn build_release() -> Result<()> {
     sh::run(cargo().args(["build", "--locked", "--release", "--package", "sockscope"]))
+}
+
+/// The same with more flags for the compiler, in a folder of its own. Naming the target keeps the flags away from build scripts
+/// and macros.
+pub(crate) fn build_release_with(folder: &Path, host: &str, flags: &str) -> Result<()> {
+    let given = env::var("RUSTFLAGS").unwrap_or_default();
+    let mut command = cargo();
+    command.args(["build", "--locked", "--release", "--package", "sockscope", "--target", host]);
+    command.env("CARGO_TARGET_DIR", folder).env("RUSTFLAGS", format!("{given} {flags}").trim());
+    sh::run(&mut command)
 }
 
 /// Writes what is generated from the wire crate (`write`), or fails where it is stale (`check`).

@@ -10,7 +10,7 @@ pub(crate) fn all(steps: &mut Steps) -> Result<()> {
     steps.run("Rust doc tests", rust::doc_tests)?;
     steps.run("page packages", web::install)?;
     steps.run("page unit tests", || web::script("test"))?;
-    steps.run("page build", web::build)?;
+    web::build(steps)?;
     steps.run("release build", rust::build_release)?;
     let chromium = steps.run("Chromium", browser::chromium)?;
     steps.run("browser tests", || browser::tests(&chromium))

@@ -11,14 +11,15 @@ pub(crate) fn install() -> Result<()> {
     npm::install(&paths::web())
 }
 
-/// Builds `web/dist`, unless it is newer than all it is made from.
-pub(crate) fn build() -> Result<()> {
+/// Builds `web/dist`, unless it is newer than all it is made from; then it needs no Node.
+pub(crate) fn build(steps: &mut Steps) -> Result<()> {
     let built = fs::metadata(paths::dist().join("index.html")).and_then(|meta| meta.modified()).ok();
     if built.is_some_and(|built| newest(&paths::web()).is_ok_and(|source| source < built)) {
         eprintln!("web/dist is newer than its sources");
         return Ok(());
     }
-    npm::script(&paths::web(), "build")
+    steps.run("page packages", install)?;
+    steps.run("page build", || npm::script(&paths::web(), "build"))
 }
 
 /// One of the page's own checks: `lint`, `check` or `test`.
@@ -28,8 +29,7 @@ pub(crate) fn script(name: &str) -> Result<()> {
 
 /// Builds page and server and becomes the server.
 pub(crate) fn run(steps: &mut Steps, args: &[String]) -> Result<()> {
-    steps.run("page packages", install)?;
-    steps.run("page build", build)?;
+    build(steps)?;
     steps.run("server", || {
         let mut command = rust::cargo();
         command.args(["run", "--release", "--package", "sockscope", "--", "--open"]).args(args);

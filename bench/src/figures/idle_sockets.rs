@@ -10,7 +10,7 @@ use crate::{peer::Peer, report::Row, server::Server};
 const EACH: u64 = 8 << 10;
 
 pub(super) fn measure(effort: &Effort) -> Result<Vec<Row>> {
-    let count = effort.pick(5_000, 500);
+    let count = effort.pick(5_000, 400);
     let mut rows = dialled(effort, count, "off")?.rows(
         "a dialled socket",
         Some(EACH),
@@ -30,7 +30,7 @@ pub(super) fn measure(effort: &Effort) -> Result<Vec<Row>> {
 }
 
 fn start(effort: &Effort, kernel: &str) -> Result<Server> {
-    Server::start(&effort.sockscope, &["--max-sockets", "6000", "--kernel", kernel])
+    effort.server(&["--kernel", kernel])
 }
 
 fn id(socket: &serde_json::Value) -> Result<String> {

@@ -3,11 +3,11 @@
 use anyhow::Result;
 
 use super::{Effort, memory};
-use crate::{report::Row, server::Server};
+use crate::report::Row;
 
 pub(super) fn measure(effort: &Effort) -> Result<Vec<Row>> {
-    let count = effort.pick(5_000, 500);
-    let mut server = Server::start(&effort.sockscope, &["--max-connections", "6000"])?;
+    let count = effort.pick(5_000, 400);
+    let mut server = effort.server(&[])?;
     let mut viewers = server.peer("viewers")?;
     // What is made once is made now.
     let idle = server.descriptors()?;

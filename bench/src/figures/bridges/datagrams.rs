@@ -2,13 +2,13 @@
 
 use std::{
     net::{Ipv4Addr, UdpSocket},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::socket::{setsockopt, sockopt};
 
-use super::{ECHOES, Effort, median, nanos, start};
+use super::{ECHOES, Effort, PATIENCE, median, nanos, start};
 use crate::{
     bridge::{Bridge, frames},
     report::Row,
@@ -29,9 +29,6 @@ const MANY: usize = 200_000;
 
 /// What the target's socket may hold, the kernel's overhead included: more than is ever on its way.
 const ROOM: usize = 4 << 20;
-
-/// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Nanoseconds each.
 struct Turn {

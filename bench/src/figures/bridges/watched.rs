@@ -8,12 +8,8 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use nix::sys::{
-    socket::{setsockopt, sockopt},
-    time::{TimeVal, TimeValLike as _},
-};
 
-use super::{ECHOES, Effort, median, nanos, start};
+use super::{ECHOES, Effort, median, nanos, patient, start};
 use crate::{
     bridge::{Bridge, frames},
     report::Row,
@@ -29,8 +25,6 @@ const TOGETHER: usize = 1000;
 
 /// By then viewers are told of all of it, which is part of the cost.
 const SETTLED: Duration = Duration::from_millis(400);
-
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Who looks, and whether every byte is recorded.
 const EYES: [(&str, usize, bool); 5] = [
@@ -56,7 +50,7 @@ const LOADS: [(&str, Spelt); 4] = [
 type Turn = [f64; LOADS.len()];
 
 pub(super) fn measure(effort: &Effort) -> Result<Vec<Row>> {
-    let rounds = effort.pick(5, 3);
+    let rounds = effort.pick(5, 1);
     let mut server = start(effort)?;
     let secret = server.recording_key()?;
     let mut pages = server.peer("pages")?;
@@ -101,7 +95,7 @@ struct Streams {
 impl Streams {
     fn open(server: &Server, key: Option<&str>) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        setsockopt(&listener, sockopt::ReceiveTimeout, &TimeVal::seconds(PATIENCE.as_secs() as i64))?;
+        patient(&listener)?;
         let one = Stream::open(server, key, &listener)?;
         let echoes = (0..ECHOES).map(|_| Stream::open(server, key, &listener)).collect::<Result<_>>()?;
         Ok(Self { one, echoes })
@@ -155,8 +149,7 @@ impl Stream {
         let client = Bridge::open(server, key, &format!("tcp/127.0.0.1/{}", listener.local_addr()?.port()))?;
         let (target, _) = listener.accept().context("the target was not dialled")?;
         target.set_nodelay(true)?;
-        target.set_read_timeout(Some(PATIENCE))?;
-        target.set_write_timeout(Some(PATIENCE))?;
+        patient(&target)?;
         Ok(Self { client, target })
     }
 

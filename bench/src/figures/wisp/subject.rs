@@ -46,8 +46,7 @@ impl Subject {
     /// Starts it and waits until it can be reached; in a command, `{port}` stands for where it is to listen.
     pub(super) fn start(effort: &Effort, command: Option<&str>) -> Result<Self> {
         on_servers(|| match command {
-            None => Server::start(&effort.sockscope, &["--max-sockets", "4096", "--max-connections", "4096"])
-                .map(Self::Ours),
+            None => effort.server(&[]).map(Self::Ours),
             Some(command) => Other::start(command).map(Self::Other),
         })
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use nix::time::ClockId;
 use sockscope::{
     log::{Entry, Log, Stored, Tag},
     workspace::{SocketRecorder, Workspace},
@@ -11,14 +12,14 @@ use sockscope_sockets::fact::{Chunk, Fact, Recorder, Stamp};
 use sockscope_wire::{LogFull, ShelfName, SocketId};
 use tokio::time::Instant;
 
-use super::{Effort, median, ping_pong};
+use super::{Effort, clock, median, workspace};
 use crate::{process, report::Row};
 
 const PAYLOAD: [u8; 64] = [b'a'; 64];
 const LOG_BYTES: usize = 256 << 20;
 const TARGET: f64 = 2e6;
 
-pub(super) fn measure(effort: &Effort) -> Result<Vec<Row>> {
+pub(in crate::figures) fn measure(effort: &Effort) -> Result<Vec<Row>> {
     let count = effort.pick(4_000_000, 1_000_000);
     let rounds = effort.pick(5, 3);
     // A workspace's own tasks have no part in this; they only need somewhere to be.
@@ -72,7 +73,7 @@ fn alone(count: u64) -> f64 {
 }
 
 fn through_recorder(count: u64) -> f64 {
-    let workspace: Arc<Workspace> = ping_pong::workspace(LOG_BYTES);
+    let workspace: Arc<Workspace> = workspace(LOG_BYTES);
     let recorder = SocketRecorder::new(&workspace, SocketId(1), false, None);
     let mut entered = Instant::now();
     per_second(count, |n| {
@@ -84,9 +85,9 @@ fn through_recorder(count: u64) -> f64 {
 
 /// How often a second of this thread's time would do it.
 fn per_second(count: u64, mut once: impl FnMut(u64)) -> f64 {
-    let before = process::thread_cpu();
+    let before = clock(ClockId::CLOCK_THREAD_CPUTIME_ID);
     for n in 0..count {
         once(n);
     }
-    count as f64 / (process::thread_cpu() - before).as_secs_f64()
+    count as f64 / (clock(ClockId::CLOCK_THREAD_CPUTIME_ID) - before).as_secs_f64()
 }

@@ -11,15 +11,15 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
+use nix::time::ClockId;
 use sockscope::{
     log::{Entry, Filter, Limits, Log, Stored, Tag},
-    workspace::{Eyes, Order, Workspace, WorkspaceConfig},
+    workspace::{Order, Workspace},
 };
 use sockscope_sockets::{
     fact::{Cause, Fact, Recorder, Stamp, Wait},
     mailbox::{Command, Mailbox, Outgoing},
     options::Options,
-    policy::{Policy, PolicyConfig, Resolver},
     stream,
 };
 use sockscope_wire::{LogFull, OpenRequest, Seq, ShelfName, SocketId};
@@ -31,7 +31,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Effort, median};
+use super::{Effort, clock, median, workspace};
 use crate::{peer::Peer, process, report::Row};
 
 const PING: [u8; 64] = [b'p'; 64];
@@ -45,7 +45,7 @@ const OURS: usize = 1;
 /// the same one it is as cheap as it gets, and what is ours weighs most.
 const PLACES: [(usize, &str); 2] = [(0, "peer on another core"), (OURS, "peer on the same core")];
 
-pub(super) fn measure(effort: &Effort) -> Result<Vec<Row>> {
+pub(in crate::figures) fn measure(effort: &Effort) -> Result<Vec<Row>> {
     let trips = effort.pick(20_000, 5_000);
     let rounds = effort.pick(15, 5);
     let mut rows = Vec::new();
@@ -118,7 +118,7 @@ fn on(runtime: &Runtime, work: impl Future<Output = Result<f64>> + Send + 'stati
 
 /// CPU a trip since then.
 fn each(trips: u64, before: Duration) -> f64 {
-    (process::cpu() - before).as_secs_f64() / trips as f64
+    (clock(ClockId::CLOCK_PROCESS_CPUTIME_ID) - before).as_secs_f64() / trips as f64
 }
 
 async fn dial(to: SocketAddr) -> Result<TcpStream> {
@@ -130,7 +130,7 @@ async fn dial(to: SocketAddr) -> Result<TcpStream> {
 async fn plain(to: SocketAddr, trips: u64) -> Result<f64> {
     let mut stream = dial(to).await?;
     let mut buffer = vec![0; 256 * 1024];
-    let before = process::cpu();
+    let before = clock(ClockId::CLOCK_PROCESS_CPUTIME_ID);
     for _ in 0..trips {
         stream.write_all(&PING).await?;
         let mut got = 0;
@@ -226,7 +226,7 @@ async fn recorded(to: SocketAddr, trips: u64) -> Result<f64> {
     });
     let task =
         tokio::spawn(stream::run(stream, Options::default(), inbox, Arc::clone(&responder) as _, anchor));
-    let before = process::cpu();
+    let before = clock(ClockId::CLOCK_PROCESS_CPUTIME_ID);
     mailbox.send(ping())?;
     ended.recv().await.context("the socket ended early")?;
     let each = each(trips, before);
@@ -237,24 +237,6 @@ async fn recorded(to: SocketAddr, trips: u64) -> Result<f64> {
     Ok(each)
 }
 
-/// A workspace without doors.
-pub(super) fn workspace(log_bytes: usize) -> Arc<Workspace> {
-    let policy = Arc::new(Policy::new(PolicyConfig {
-        control: Vec::new(),
-        listen_ports: None,
-        default_listen_host: Ipv4Addr::LOCALHOST.into(),
-    }));
-    Workspace::new(WorkspaceConfig {
-        log_bytes,
-        log_full: LogFull::Evict,
-        max_sockets: 8,
-        policy: Arc::clone(&policy),
-        practice_policy: policy,
-        resolver: Arc::new(Resolver::with_servers(Vec::new())),
-        eyes: Eyes::Shut,
-    })
-}
-
 async fn followed(to: SocketAddr, trips: u64) -> Result<f64> {
     let workspace = workspace(LOG_BYTES);
     let order = Order::new("bench".to_owned(), "bench");
@@ -262,7 +244,7 @@ async fn followed(to: SocketAddr, trips: u64) -> Result<f64> {
     let socket = workspace.open(&order, &request).map_err(said)?.opened().await.map_err(said)?;
     let filter = Filter { socket: Some(socket.id), types: Some(vec!["received"]), ..Filter::default() };
     let (_, mut after) = workspace.bounds();
-    let before = process::cpu();
+    let before = clock(ClockId::CLOCK_PROCESS_CPUTIME_ID);
     for _ in 0..trips {
         workspace.send(&order, socket.id, PING.to_vec(), None).await.map_err(said)?;
         let mut got = 0;
