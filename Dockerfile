@@ -8,22 +8,26 @@ RUN npm run build
 
 # The server: one static binary with the page inside, optimised by a profile of what it does (docs/adr/0012-profile.md).
 FROM rust:1-bookworm AS server
-# Without a profile it is built once instead of twice, and nothing of LLVM's is needed.
+# `no` builds it once instead of twice, runs nothing of it, and needs nothing of LLVM's.
 ARG PROFILE=yes
 # What reads the profile must be of the compiler's LLVM: rustup has it, and where that cannot be reached Debian may.
-RUN [ "$PROFILE" != yes ] \
- || rustup component add llvm-tools \
- || { apt-get update \
-   && apt-get install -y --no-install-recommends "llvm-$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')"; }
+RUN case "$PROFILE" in \
+      yes) rustup component add llvm-tools \
+        || { apt-get update && apt-get install -y --no-install-recommends \
+               "llvm-$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')"; } \
+        || { echo "no llvm-profdata for this compiler: --build-arg PROFILE=no does without" >&2; exit 1; } ;; \
+      no) ;; \
+      *) echo "PROFILE is yes or no, not $PROFILE" >&2; exit 1 ;; \
+    esac
 WORKDIR /src
-COPY .cargo .cargo
 COPY Cargo.toml Cargo.lock ./
 COPY server server
 COPY xtask xtask
 COPY bench bench
 COPY docs/openapi.json docs/openapi.json
 COPY --from=page /src/web/dist web/dist
-RUN if [ "$PROFILE" = yes ]; then cargo xtask release --static; else cargo xtask release --static --plain; fi \
+RUN plain=--plain && if [ "$PROFILE" = yes ]; then plain=; fi \
+ && cargo run --locked --package xtask -- release --static $plain \
  && cp target/shipped/*/release/sockscope /sockscope
 
 FROM scratch

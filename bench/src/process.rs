@@ -42,7 +42,7 @@ pub(crate) fn end(pid: u32) -> Result<()> {
     signal(pid, Signal::SIGKILL)
 }
 
-/// The same, and it may do what is to be done first.
+/// Asks it to end by itself.
 pub(crate) fn ask_to_end(pid: u32) -> Result<()> {
     signal(pid, Signal::SIGTERM)
 }

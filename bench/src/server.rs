@@ -192,13 +192,19 @@ fn dial(address: SocketAddr) -> Result<TcpStream> {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Asked to end first, so that it writes what it writes at its end. Both fail only where it has already ended.
+        // Asked to end first, so that it writes what it writes at its end. All of this fails only where it has already ended.
         process::ask_to_end(self.pid()).ok();
         let begun = Instant::now();
-        while self.child.try_wait().is_ok_and(|ended| ended.is_none()) && begun.elapsed() < PATIENCE {
+        while self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
+            if begun.elapsed() > PATIENCE {
+                eprintln!(
+                    "a server does not end, and is killed: if it counts for a profile, its counts are lost"
+                );
+                self.child.kill().ok();
+                break;
+            }
             thread::sleep(Duration::from_millis(10));
         }
-        self.child.kill().ok();
         self.child.wait().ok();
     }
 }

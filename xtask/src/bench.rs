@@ -1,15 +1,21 @@
 //! `cargo xtask bench`: the figures of `docs/BENCHMARKS.md`.
 
-use std::{env, path::PathBuf};
+use std::{env, fs};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, ensure};
 
 use crate::{paths, rust, sh, steps::Steps, web};
 
 /// Builds the server, unless `SOCKSCOPE_BIN` names one, and measures it; `args` go to the bench.
 pub(crate) fn run(steps: &mut Steps, args: &[String]) -> Result<()> {
     let server = match env::var_os("SOCKSCOPE_BIN") {
-        Some(named) => PathBuf::from(named),
+        Some(named) => {
+            ensure!(
+                !args.iter().any(|arg| arg == "--write"),
+                "--write is for the release build, not for SOCKSCOPE_BIN"
+            );
+            fs::canonicalize(named).context("SOCKSCOPE_BIN names no file")?
+        }
         None => {
             web::build(steps)?;
             steps.run("release build", rust::build_release)?;

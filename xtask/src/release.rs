@@ -13,15 +13,16 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::{paths, rust, sh, steps::Steps, web};
 
-/// What is done while it counts: the figures of `cargo xtask bench` that are those of a server, in their short run.
+/// What is done while it counts: figures of `cargo xtask bench`, in their short run. Not those of a start, of parts of a server
+/// (they are compiled into the bench), and of the kernel's side, which need privileges.
 const FIGURES: [&str; 6] = ["flood", "datagrams", "bridges", "wisp", "idle-viewers", "idle-sockets"];
 
 /// Builds it and prints where it lies. `--static`: it needs nothing of the system it runs on. `--plain`: without a profile.
 pub(crate) fn run(steps: &mut Steps, args: &[String]) -> Result<()> {
-    let (mut plain, mut linked) = (false, "");
+    let (mut plain, mut linked) = (false, Vec::new());
     for flag in args {
         match &**flag {
-            "--static" => linked = "-Ctarget-feature=+crt-static",
+            "--static" => linked.push("-Ctarget-feature=+crt-static".to_owned()),
             "--plain" => plain = true,
             _ => bail!("no such flag: {flag}\n\nusage: cargo xtask release [--static] [--plain]"),
         }
@@ -30,21 +31,24 @@ pub(crate) fn run(steps: &mut Steps, args: &[String]) -> Result<()> {
     let profdata = if plain { None } else { Some(profdata(&compiler)?) };
     let folder = paths::target()?.join("shipped");
     let built = folder.join(&compiler.host).join("release/sockscope");
-    let build = |flags: &str| rust::build_release_with(&folder, &compiler.host, &format!("{flags} {linked}"));
-    // Made anew: cargo does not see that a profile has changed.
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
-    }
+    let build = |flags: &[String]| rust::build_release_with(&folder, &compiler.host, flags);
     web::build(steps)?;
-    let mut flags = String::new();
+    let mut flags = linked.clone();
     if let Some(profdata) = profdata {
         let (counts, profile) = (folder.join("counts"), folder.join("sockscope.profdata"));
-        steps.run("counting build", || build(&format!("-Cprofile-generate={}", counts.display())))?;
+        steps.run("counting build", || {
+            // All is made anew: cargo does not see that a profile has changed.
+            if folder.exists() {
+                fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+            }
+            linked.push(format!("-Cprofile-generate={}", counts.display()));
+            build(&linked)
+        })?;
         steps.run("counting", || count(&folder, &built))?;
         steps.run("profile", || {
             sh::run(Command::new(&profdata).arg("merge").arg("--output").args([&profile, &counts]))
         })?;
-        flags = format!("-Cprofile-use={}", profile.display());
+        flags.push(format!("-Cprofile-use={}", profile.display()));
     }
     steps.run("release build", || build(&flags))?;
     println!("{}", built.display());
@@ -70,7 +74,10 @@ fn profdata(compiler: &rust::Compiler) -> Result<PathBuf> {
     let installed = [format!("llvm-profdata-{llvm}"), "llvm-profdata".to_owned()];
     let candidates = std::iter::once(component).chain(installed.iter().filter_map(|name| sh::which(name)));
     candidates.filter(|path| path.is_file()).find(|path| version(path).as_ref() == Some(llvm)).with_context(|| {
-        format!("no llvm-profdata of LLVM {llvm}, as rustc has: `rustup component add llvm-tools`, or your system's llvm-{llvm}")
+        format!(
+            "no llvm-profdata of LLVM {llvm}, as rustc has: `rustup component add llvm-tools`, or your system's llvm-{llvm}; \
+             --plain does without"
+        )
     })
 }
 

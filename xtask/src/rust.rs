@@ -89,18 +89,24 @@ pub(crate) fn doc_tests() -> Result<()> {
     sh::run(cargo().args(["test", "--locked", "--workspace", "--all-features", "--doc"]))
 }
 
-/// The server as it is shipped; build the page first, it is embedded.
+/// The server as `cargo xtask run` has it; build the page first, it is embedded.
 pub(crate) fn build_release() -> Result<()> {
     sh::run(cargo().args(["build", "--locked", "--release", "--package", "sockscope"]))
 }
 
 /// The same with more flags for the compiler, in a folder of its own. Naming the target keeps the flags away from build scripts
 /// and macros.
-pub(crate) fn build_release_with(folder: &Path, host: &str, flags: &str) -> Result<()> {
-    let given = env::var("RUSTFLAGS").unwrap_or_default();
+pub(crate) fn build_release_with(folder: &Path, host: &str, flags: &[String]) -> Result<()> {
+    // The encoded form, since a path may have a space in it; cargo looks at this one first.
+    const ENCODED: &str = "CARGO_ENCODED_RUSTFLAGS";
+    let given = match (env::var(ENCODED), env::var("RUSTFLAGS")) {
+        (Ok(encoded), _) => encoded.split('\x1f').map(str::to_owned).collect(),
+        (_, Ok(spaced)) => spaced.split_whitespace().map(str::to_owned).collect(),
+        _ => Vec::new(),
+    };
     let mut command = cargo();
     command.args(["build", "--locked", "--release", "--package", "sockscope", "--target", host]);
-    command.env("CARGO_TARGET_DIR", folder).env("RUSTFLAGS", format!("{given} {flags}").trim());
+    command.env("CARGO_TARGET_DIR", folder).env(ENCODED, [given.as_slice(), flags].concat().join("\x1f"));
     sh::run(&mut command)
 }
 

@@ -7,8 +7,8 @@ use crate::{process, report::Row, server::Server};
 /// A second round of the same load may make the process this much larger.
 const GROWTH: f64 = 1.10;
 
-/// Descriptors that come and go by themselves: of a control connection that was replaced, of what is read in `/proc`. All that
-/// is counted but so few is all.
+/// So many descriptors may come and go by themselves while others are counted: of a control connection that was replaced, of
+/// what is read in `/proc`.
 const STRAY: usize = 4;
 
 /// RSS at each step.

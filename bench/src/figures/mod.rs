@@ -60,7 +60,7 @@ pub(crate) enum Figure {
     Flood,
     /// 64-byte datagrams
     Datagrams,
-    /// Datagrams over bridges, and bridges that are watched
+    /// Connections and datagrams over bridges, and bridges that are watched
     Bridges,
     /// One Wisp connection with 64 streams
     Wisp,
@@ -95,7 +95,7 @@ impl Figure {
             Self::PingPong => "Ping-pong, 64 bytes",
             Self::Flood => "Flood of a stream",
             Self::Datagrams => "Flood of datagrams, 64 bytes",
-            Self::Bridges => "Bridges: datagrams, and being watched",
+            Self::Bridges => "Bridges: connections, datagrams, and being watched",
             Self::Wisp => "Wisp: one connection, 64 streams",
             Self::Kernel => "The kernel's side",
             Self::IdleViewers => "Idle WebSocket viewers",

@@ -39,10 +39,11 @@ const EYES: [(&str, usize, bool); 5] = [
 type Spelt = fn(f64) -> String;
 
 /// What passes, and how its cost is written.
-const LOADS: [(&str, Spelt); 4] = [
+const LOADS: [(&str, Spelt); 5] = [
     ("upload of 64 B messages", |nanos| format!("{nanos:.0} ns each")),
     ("upload of 64 KiB messages", |nanos| format!("{nanos:.2} ns/B")),
     ("download, target writes 64 KiB", |nanos| format!("{nanos:.2} ns/B")),
+    ("download, target writes 64 B", |nanos| format!("{nanos:.2} ns/B")),
     ("echo over each of 64 bridges", |nanos| format!("{:.2} µs", nanos / 1e3)),
 ];
 
@@ -103,7 +104,7 @@ impl Streams {
 
     fn turn(&mut self, effort: &Effort, server: u32) -> Result<Turn> {
         let (small, large) = (effort.pick(1000, 250), effort.pick(2048, 512));
-        let trips = effort.pick(100, 25);
+        let (pieces, trips) = (effort.pick(200_000, 50_000), effort.pick(100, 25));
         let settled = |work: &mut dyn FnMut() -> Result<()>| {
             nanos(server, || {
                 work()?;
@@ -117,7 +118,8 @@ impl Streams {
             settled(&mut || self.one.upload(&together, small, small * TOGETHER * SMALL.len()))?
                 / (small * TOGETHER) as f64,
             settled(&mut || self.one.upload(&single, large, large * LARGE.len()))? / bytes,
-            settled(&mut || self.one.download(large))? / bytes,
+            settled(&mut || self.one.download(&LARGE, large))? / bytes,
+            settled(&mut || self.one.download(&SMALL, pieces))? / (pieces * SMALL.len()) as f64,
             settled(&mut || (0..trips).try_for_each(|_| self.trip()))? / (trips * ECHOES) as f64,
         ])
     }
@@ -163,12 +165,12 @@ impl Stream {
         })
     }
 
-    /// The target writes so often, until all of it is at the client.
-    fn download(&mut self, writes: usize) -> Result<()> {
+    /// The target writes a piece so often, until all of it is at the client.
+    fn download(&mut self, piece: &[u8], writes: usize) -> Result<()> {
         let Self { client, target } = self;
         thread::scope(|scope| {
-            let target = scope.spawn(|| (0..writes).try_for_each(|_| target.write_all(&LARGE)));
-            let mut left = writes * LARGE.len();
+            let target = scope.spawn(|| (0..writes).try_for_each(|_| target.write_all(piece)));
+            let mut left = writes * piece.len();
             while left > 0 {
                 let message = client.read()?;
                 left = left.checked_sub(message.len()).context("more came than was written")?;
